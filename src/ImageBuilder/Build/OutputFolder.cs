@@ -1,0 +1,185 @@
+using System.Security.Cryptography;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Appliance.Core;
+using Appliance.Core.Bundles;
+using Appliance.ImageBuilder.BlockMaps;
+using Appliance.ImageBuilder.Definition;
+using Appliance.ImageBuilder.Disk;
+using Appliance.ImageBuilder.Packages;
+using Appliance.ImageBuilder.Pipeline;
+using Appliance.ImageBuilder.Tools;
+
+namespace Appliance.ImageBuilder.Build;
+
+/// <summary>
+/// The results of a build, in a folder named <c>ID_VERSION_ARCH</c>. They are written beside it and take its place when all
+/// are whole; <c>build.json</c> remembers what they were made of, so that an unchanged build has nothing to do.
+/// </summary>
+internal sealed class OutputFolder(ImageDefinition definition, BuildOptions options)
+{
+    private const string Partial = ".partial";
+
+    /// <summary>File name of everything that carries the image's name.</summary>
+    public string Name { get; } = $"{definition.Id}_{definition.Version}_{definition.Board.Architecture}";
+
+    /// <summary>The folder's path.</summary>
+    public string Path => System.IO.Path.Combine(options.OutputFolder, Name);
+
+    /// <summary>True when the folder holds exactly what these parts make, untouched since it was written.</summary>
+    public bool IsUpToDate(string identity)
+    {
+        try
+        {
+            var record = JsonNode.Parse(File.ReadAllText(System.IO.Path.Combine(Path, "build.json")));
+            if ((string?)record?["identity"] != identity) return false;
+            return record["outputs"]!.AsObject().All(output =>
+            {
+                var file = new FileInfo(System.IO.Path.Combine(Path, output.Key));
+                return file.Exists && file.Length == (long)output.Value!["size"]! && file.LastWriteTimeUtc.Ticks == (long)output.Value["modified"]!;
+            });
+        }
+        catch (Exception e) when (e is IOException or JsonException or InvalidOperationException or NullReferenceException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Assembles the disk image, its map and compressed form, the bundle, the SBOM and <c>build.json</c>.</summary>
+    public async Task WriteAsync(string identity, ImageParts parts, WorkloadChoice workloads, IReadOnlyList<DebianPackage> packages, StageRunner stages, IBuildObserver observer, CancellationToken cancellationToken)
+    {
+        var partial = Path + Partial;
+        await Sandbox.DeleteAsync(partial);
+        Directory.CreateDirectory(partial);
+        try
+        {
+            var disk = stages.MeasureAsync("disk", identity, false, () => WriteDiskAsync(partial, parts, observer, cancellationToken));
+            var bundle = stages.MeasureAsync("bundle", identity, false, () => WriteBundleAsync(partial, parts, observer, cancellationToken));
+            await disk;
+            var compressed = stages.MeasureAsync("compress", identity, false, () => RunToolAsync(parts, partial, "compress.sh", [], cancellationToken));
+            var map = stages.MeasureAsync("bmap", identity, false, () => Task.Run(() => BlockMap.Create(System.IO.Path.Combine(partial, "disk.img")).Write(System.IO.Path.Combine(partial, "disk.img.bmap")), cancellationToken));
+            await Task.WhenAll(bundle, compressed, map);
+            await File.WriteAllTextAsync(System.IO.Path.Combine(partial, "sbom.cdx.json"),
+                SoftwareBill.Write(definition, packages, workloads.Components.Select(c => c.Pin).ToList(), parts.Supervisor.File(SupervisorPublication.BinaryName)), cancellationToken);
+            await WriteRecordAsync(partial, identity, parts, workloads, packages, stages, cancellationToken);
+            if (Directory.Exists(Path)) Directory.Delete(Path, recursive: true);
+            Directory.Move(partial, Path);
+            DurableFile.SyncFolder(options.OutputFolder);
+        }
+        catch
+        {
+            await Sandbox.DeleteAsync(partial);
+            throw;
+        }
+    }
+
+    private async Task WriteDiskAsync(string folder, ImageParts parts, IBuildObserver observer, CancellationToken cancellationToken)
+    {
+        var layout = parts.Layout;
+        var path = System.IO.Path.Combine(folder, "disk.img");
+        await using (var image = new FileStream(path, FileMode.CreateNew, FileAccess.Write)) image.SetLength(layout.Size);
+        var table = System.IO.Path.Combine(folder, "table");
+        await File.WriteAllTextAsync(table, layout.ToSfdiskScript(), cancellationToken);
+        await RunToolAsync(parts, folder, "partitions.sh", new()
+        {
+            ["TABLE"] = table,
+            ["DATA_SIZE"] = layout.Data.Size.ToString(),
+            ["DATA_UUID"] = layout.Data.Id.ToString(),
+        }, cancellationToken);
+
+        var data = System.IO.Path.Combine(folder, "data.img");
+        (string File, DiskPartition Place)[] contents = [(parts.Esp, layout.Esp), (parts.RootImage, layout.RootA), (parts.VerityTree, layout.VerityA), (data, layout.Data)];
+        var total = contents.Sum(content => new FileInfo(content.File).Length);
+        long done = 0;
+        using var target = File.OpenHandle(path, FileMode.Open, FileAccess.Write, options: FileOptions.Asynchronous);
+        foreach (var (file, place) in contents)
+        {
+            if (new FileInfo(file).Length > place.Size) throw new InvalidDataException($"{file} does not fit into partition {place.Label} of {place.Size} bytes");
+            await SparseCopy.CopyAsync(file, target, place.Offset, bytes => observer.Progress("disk", done += bytes, total), cancellationToken);
+        }
+        File.Delete(table);
+        File.Delete(data);
+    }
+
+    private Task WriteBundleAsync(string folder, ImageParts parts, IBuildObserver observer, CancellationToken cancellationToken)
+    {
+        var header = new BundleHeader
+        {
+            Id = definition.Id,
+            Version = definition.Version,
+            Board = definition.Board.Name,
+            Architecture = definition.Board.Architecture,
+            RootHash = parts.RootHash,
+            Salt = parts.Salt,
+            SourceDate = definition.SourceDate,
+        };
+        BundlePayloadFile[] payloads = [new("root.erofs", BundlePayloadKind.Root, parts.RootImage), new("uki.efi", BundlePayloadKind.Uki, parts.Uki)];
+        return BundleWriter.WriteAsync(header, payloads, System.IO.Path.Combine(folder, $"{Name}.bundle"), (done, total) => observer.Progress("bundle", done, total), cancellationToken);
+    }
+
+    private async Task RunToolAsync(ImageParts parts, string folder, string script, Dictionary<string, string?> variables, CancellationToken cancellationToken)
+    {
+        variables["DISK_FOLDER"] = folder;
+        variables["SOURCE_DATE_EPOCH"] = definition.SourceDate.ToUnixTimeSeconds().ToString();
+        var work = System.IO.Path.Combine(options.CacheFolder, $"work-{System.IO.Path.GetFileNameWithoutExtension(script)}{StageCache.Partial}");
+        try
+        {
+            await new Sandbox(parts.Tools.File("tree"), work).RunAsync(script, variables, null, cancellationToken);
+        }
+        catch (ToolFailure failure)
+        {
+            throw StageDiagnosis.Explain(System.IO.Path.GetFileNameWithoutExtension(script), failure, definition);
+        }
+        finally
+        {
+            await Sandbox.DeleteAsync(work);
+        }
+    }
+
+    private async Task WriteRecordAsync(string folder, string identity, ImageParts parts, WorkloadChoice workloads, IReadOnlyList<DebianPackage> packages, StageRunner stages, CancellationToken cancellationToken)
+    {
+        var outputs = new JsonObject();
+        foreach (var file in new DirectoryInfo(folder).GetFiles().OrderBy(file => file.Name, StringComparer.Ordinal))
+        {
+            var output = new JsonObject { ["size"] = file.Length, ["modified"] = file.LastWriteTimeUtc.Ticks };
+            // The raw disk is mostly holes; its block map carries a checksum of every range that is not.
+            if (file.Name != "disk.img")
+            {
+                await using var stream = file.OpenRead();
+                output["sha256"] = Convert.ToHexStringLower(await SHA256.HashDataAsync(stream, cancellationToken));
+            }
+            outputs[file.Name] = output;
+        }
+        var times = new JsonObject();
+        foreach (var (name, record) in stages.Records.OrderBy(pair => pair.Key, StringComparer.Ordinal))
+            times[name] = new JsonObject { ["key"] = record.Key, ["seconds"] = Math.Round(record.Duration.TotalSeconds, 2), ["cached"] = record.Cached };
+        var components = new JsonArray();
+        foreach (var component in workloads.Components)
+            components.Add(new JsonObject { ["name"] = component.Pin.Name, ["version"] = component.Pin.Version, ["sha256"] = component.Pin.Sha256 });
+        var json = new JsonObject
+        {
+            ["id"] = definition.Id,
+            ["version"] = definition.Version,
+            ["board"] = definition.Board.Name,
+            ["architecture"] = definition.Board.Architecture,
+            ["suite"] = definition.Suite,
+            ["sourceDate"] = definition.SourceDate,
+            ["rootHash"] = parts.RootHash,
+            ["kernel"] = parts.KernelVersion,
+            ["workloads"] = new JsonObject { ["engine"] = workloads.Engine?.Name, ["wanted"] = definition.Workloads.Engine?.Name, ["fallbackReason"] = workloads.FallbackReason },
+            ["components"] = components,
+            ["packages"] = packages.Count,
+            ["sizes"] = new JsonObject
+            {
+                ["root"] = new FileInfo(parts.RootImage).Length,
+                ["verity"] = new FileInfo(parts.VerityTree).Length,
+                ["uki"] = new FileInfo(parts.Uki).Length,
+                ["disk"] = parts.Layout.Size,
+            },
+            ["outputs"] = outputs,
+            ["stages"] = times,
+            ["identity"] = identity,
+        };
+        await File.WriteAllTextAsync(System.IO.Path.Combine(folder, "build.json"), json.ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n", cancellationToken);
+    }
+}

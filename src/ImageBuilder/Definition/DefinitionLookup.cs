@@ -1,0 +1,104 @@
+using Appliance.Core;
+using Appliance.ImageBuilder.Definition.Shapes;
+
+namespace Appliance.ImageBuilder.Definition;
+
+/// <summary>Finds what a definition names: first in its own folder, then in the product's <c>image/</c> folder.</summary>
+internal sealed class DefinitionLookup(string definitionFolder, string libraryFolder)
+{
+    /// <summary>The definition's own folder.</summary>
+    public string DefinitionFolder { get; } = definitionFolder;
+
+    /// <summary>Reads a board file, with what every board shares (<c>base.yaml</c>) put before its own lists.</summary>
+    public BoardDefinition Board(string name, Func<string, UserError> error)
+    {
+        var board = (BoardDefinition)Read("boards", name, error, BoardShape(name));
+        var shared = (BoardDefinition)ReadFile(Path.Combine(libraryFolder, "base.yaml"), SharedShape);
+        return board with
+        {
+            Packages = [.. shared.Packages, .. board.Packages],
+            InitrdDrivers = [.. shared.InitrdDrivers, .. board.InitrdDrivers],
+            KernelArguments = [.. shared.KernelArguments, .. board.KernelArguments],
+        };
+    }
+
+    /// <summary>Reads an engine file; null for <c>none</c>.</summary>
+    public EngineDefinition? Engine(string name, Func<string, UserError> error) =>
+        name == "none" ? null : (EngineDefinition)Read("engines", name, error, EngineShape(name));
+
+    /// <summary>The absolute path of an overlay folder.</summary>
+    public string Overlay(string path, Func<string, UserError> error)
+    {
+        foreach (var folder in new[] { DefinitionFolder, libraryFolder })
+        {
+            var candidate = Path.GetFullPath(Path.Combine(folder, path));
+            if (Directory.Exists(candidate)) return candidate;
+            if (File.Exists(candidate)) throw error($"{path} is a file; expected a folder");
+        }
+        throw error($"the folder {path} does not exist, neither beside the definition nor in {libraryFolder}");
+    }
+
+    private object Read(string kind, string name, Func<string, UserError> error, Shape shape)
+    {
+        foreach (var folder in new[] { DefinitionFolder, libraryFolder })
+        {
+            var candidate = Path.Combine(folder, kind, $"{name}.yaml");
+            if (File.Exists(candidate)) return ReadFile(candidate, shape);
+        }
+        var known = new[] { DefinitionFolder, libraryFolder }.Select(folder => Path.Combine(folder, kind)).Where(Directory.Exists)
+            .SelectMany(folder => Directory.EnumerateFiles(folder, "*.yaml")).Select(Path.GetFileNameWithoutExtension).Distinct().Order(StringComparer.Ordinal);
+        throw error($"there is no {kind}/{name}.yaml; expected one of {string.Join(", ", known)}");
+    }
+
+    private static object ReadFile(string path, Shape shape)
+    {
+        var source = YamlSource.Load(path);
+        return shape.Read(source.Root, source, "");
+    }
+
+    private static readonly Field[] SharedFields =
+    [
+        new("packages", DefinitionShapes.Packages, "Debian packages.", "[]"),
+        new("kernelArguments", DefinitionShapes.KernelArguments, "Kernel arguments.", "[]"),
+        new("initrdDrivers", DefinitionShapes.Words, "Kernel modules the initrd carries.", "[]"),
+    ];
+
+    private static readonly MappingShape SharedShape = new("a mapping with packages, kernelArguments and initrdDrivers", SharedFields,
+        bag => new BoardDefinition { Name = "", Architecture = "", Packages = bag.List<string>("packages"), KernelArguments = bag.List<string>("kernelArguments"), InitrdDrivers = bag.List<string>("initrdDrivers") });
+
+    private static MappingShape BoardShape(string name) => new("a mapping with architecture, boot and packages",
+        [
+            new("architecture", DefinitionShapes.Architecture, "Debian architecture.", null),
+            new("boot", ValueShape.Choice(("systemd-boot", BootScheme.SystemdBoot), ("tryboot", BootScheme.Tryboot)), "How the machine chooses a slot.", null),
+            new("modulesExclude", DefinitionShapes.Words, "Folders below /lib/modules/VERSION/kernel left out of the root.", "[]"),
+            .. SharedFields,
+        ],
+        bag => new BoardDefinition
+        {
+            Name = name,
+            Architecture = bag.Get<string>("architecture"),
+            Boot = bag.Get<BootScheme>("boot"),
+            Packages = bag.List<string>("packages"),
+            KernelArguments = bag.List<string>("kernelArguments"),
+            ModulesExclude = bag.List<string>("modulesExclude"),
+            InitrdDrivers = bag.List<string>("initrdDrivers"),
+        });
+
+    private MappingShape EngineShape(string name) => new("a mapping with packages, overlays, components, services and persist",
+        [
+            new("packages", DefinitionShapes.Packages, "Debian packages.", "[]"),
+            new("overlays", DefinitionShapes.Folders, "File trees laid over the root before the image's own.", "[]"),
+            new("components", DefinitionShapes.Words, "Pinned components (components.lock.yaml).", "[]"),
+            new("services", DefinitionShapes.Units, "Units started at boot.", "[]"),
+            new("persist", DefinitionShapes.EtcPaths, "Paths below /etc kept on the data partition.", "[]"),
+        ],
+        bag => new EngineDefinition
+        {
+            Name = name,
+            Packages = bag.List<string>("packages"),
+            Overlays = bag.List<string>("overlays").Select((overlay, index) => Overlay(overlay, problem => bag.ErrorAt("overlays", index, problem))).ToList(),
+            Components = bag.List<string>("components"),
+            ServicesEnable = bag.List<string>("services"),
+            PersistedEtc = bag.List<string>("persist"),
+        });
+}

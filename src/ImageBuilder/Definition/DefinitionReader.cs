@@ -1,0 +1,64 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Appliance.Core;
+using Appliance.ImageBuilder.Definition.Shapes;
+
+namespace Appliance.ImageBuilder.Definition;
+
+/// <summary>Reads definition files; every mistake in one is a <see cref="UserError"/> with file, line and column.</summary>
+internal static class DefinitionReader
+{
+    /// <summary>Reads an image definition with the board, engines and overlays it names.</summary>
+    public static ImageDefinition Read(string path, string libraryFolder)
+    {
+        var source = YamlSource.Load(path);
+        return (ImageDefinition)ImageShape.For(new DefinitionLookup(source.Folder, libraryFolder)).Read(source.Root, source, "");
+    }
+
+    /// <summary>Reads the pinned components.</summary>
+    public static IReadOnlyList<ComponentPin> ReadComponents(string path)
+    {
+        var source = YamlSource.Load(path);
+        return (IReadOnlyList<ComponentPin>)ComponentsShape.Read(source.Root, source, "");
+    }
+
+    /// <summary>The JSON Schema (draft 2020-12) of an image definition, for editors.</summary>
+    public static string JsonSchema()
+    {
+        var schema = ImageShape.For(new DefinitionLookup("", "")).ToJsonSchema();
+        var json = new JsonObject { ["$schema"] = "https://json-schema.org/draft/2020-12/schema", ["title"] = "Appliance image definition" };
+        foreach (var (key, value) in schema) json[key] = value?.DeepClone();
+        return json.ToJsonString(SchemaStyle) + "\n";
+    }
+
+    private static readonly JsonSerializerOptions SchemaStyle = new() { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    private static readonly MappingShape ComponentShape = new("a component with name, version, architecture, url, sha256 and path",
+        [
+            new("name", new TextShape("a component name", "[a-z0-9][a-z0-9-]*"), "Component name.", null),
+            new("version", new TextShape("a version", @"[!-~]+"), "Upstream version.", null),
+            new("architecture", DefinitionShapes.Architecture, "Debian architecture.", null),
+            new("url", new TextShape("an https URL", @"https?://[!-~]+", text => Uri.TryCreate(text, UriKind.Absolute, out _)), "Where it is fetched.", null),
+            new("sha256", new TextShape("64 lower-case hex digits", "[0-9a-f]{64}"), "SHA-256 of the file.", null),
+            new("size", new ValueShape("a number of bytes", text => long.TryParse(text, out var size) && size > 0 ? size : null, () => new JsonObject { ["type"] = "integer" }), "Size in bytes.", ""),
+            new("path", new TextShape("an absolute path", @"/[!-~]+"), "Where it goes in the root.", null),
+            new("executable", ValueShape.Boolean(), "Installs it executable.", "false"),
+            new("required", ValueShape.Boolean(), "False leaves it out with a warning when it cannot be had.", "true"),
+        ],
+        bag => new ComponentPin
+        {
+            Name = bag.Get<string>("name"),
+            Version = bag.Get<string>("version"),
+            Architecture = bag.Get<string>("architecture"),
+            Url = new Uri(bag.Get<string>("url")),
+            Sha256 = bag.Get<string>("sha256"),
+            Size = bag.Get<long?>("size", null),
+            InstallPath = bag.Get<string>("path"),
+            Executable = bag.Get("executable", false),
+            Required = bag.Get("required", true),
+        });
+
+    private static readonly MappingShape ComponentsShape = new("a mapping with components",
+        [new("components", new ListShape<ComponentPin>(ComponentShape, "a list of components"), "Pinned third-party artefacts.", null)],
+        bag => bag.List<ComponentPin>("components"));
+}

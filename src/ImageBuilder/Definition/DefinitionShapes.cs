@@ -1,0 +1,113 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using Appliance.Core;
+using Appliance.Core.Health;
+using Appliance.ImageBuilder.Definition.Shapes;
+
+namespace Appliance.ImageBuilder.Definition;
+
+/// <summary>The small shapes that definition, board and engine files are made of.</summary>
+internal static class DefinitionShapes
+{
+    private const long MiB = 1L << 20;
+
+    /// <summary>The builder alone says which root is booted.</summary>
+    private static readonly string[] OwnArguments = ["roothash", "root", "rootfstype", "systemd.verity", "initrd"];
+
+    public static readonly Shape Package = new TextShape("a Debian package name such as openssh-server", "[a-z0-9][a-z0-9+.-]+", longest: 128);
+    public static readonly Shape Packages = new ListShape<string>(Package, "a list of Debian package names");
+    public static readonly Shape Unit = new TextShape("a systemd unit such as ssh.service", @"[A-Za-z0-9:_.@\\-]+\.(service|socket|timer|target|path|mount|automount|slice|swap)", longest: 255);
+    public static readonly Shape Units = new ListShape<string>(Unit, "a list of systemd units");
+    public static readonly Shape Folder = new TextShape("the path of a folder", @"[^\x00-\x1f]+");
+    public static readonly Shape Folders = new ListShape<string>(Folder, "a list of folders");
+    public static readonly Shape KernelArgument = new TextShape("one kernel argument such as console=ttyS0,115200", @"[!-~]+", text => !IsOwnArgument(text), 256);
+    public static readonly Shape KernelArguments = new ListShape<string>(KernelArgument, "a list of kernel arguments");
+    public static readonly Shape Words = new ListShape<string>(new TextShape("a name", @"[A-Za-z0-9_.+/-]+", longest: 128), "a list of names");
+    public static readonly Shape EtcPaths = new ListShape<string>(
+        new TextShape("a path below /etc such as /etc/machine-id", @"/etc(/[A-Za-z0-9@_.+-]+)+", text => !text.Split('/').Any(part => part is "." or ".."), 256), "a list of paths below /etc");
+    public static readonly Shape Architecture = ValueShape.Choice(("amd64", "amd64"), ("arm64", "arm64"));
+
+    public static Shape Size(long least) => new ValueShape(
+        $"a size of {ByteSize.Format(least).Replace(" ", "", StringComparison.Ordinal)} to 1TiB in whole MiB, e.g. 512MiB",
+        text => ByteSize.TryParse(text, out var bytes) && bytes >= least && bytes <= 1L << 40 && bytes % MiB == 0 ? bytes : null,
+        () => new JsonObject { ["type"] = new JsonArray("string", "integer"), ["pattern"] = "^[0-9]+ ?([KMGT]iB|B)?$" });
+
+    public static Shape Duration(TimeSpan longest) => new ValueShape(
+        $"a time of 1s to {longest.TotalSeconds:0}s such as 10s, 5min or 1h",
+        text => ParseDuration(text) is { } time && time >= TimeSpan.FromSeconds(1) && time <= longest ? time : null,
+        () => new JsonObject { ["type"] = "string", ["pattern"] = "^[0-9]+(s|min|h)$" });
+
+    public static readonly Shape Date = new ValueShape(
+        "a date such as 2026-11-01, or an instant such as 2026-11-01T12:00:00Z",
+        text => DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var date) && date.Year is >= 2020 and < 2100 ? date : null,
+        () => new JsonObject { ["type"] = "string", ["pattern"] = "^20[0-9]{2}-[0-9]{2}-[0-9]{2}" });
+
+    public static readonly Shape SshKey = new TextShape("a public key as in authorized_keys, e.g. ssh-ed25519 AAAA… name", @"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)|sk-ssh-ed25519@openssh\.com|sk-ecdsa-sha2-nistp256@openssh\.com) [A-Za-z0-9+/]+={0,2}( [^\x00-\x1f]*)?", IsSshKey, 8192);
+
+    public static readonly Shape User = new MappingShape("a mapping with name, groups, sshKeys and passwordHash",
+        [
+            new("name", new TextShape("a login name other than root: lower-case letters, digits and dashes", "[a-z][a-z0-9_-]{0,30}", name => name != "root"), "Login name.", null),
+            new("groups", Words, "Supplementary groups, e.g. `appliance`, which may talk to the supervisor.", "[]"),
+            new("sshKeys", new ListShape<string>(SshKey, "a list of public keys"), "Public keys. Any key brings in the SSH server, which accepts nothing but keys.", "[]"),
+            new("passwordHash", new TextShape("a crypt(5) hash such as `mkpasswd` prints, e.g. $y$… or $6$…", @"\$(y|6|5|2b)\$[./A-Za-z0-9$=,]+", longest: 256), "Password for the console, as a crypt(5) hash (`mkpasswd` makes one); without it nobody can log in there.", ""),
+        ],
+        bag => new UserDefinition { Name = bag.Get<string>("name"), Groups = bag.List<string>("groups"), SshKeys = bag.List<string>("sshKeys"), PasswordHash = bag.Get<string?>("passwordHash", null) });
+
+    public static readonly Shape HealthCheck = new MappingShape("a mapping with name and one of unit, http, tcp and command",
+        [
+            new("name", new TextShape("a name of letters, digits, dots and dashes", "[A-Za-z0-9][A-Za-z0-9._-]{0,63}"), "Unique name.", null),
+            new("unit", Unit, "A systemd unit that must be active.", ""),
+            new("http", new TextShape("an http or https URL", @"https?://[!-~]+", text => Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri.Host.Length > 0), "A URL that must answer with a 2xx status.", ""),
+            new("tcp", new TextShape("host:port", @"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}", text => int.Parse(text[(text.LastIndexOf(':') + 1)..], CultureInfo.InvariantCulture) is > 0 and < 65536), "A host:port that must accept a connection.", ""),
+            new("command", new ListShape<string>(new TextShape("a program or argument", @"[^\x00-\x1f]+"), "a list: an absolute path and its arguments"), "A program that must exit with 0, run as the supervisor's unprivileged user.", ""),
+            new("timeout", Duration(TimeSpan.FromMinutes(10)), "Longest time one attempt may take.", "10s"),
+            new("interval", Duration(TimeSpan.FromHours(1)), "Pause between two attempts.", "5s"),
+            new("severity", ValueShape.Choice(("gate", true), ("warn", false)), "`gate` keeps the boot from being called good; `warn` only reports.", "gate"),
+        ],
+        CreateHealthCheck);
+
+    private static HealthCheck CreateHealthCheck(Bag bag)
+    {
+        string[] kinds = ["unit", "http", "tcp", "command"];
+        var given = kinds.Where(bag.Has).ToList();
+        if (given.Count != 1) throw bag.Error(given.Count == 0 ? null : given[1], $"a check needs exactly one of {string.Join(", ", kinds)}; found {(given.Count == 0 ? "none" : string.Join(" and ", given))}");
+        if (bag.Has("command") && (bag.List<string>("command") is not [var program, ..] || !program.StartsWith('/')))
+            throw bag.Error("command", "the program must be given with its absolute path");
+        return new HealthCheck
+        {
+            Name = bag.Get<string>("name"),
+            Unit = bag.Get<string?>("unit", null),
+            Http = bag.Get<string?>("http", null),
+            Tcp = bag.Get<string?>("tcp", null),
+            Command = bag.Get<IReadOnlyList<string>?>("command", null),
+            Timeout = bag.Get("timeout", TimeSpan.FromSeconds(10)),
+            Interval = bag.Get("interval", TimeSpan.FromSeconds(5)),
+            Gate = bag.Get("severity", true),
+        };
+    }
+
+    private static bool IsOwnArgument(string text) =>
+        OwnArguments.Any(name => text == name || text.StartsWith(name + "=", StringComparison.Ordinal)) || text.Count(c => c == '"') % 2 != 0;
+
+    private static TimeSpan? ParseDuration(string text)
+    {
+        var digits = text.TakeWhile(char.IsAsciiDigit).Count();
+        if (digits is 0 or > 6 || !int.TryParse(text.AsSpan(0, digits), CultureInfo.InvariantCulture, out var number)) return null;
+        return text[digits..] switch
+        {
+            "s" => TimeSpan.FromSeconds(number),
+            "min" => TimeSpan.FromMinutes(number),
+            "h" => TimeSpan.FromHours(number),
+            _ => null,
+        };
+    }
+
+    /// <summary>The base64 part starts with the length-prefixed name of the key type (RFC 4253, section 6.6).</summary>
+    private static bool IsSshKey(string text)
+    {
+        var parts = text.Split(' ', 3);
+        var buffer = new byte[parts[1].Length];
+        if (!Convert.TryFromBase64String(parts[1], buffer, out var length) || length < 4 + parts[0].Length + 16) return false;
+        return buffer is [0, 0, 0, var size, ..] && size == parts[0].Length && System.Text.Encoding.ASCII.GetString(buffer, 4, size) == parts[0];
+    }
+}

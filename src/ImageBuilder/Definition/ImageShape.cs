@@ -1,0 +1,120 @@
+using Appliance.Core.Health;
+using Appliance.ImageBuilder.Definition.Shapes;
+
+namespace Appliance.ImageBuilder.Definition;
+
+/// <summary>The keys of an image definition, declared once for the reader, the JSON Schema and the docs.</summary>
+internal static class ImageShape
+{
+    private const long MiB = 1L << 20;
+
+    /// <summary>The shape of a whole <c>appliance.yaml</c>.</summary>
+    /// <param name="lookUp">Resolves names of boards, engines and overlays.</param>
+    public static MappingShape For(DefinitionLookup lookUp) => new("a mapping with at least id, version and board", Fields(), bag => Create(bag, lookUp));
+
+    private static List<Field> Fields() =>
+    [
+        new("id", new TextShape("an id of lower-case letters, digits and dashes, at most 24", "[a-z][a-z0-9-]{0,23}"), "Names the product; part of file names, partition labels and os-release.", null),
+        new("version", new TextShape("a version of letters, digits, dots, dashes, ~ and ^, at most 32 characters", "[0-9A-Za-z][0-9A-Za-z.~^-]{0,31}"), "Version of the image, ordered by the UAPI version format specification.", null),
+        new("suite", new TextShape("a Debian suite such as trixie", "[a-z][a-z-]{2,30}"), "Debian suite of the root and of the build tools.", "trixie"),
+        new("board", new TextShape("the name of a board file such as uefi-x86_64", "[a-z0-9][a-z0-9_-]*", longest: 64), "The machine: a file `boards/NAME.yaml`.", null),
+        new("sourceDate", DefinitionShapes.Date, "Every time stamp in the image, and the earliest time a device believes its clock.", "2026-01-01"),
+        new("hostname", new TextShape("a host name", "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"), "Host name until the device is given another.", "appliance"),
+        new("locale", new TextShape("a locale such as C.UTF-8 or de_DE.UTF-8", @"C|POSIX|C\.UTF-8|[a-z]{2,3}_[A-Z]{2}(@[a-z]+)?\.UTF-8"), "System locale.", "C.UTF-8"),
+        new("timeZone", new TextShape("an IANA time zone such as Europe/Berlin", @"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,2}", longest: 64), "Time zone.", "UTC"),
+        new("packages", new MappingShape("a mapping with add, remove and keepManager",
+            [
+                new("add", DefinitionShapes.Packages, "Packages beside the base's, the board's and the engine's.", "[]"),
+                new("remove", DefinitionShapes.Packages, "Packages left out, or taken away again where others pull them in.", "[]"),
+                new("keepManager", ValueShape.Boolean(), "Keeps apt and dpkg on the device. The root stays read-only all the same.", "false"),
+            ], bag => bag), "Debian packages.", "{}"),
+        new("overlays", DefinitionShapes.Folders, "File trees laid over the root in this order, owned by root.", "[]"),
+        new("services", new MappingShape("a mapping with enable and disable",
+            [
+                new("enable", DefinitionShapes.Units, "Units started at boot.", "[]"),
+                new("disable", DefinitionShapes.Units, "Units masked, so that nothing starts them.", "[]"),
+            ], bag => bag), "systemd units.", "{}"),
+        new("sizes", new MappingShape("a mapping with esp, slot and data",
+            [
+                new("esp", DefinitionShapes.Size(64 * MiB), "EFI system partition; holds the kernel images of both slots.", "512MiB"),
+                new("slot", DefinitionShapes.Size(128 * MiB), "Each of the two root partitions. It cannot be changed by an update: leave room to grow.", "2GiB"),
+                new("data", DefinitionShapes.Size(64 * MiB), "Data partition in the image; it grows to the end of the disk at first boot.", "512MiB"),
+            ], bag => new PartitionSizes
+            {
+                Esp = bag.Get("esp", 512 * MiB),
+                Slot = bag.Get("slot", 2048 * MiB),
+                Data = bag.Get("data", 512 * MiB),
+            }), "Partition sizes.", "{}"),
+        new("root", new MappingShape("a mapping with compression",
+            [new("compression", ValueShape.Choice(("none", RootCompression.None), ("lz4hc", RootCompression.Lz4hc), ("zstd", RootCompression.Zstd)), "`none` makes updates 2 to 8 times smaller; the others make the root smaller.", "none")],
+            bag => bag), "The root file system.", "{}"),
+        new("kernel", new MappingShape("a mapping with arguments", [new("arguments", DefinitionShapes.KernelArguments, "Added after the board's.", "[]")], bag => bag), "The kernel.", "{}"),
+        new("users", new ListShape<UserDefinition>(DefinitionShapes.User, "a list of users"), "People who may log in. Without any, nobody can.", "[]"),
+        new("persist", DefinitionShapes.EtcPaths, "Paths below /etc kept on the data partition; everything else in /etc belongs to the image.", "[]"),
+        new("workloads", new MappingShape("a mapping with engine and fallback",
+            [
+                new("engine", EngineName(), "What runs the workloads: a file `engines/NAME.yaml`, or `none`.", "none"),
+                new("fallback", EngineName(), "Baked in with a warning when the engine's binaries cannot be had; without it that is an error.", ""),
+            ], bag => bag), "The workload engine.", "{}"),
+        new("health", new MappingShape("a mapping with timeout and checks",
+            [
+                new("timeout", DefinitionShapes.Duration(TimeSpan.FromHours(1)), "Time from the supervisor's start within which all gating checks must pass.", "5min"),
+                new("checks", new ListShape<HealthCheck>(DefinitionShapes.HealthCheck, "a list of health checks"), "Checks beside the built-in ones.", "[]"),
+            ], CreateHealth), "When a boot counts as good.", "{}"),
+    ];
+
+    private static TextShape EngineName() => new("the name of an engine file such as k3s or podman, or none", "[a-z0-9][a-z0-9_-]*", longest: 64);
+
+    private static HealthSettings CreateHealth(Bag bag)
+    {
+        var checks = bag.List<HealthCheck>("checks");
+        for (var i = 0; i < checks.Count; i++)
+            if (checks.Take(i).Any(check => check.Name == checks[i].Name)) throw bag.ErrorAt("checks", i, $"a check is called {checks[i].Name} already");
+        return new HealthSettings { Timeout = bag.Get("timeout", TimeSpan.FromMinutes(5)), Checks = checks };
+    }
+
+    private static ImageDefinition Create(Bag bag, DefinitionLookup lookUp)
+    {
+        var (id, version) = (bag.Get<string>("id"), bag.Get<string>("version"));
+        if (id.Length + 1 + version.Length > 36) throw bag.Error("version", $"{id}_{version} is the label of a partition, which holds 36 characters");
+        var persisted = bag.List<string>("persist");
+        for (var i = 0; i < persisted.Count; i++)
+            if (persisted.FirstOrDefault(other => persisted[i].StartsWith(other + "/", StringComparison.Ordinal)) is { } outer) throw bag.ErrorAt("persist", i, $"lies within {outer}, which is kept already");
+        var users = bag.List<UserDefinition>("users");
+        for (var i = 0; i < users.Count; i++)
+            if (users.Take(i).Any(user => user.Name == users[i].Name)) throw bag.ErrorAt("users", i, $"there is a user {users[i].Name} already");
+
+        var packages = bag.Get<Bag?>("packages", null);
+        var services = bag.Get<Bag?>("services", null);
+        var workloads = bag.Get<Bag?>("workloads", null);
+        return new ImageDefinition
+        {
+            Folder = lookUp.DefinitionFolder,
+            Id = id,
+            Version = version,
+            Suite = bag.Get("suite", "trixie"),
+            Board = lookUp.Board(bag.Get<string>("board"), problem => bag.Error("board", problem)),
+            SourceDate = bag.Get("sourceDate", new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero)),
+            Hostname = bag.Get("hostname", "appliance"),
+            Locale = bag.Get("locale", "C.UTF-8"),
+            TimeZone = bag.Get("timeZone", "UTC"),
+            PackagesAdd = packages?.List<string>("add") ?? [],
+            PackagesRemove = packages?.List<string>("remove") ?? [],
+            KeepPackageManager = packages?.Get("keepManager", false) ?? false,
+            Overlays = bag.List<string>("overlays").Select((overlay, index) => lookUp.Overlay(overlay, problem => bag.ErrorAt("overlays", index, problem))).ToList(),
+            ServicesEnable = services?.List<string>("enable") ?? [],
+            ServicesDisable = services?.List<string>("disable") ?? [],
+            Sizes = bag.Get("sizes", new PartitionSizes()),
+            Compression = bag.Get<Bag?>("root", null)?.Get("compression", RootCompression.None) ?? RootCompression.None,
+            KernelArguments = bag.Get<Bag?>("kernel", null)?.List<string>("arguments") ?? [],
+            Users = users,
+            PersistedEtc = persisted,
+            Workloads = workloads is null ? new() : new()
+            {
+                Engine = lookUp.Engine(workloads.Get("engine", "none"), problem => workloads.Error("engine", problem)),
+                Fallback = lookUp.Engine(workloads.Get("fallback", "none"), problem => workloads.Error("fallback", problem)),
+            },
+            Health = bag.Get("health", new HealthSettings()),
+        };
+    }
+}

@@ -1,0 +1,98 @@
+using Appliance.Core;
+using YamlDotNet.Core;
+using YamlDotNet.RepresentationModel;
+
+namespace Appliance.ImageBuilder.Definition.Shapes;
+
+/// <summary>A YAML file being read: its document, and errors that point into it.</summary>
+internal sealed class YamlSource
+{
+    private const int LargestFile = 1 << 20;
+    private const int DeepestNesting = 32;
+
+    private YamlSource(string path) => Path = path;
+
+    /// <summary>Path as the person gave it.</summary>
+    public string Path { get; }
+
+    /// <summary>Folder of the file, absolute.</summary>
+    public string Folder => System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(Path))!;
+
+    /// <summary>The root of the only document.</summary>
+    public YamlNode Root { get; private set; } = null!;
+
+    /// <summary>Loads a file that holds exactly one document, without aliases.</summary>
+    /// <exception cref="UserError">Missing, unreadable, too large or not YAML.</exception>
+    public static YamlSource Load(string path)
+    {
+        var source = new YamlSource(path);
+        try
+        {
+            if (Directory.Exists(path)) throw new UserError($"{path} is a folder.", "Name a definition file, e.g. image/appliance.yaml.");
+            if (new FileInfo(path).Length > LargestFile) throw new UserError($"{path} is larger than {ByteSize.Format(LargestFile)}, too large for a definition.");
+            source.Root = Parse(path, File.ReadAllText(path));
+            return source;
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new UserError($"{path} does not exist.", "Name a definition file, e.g. image/appliance.yaml.", e);
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw new UserError($"{path} cannot be read: {e.Message}", null, e);
+        }
+        catch (YamlException e)
+        {
+            var detail = e.InnerException?.Message ?? e.Message;
+            throw new UserError($"{path}:{e.Start.Line}:{e.Start.Column}: this is not valid YAML: {detail}", null, e);
+        }
+    }
+
+    /// <summary>An error at a node: <c>file:line:column: key: found; expected</c>.</summary>
+    public UserError Error(YamlNode node, string path, string problem) =>
+        new($"{Path}:{node.Start.Line}:{node.Start.Column}: {(path.Length == 0 ? "" : path + ": ")}{problem}");
+
+    /// <summary>The error for a value of the wrong kind or content.</summary>
+    public UserError Unexpected(YamlNode node, string path, string expected) => Error(node, path, $"{Describe(node)} found, expected {expected}");
+
+    private static YamlNode Parse(string path, string text)
+    {
+        RefuseBombs(path, text);
+        var stream = new YamlStream();
+        stream.Load(new StringReader(text));
+        return stream.Documents.Count switch
+        {
+            0 => throw new UserError($"{path}:1:1: the file is empty; expected a mapping with at least id, version and board"),
+            1 => stream.Documents[0].RootNode,
+            _ => throw new UserError($"{path}:{stream.Documents[1].RootNode.Start.Line}:1: a second document begins; expected only one"),
+        };
+    }
+
+    /// <summary>Aliases and deep nesting have no use in a definition and are how YAML takes a reader down.</summary>
+    private static void RefuseBombs(string path, string text)
+    {
+        var parser = new Parser(new StringReader(text));
+        var depth = 0;
+        while (parser.MoveNext())
+        {
+            var current = parser.Current!;
+            depth += current.NestingIncrease;
+            if (current is YamlDotNet.Core.Events.AnchorAlias) throw new UserError($"{path}:{current.Start.Line}:{current.Start.Column}: aliases (*name) are not supported; write the value out");
+            if (depth > DeepestNesting) throw new UserError($"{path}:{current.Start.Line}:{current.Start.Column}: nested more than {DeepestNesting} levels deep");
+        }
+    }
+
+    private static string Describe(YamlNode node) => node switch
+    {
+        YamlScalarNode { Value: null or "" } => "nothing",
+        YamlScalarNode scalar => $"\"{Shorten(scalar.Value)}\"",
+        YamlSequenceNode => "a list",
+        _ => "a mapping",
+    };
+
+    private static string Shorten(string text)
+    {
+        var line = text.ReplaceLineEndings(" ");
+        return line.Length <= 60 ? line : line[..57] + "…";
+    }
+}

@@ -1,0 +1,101 @@
+using System.Security.Cryptography;
+using System.Text;
+using Appliance.ImageBuilder.Definition;
+
+namespace Appliance.ImageBuilder.Disk;
+
+/// <summary>
+/// The partition table of an image: ESP, root A and its hash tree, root B and its hash tree, data.
+/// Root and verity partition UUIDs are the two halves of the root hash (Discoverable Partitions Specification).
+/// </summary>
+internal sealed record DiskLayout
+{
+    private const long Alignment = 1L << 20;
+    private const int Block = 4096;
+    private static readonly Guid EspType = new("c12a7328-f81f-11d2-ba4b-00a0c93ec93b");
+    private static readonly Guid LinuxData = new("0fc63daf-8483-4772-8e79-3d69d8477de4");
+
+    public required Guid DiskId { get; init; }
+    public required DiskPartition Esp { get; init; }
+    public required DiskPartition RootA { get; init; }
+    public required DiskPartition VerityA { get; init; }
+    public required DiskPartition RootB { get; init; }
+    public required DiskPartition VerityB { get; init; }
+    public required DiskPartition Data { get; init; }
+
+    /// <summary>All partitions in the order of their numbers.</summary>
+    public IEnumerable<DiskPartition> Partitions => [Esp, RootA, VerityA, RootB, VerityB, Data];
+
+    /// <summary>Size of the whole disk in bytes, the backup table at its end included.</summary>
+    public long Size => Data.End + Alignment;
+
+    /// <summary>Lays a definition out, slot A holding the root with this hash.</summary>
+    /// <param name="definition">Sizes, names and the board's architecture.</param>
+    /// <param name="rootHash">The dm-verity root hash, 64 hex digits.</param>
+    public static DiskLayout For(ImageDefinition definition, string rootHash)
+    {
+        var (rootType, verityType) = RootTypes(definition.Board.Architecture);
+        var slotLabel = $"{definition.Id}_{definition.Version}";
+        var veritySize = RoundUp(VeritySize(definition.Sizes.Slot), Alignment);
+        var next = Alignment;
+        DiskPartition Place(string label, Guid type, Guid id, long size)
+        {
+            var partition = new DiskPartition(label, type, id, next, size);
+            next = partition.End;
+            return partition;
+        }
+        return new DiskLayout
+        {
+            DiskId = NameBased(definition, "disk"),
+            Esp = Place("esp", EspType, NameBased(definition, "esp"), definition.Sizes.Esp),
+            RootA = Place(slotLabel, rootType, Guid.Parse(rootHash[..32]), definition.Sizes.Slot),
+            VerityA = Place(slotLabel, verityType, Guid.Parse(rootHash[^32..]), veritySize),
+            RootB = Place("_empty", rootType, NameBased(definition, "root-b"), definition.Sizes.Slot),
+            VerityB = Place("_empty", verityType, NameBased(definition, "verity-b"), veritySize),
+            Data = Place(DataLabel(definition), LinuxData, NameBased(definition, "data"), definition.Sizes.Data),
+        };
+    }
+
+    /// <summary>GPT label of the data partition, by which the initrd finds it.</summary>
+    public static string DataLabel(ImageDefinition definition) => $"{definition.Id}-data";
+
+    /// <summary>A stable identifier for a thing of this image: the same definition always gives the same bytes.</summary>
+    public static Guid NameBased(ImageDefinition definition, string name)
+    {
+        var hash = SHA256.HashData(Encoding.UTF8.GetBytes($"appliance:{definition.Id}:{name}"));
+        hash[6] = (byte)((hash[6] & 0x0f) | 0x80); // UUID version 8, RFC 9562: vendor-defined
+        hash[8] = (byte)((hash[8] & 0x3f) | 0x80);
+        return new Guid(hash.AsSpan(0, 16), bigEndian: true);
+    }
+
+    /// <summary>The table as a script for sfdisk.</summary>
+    public string ToSfdiskScript()
+    {
+        var script = new StringBuilder($"label: gpt\nlabel-id: {DiskId}\nunit: sectors\nfirst-lba: 2048\nlast-lba: {Size / 512 - 34}\n\n");
+        foreach (var part in Partitions)
+            script.Append($"start={part.Offset / 512}, size={part.Size / 512}, type={part.Type}, uuid={part.Id}, name=\"{part.Label}\"\n");
+        return script.ToString();
+    }
+
+    /// <summary>Bytes of a dm-verity superblock and SHA-256 hash tree over this many bytes of data in 4 KiB blocks.</summary>
+    public static long VeritySize(long dataSize)
+    {
+        const int hashesPerBlock = Block / 32;
+        var total = 1L; // the superblock
+        for (var blocks = RoundUp(dataSize, Block) / Block; blocks > 1;)
+        {
+            blocks = (blocks + hashesPerBlock - 1) / hashesPerBlock;
+            total += blocks;
+        }
+        return total * Block;
+    }
+
+    private static (Guid Root, Guid Verity) RootTypes(string architecture) => architecture switch
+    {
+        "amd64" => (new("4f68bce3-e8cd-4db1-96e7-fbcaf984b709"), new("2c7357ed-ebd2-46d9-aec1-23d437ec2bf5")),
+        "arm64" => (new("b921b045-1df0-41c3-af44-4c6f280d3fae"), new("df3300ce-d69f-4c92-978c-9bfb0f38d820")),
+        _ => throw new ArgumentException($"no partition types for {architecture}", nameof(architecture)),
+    };
+
+    private static long RoundUp(long value, long step) => (value + step - 1) / step * step;
+}

@@ -1,0 +1,25 @@
+using Appliance.ImageBuilder.Disk;
+
+namespace Appliance.ImageBuilder.Pipeline;
+
+/// <summary>Everything the outputs are assembled from.</summary>
+internal sealed record ImageParts
+{
+    public required DiskLayout Layout { get; init; }
+    public required string RootHash { get; init; }
+    public required string Salt { get; init; }
+    public required StageResult Tools { get; init; }
+    public required StageResult Base { get; init; }
+    public required StageResult Supervisor { get; init; }
+
+    /// <summary>Paths of the finished parts.</summary>
+    public required string RootImage { get; init; }
+    public required string VerityTree { get; init; }
+    public required string Uki { get; init; }
+    public required string Esp { get; init; }
+
+    public required string KernelVersion { get; init; }
+
+    /// <summary>Names the parts together: equal identities mean equal images.</summary>
+    public required string Identity { get; init; }
+}

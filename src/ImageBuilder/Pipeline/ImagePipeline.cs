@@ -1,0 +1,250 @@
+using Appliance.Core;
+using Appliance.ImageBuilder.Build;
+using Appliance.ImageBuilder.Components;
+using Appliance.ImageBuilder.Definition;
+using Appliance.ImageBuilder.Disk;
+using Appliance.ImageBuilder.Packages;
+using Appliance.ImageBuilder.Tools;
+
+namespace Appliance.ImageBuilder.Pipeline;
+
+/// <summary>The story of an image: its stages in order, and what each depends on.</summary>
+internal sealed class ImagePipeline(ImageDefinition definition, WorkloadChoice workloads, BuildOptions options, string libraryFolder, StageCache cache, StageRunner stages, IBuildObserver observer)
+{
+    /// <summary>Build tools come from the image's own suite, not from the host.</summary>
+    private static readonly string[] ToolPackages = ["systemd-ukify", "systemd-boot-efi", "erofs-utils", "cryptsetup-bin", "dosfstools", "mtools", "e2fsprogs", "fdisk", "zstd"];
+
+    private readonly string _epoch = definition.SourceDate.ToUnixTimeSeconds().ToString();
+
+    /// <summary>Runs every stage up to the parts an image is assembled from. Stages that do not need each other run side by side.</summary>
+    public async Task<ImageParts> RunAsync(CancellationToken cancellationToken)
+    {
+        using var failure = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var token = failure.Token;
+
+        var supervisor = Guard(SupervisorAsync(token), failure);
+        var tools = Guard(BootstrapAsync("tools", ToolPackages, [], token), failure);
+        var root = Guard(BootstrapAsync("base", RootPackages(), definition.Board.ModulesExclude, token), failure);
+        var initrd = Guard(InitrdAsync(root, token), failure);
+        var overlays = Guard(OverlaysAsync(root, supervisor, token), failure);
+        var erofs = Guard(ErofsAsync(tools, root, overlays, token), failure);
+        var verity = Guard(VerityAsync(tools, erofs, token), failure);
+        var uki = Guard(UkiAsync(tools, initrd, overlays, verity, token), failure);
+        var esp = Guard(EspAsync(tools, uki, token), failure);
+
+        await WhenAllFirstErrorAsync([supervisor, tools, root, initrd, overlays, erofs, verity, uki, esp], cancellationToken);
+        var rootHash = (await File.ReadAllTextAsync((await verity).File("root-hash"), token)).Trim();
+        return new ImageParts
+        {
+            Layout = DiskLayout.For(definition, rootHash),
+            RootHash = rootHash,
+            Salt = Salt(),
+            Tools = await tools,
+            Base = await root,
+            Supervisor = await supervisor,
+            RootImage = (await erofs).File("root.erofs"),
+            VerityTree = (await verity).File("root.verity"),
+            Uki = (await uki).File("uki.efi"),
+            Esp = (await esp).File("esp.img"),
+            KernelVersion = (await File.ReadAllTextAsync((await initrd).File("kernel-version"), token)).Trim(),
+            Identity = (await esp).Identity,
+        };
+    }
+
+    private async Task<StageResult> BootstrapAsync(string name, IReadOnlyList<string> packages, IReadOnlyList<string> modulesExclude, CancellationToken cancellationToken)
+    {
+        var keepTranslations = name == "base" && !IsPlainLocale();
+        var key = Key(name, "bootstrap.sh").Add("suite", definition.Suite).Add("architecture", definition.Board.Architecture).Add("packages", packages)
+            .Add("mirrors", options.Mirrors).Add("modules", modulesExclude).Add("translations", keepTranslations.ToString());
+        var tree = await stages.RunAsync(name, key, options.Refresh, folder => InSandboxAsync(name, null, "bootstrap.sh", new()
+        {
+            ["OUT"] = folder,
+            ["SUITE"] = definition.Suite,
+            ["ARCHITECTURE"] = definition.Board.Architecture,
+            ["PACKAGES"] = string.Join(',', packages),
+            ["MIRRORS"] = string.Join('\n', options.Mirrors),
+            ["MODULES_EXCLUDE"] = string.Join('\n', modulesExclude),
+            ["KEEP_TRANSLATIONS"] = keepTranslations ? "yes" : "no",
+        }, cancellationToken), (value, folder) => $"{value}+{PackageInventory.Read(folder).Digest}");
+        if (options.Locked) PackageLock.Require(PackageLock.PathFor(options.DefinitionPath), definition.Board.Architecture, name, PackageInventory.Read(tree.Folder));
+        return tree;
+    }
+
+    private async Task<StageResult> SupervisorAsync(CancellationToken cancellationToken)
+    {
+        var publication = SupervisorPublication.For(options, definition.Board.Architecture);
+        return await stages.RunAsync("supervisor", await publication.KeyAsync(cancellationToken), fresh: false,
+            folder => publication.RunAsync(folder, Path.Combine(cache.Folder, $"work-supervisor{StageCache.Partial}"), line => observer.Output("supervisor", line), cancellationToken));
+    }
+
+    private async Task<StageResult> InitrdAsync(Task<StageResult> root, CancellationToken cancellationToken)
+    {
+        var tree = await root;
+        var include = Path.Combine(libraryFolder, "initrd");
+        var key = Key("initrd", "initrd.sh").Add("base", tree.Identity).Add("drivers", definition.Board.InitrdDrivers).AddTree("include", include);
+        return await stages.RunAsync("initrd", key, false, folder => InSandboxAsync("initrd", null, "initrd.sh", new()
+        {
+            ["OUT"] = folder,
+            ["BASE"] = tree.File("tree"),
+            ["DRIVERS"] = string.Join(' ', definition.Board.InitrdDrivers),
+            ["INCLUDE"] = include,
+        }, cancellationToken));
+    }
+
+    private async Task<StageResult> OverlaysAsync(Task<StageResult> root, Task<StageResult> supervisor, CancellationToken cancellationToken)
+    {
+        var tree = await root;
+        var binary = (await supervisor).File(SupervisorPublication.BinaryName);
+        var content = new RootContent(definition, workloads, binary, tree.File("tree"), libraryFolder);
+        var key = Key("overlays", "overlays.sh").Add("base", tree.Identity).Add("supervisor", (await supervisor).Identity);
+        content.AddTo(key);
+        return await stages.RunAsync("overlays", key, false, folder =>
+        {
+            var variables = content.WriteTo(Path.Combine(folder, "generated"));
+            variables["OUT"] = folder;
+            variables["BASE"] = tree.File("tree");
+            return InSandboxAsync("overlays", null, "overlays.sh", variables, cancellationToken);
+        });
+    }
+
+    private async Task<StageResult> ErofsAsync(Task<StageResult> tools, Task<StageResult> root, Task<StageResult> overlays, CancellationToken cancellationToken)
+    {
+        var (toolTree, baseTree, layer) = (await tools, await root, await overlays);
+        var key = Key("erofs", "erofs.sh").Add("tools", toolTree.Identity).Add("overlays", layer.Identity).Add("compression", definition.Compression.ToString());
+        return await stages.RunAsync("erofs", key, false, async folder =>
+        {
+            await InSandboxAsync("erofs", toolTree, "erofs.sh", new()
+            {
+                ["OUT"] = folder,
+                ["BASE"] = baseTree.File("tree"),
+                ["UPPER"] = layer.File("upper"),
+                ["UUID"] = DiskLayout.NameBased(definition, "erofs").ToString(),
+                ["COMPRESSION"] = definition.Compression.ToString().ToLowerInvariant(),
+            }, cancellationToken);
+            RefuseTooLargeRoot(new FileInfo(Path.Combine(folder, "root.erofs")).Length);
+        });
+    }
+
+    private async Task<StageResult> VerityAsync(Task<StageResult> tools, Task<StageResult> erofs, CancellationToken cancellationToken)
+    {
+        var (toolTree, root) = (await tools, await erofs);
+        RefuseTooLargeRoot(new FileInfo(root.File("root.erofs")).Length);
+        var key = Key("verity", "verity.sh").Add("tools", toolTree.Identity).Add("erofs", root.Identity).Add("salt", Salt());
+        return await stages.RunAsync("verity", key, false, folder => InSandboxAsync("verity", toolTree, "verity.sh", new()
+        {
+            ["OUT"] = folder,
+            ["ROOT"] = root.Folder,
+            ["SALT"] = Salt(),
+            ["UUID"] = DiskLayout.NameBased(definition, "verity").ToString(),
+        }, cancellationToken));
+    }
+
+    private async Task<StageResult> UkiAsync(Task<StageResult> tools, Task<StageResult> initrd, Task<StageResult> overlays, Task<StageResult> verity, CancellationToken cancellationToken)
+    {
+        var (toolTree, kernel, layer, hashTree) = (await tools, await initrd, await overlays, await verity);
+        var rootHash = (await File.ReadAllTextAsync(hashTree.File("root-hash"), cancellationToken)).Trim();
+        var commandLine = string.Join(' ', [.. definition.Board.KernelArguments, .. definition.KernelArguments, $"roothash={rootHash}"]);
+        var key = Key("uki", "uki.sh").Add("tools", toolTree.Identity).Add("initrd", kernel.Identity).Add("overlays", layer.Identity).Add("command line", commandLine);
+        return await stages.RunAsync("uki", key, false, folder => InSandboxAsync("uki", toolTree, "uki.sh", new()
+        {
+            ["OUT"] = folder,
+            ["KERNEL"] = kernel.Folder,
+            ["OS_RELEASE"] = Path.Combine(layer.Folder, "generated", "os-release"),
+            ["COMMAND_LINE"] = commandLine,
+            ["STUB"] = $"/usr/lib/systemd/boot/efi/linux{EfiArchitecture()}.efi.stub",
+        }, cancellationToken));
+    }
+
+    private async Task<StageResult> EspAsync(Task<StageResult> tools, Task<StageResult> uki, CancellationToken cancellationToken)
+    {
+        var (toolTree, kernel) = (await tools, await uki);
+        var entry = $"{definition.Id}_{definition.Version}+3.efi"; // three tries until the health gate has blessed it
+        var key = Key("esp", "esp.sh").Add("tools", toolTree.Identity).Add("uki", kernel.Identity).Add("entry", entry).Add("size", definition.Sizes.Esp.ToString());
+        return await stages.RunAsync("esp", key, false, async folder =>
+        {
+            var needed = new FileInfo(kernel.File("uki.efi")).Length * 2 + (8L << 20);
+            if (needed > definition.Sizes.Esp)
+                throw new UserError($"The ESP of {ByteSize.Format(definition.Sizes.Esp)} cannot hold the kernel images of two slots ({ByteSize.Format(needed)}).", "Raise sizes.esp in the definition.");
+            await InSandboxAsync("esp", toolTree, "esp.sh", new()
+            {
+                ["OUT"] = folder,
+                ["UKI"] = kernel.File("uki.efi"),
+                ["SIZE"] = definition.Sizes.Esp.ToString(),
+                ["VOLUME_ID"] = DiskLayout.NameBased(definition, "esp").ToString()[..8],
+                ["ENTRY"] = entry,
+                ["EFI_ARCH"] = EfiArchitecture(),
+            }, cancellationToken);
+        });
+    }
+
+    private async Task InSandboxAsync(string stage, StageResult? tools, string script, Dictionary<string, string?> variables, CancellationToken cancellationToken)
+    {
+        variables["SOURCE_DATE_EPOCH"] = _epoch;
+        var work = Path.Combine(cache.Folder, $"work-{stage}{StageCache.Partial}");
+        var sandbox = new Sandbox(tools?.File("tree") ?? "/nonexistent", work);
+        try
+        {
+            await sandbox.RunAsync(script, variables, line => observer.Output(stage, line), cancellationToken);
+        }
+        catch (ToolFailure failure)
+        {
+            throw StageDiagnosis.Explain(stage, failure, definition);
+        }
+        finally
+        {
+            await Sandbox.DeleteAsync(work);
+        }
+    }
+
+    private StageKey Key(string stage, string script) =>
+        new StageKey().Add("stage", stage).Add("common", Sandbox.ScriptText("common.sh")).Add("script", Sandbox.ScriptText(script)).Add("epoch", _epoch).Add("id", definition.Id);
+
+    private List<string> RootPackages() =>
+        definition.Board.Packages.Concat(workloads.Engine?.Packages ?? []).Concat(RootContent.ImpliedPackages(definition)).Concat(definition.PackagesAdd)
+            .Except(definition.PackagesRemove).Distinct().Order(StringComparer.Ordinal).ToList();
+
+    /// <summary>The verity salt: fixed for a version, so that two builds of it agree, and different between versions.</summary>
+    private string Salt() => Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes($"appliance:{definition.Id}:{definition.Version}:salt")));
+
+    private string EfiArchitecture() => definition.Board.Architecture == "amd64" ? "x64" : "aa64";
+
+    private bool IsPlainLocale() => definition.Locale is "C" or "C.UTF-8" or "POSIX";
+
+    private void RefuseTooLargeRoot(long size)
+    {
+        if (size > definition.Sizes.Slot)
+            throw new UserError(
+                $"The root file system of {ByteSize.Format(size)} does not fit into a slot of {ByteSize.Format(definition.Sizes.Slot)}.",
+                "Raise sizes.slot, remove packages, or set root.compression in the definition.");
+    }
+
+    /// <summary>The first stage that fails ends the others.</summary>
+    private static async Task<StageResult> Guard(Task<StageResult> stage, CancellationTokenSource failure)
+    {
+        try
+        {
+            return await stage;
+        }
+        catch
+        {
+            await failure.CancelAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Waits for all, then reports the error that came first and not the cancellations it caused.</summary>
+    private static async Task WhenAllFirstErrorAsync(Task<StageResult>[] running, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await Task.WhenAll(running);
+        }
+        catch
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var cause = running.Select(stage => stage.Exception?.InnerException).FirstOrDefault(e => e is not null and not OperationCanceledException);
+            if (cause is not null) System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(cause);
+            throw;
+        }
+    }
+}

@@ -1,0 +1,45 @@
+# Makes a Debian tree in $OUT/tree, with dpkg's status and apt's lists beside it for the lock file and the SBOM.
+# SUITE, ARCHITECTURE, PACKAGES (comma list), MIRRORS (one a line, may be empty), MODULES_EXCLUDE (one a line).
+
+# Kernel and boot loader hooks have nothing to do in a build tree: the initrd, the UKI and the ESP are stages of their own.
+# (dracut's package trigger calls its hook by name, so that one is there and does nothing.)
+set -- --mode=root --variant=apt --format=directory --architectures="$ARCHITECTURE" \
+    --aptopt='Acquire::Languages "none"' \
+    --dpkgopt='path-exclude=/usr/share/man/*' \
+    --dpkgopt='path-exclude=/usr/share/info/*' \
+    --dpkgopt='path-exclude=/usr/share/doc/*' \
+    --dpkgopt='path-include=/usr/share/doc/*/copyright' \
+    --dpkgopt='path-exclude=/usr/share/bash-completion/*' \
+    --dpkgopt='path-exclude=/usr/share/zsh/*' \
+    --dpkgopt='path-exclude=/usr/share/lintian/*' \
+    --dpkgopt='path-exclude=/etc/kernel/postinst.d/*' \
+    --dpkgopt='path-exclude=/etc/kernel/postrm.d/*' \
+    --dpkgopt='path-exclude=/etc/initramfs/post-update.d/*' \
+    --include="$PACKAGES" \
+    --essential-hook="mkdir -p \"\$1/etc/kernel/postinst.d\" && printf '#!/bin/sh\\n' > \"\$1/etc/kernel/postinst.d/dracut\" && chmod 755 \"\$1/etc/kernel/postinst.d/dracut\"" \
+    --customize-hook="mkdir -p '$OUT/lists' && cp \"\$1\"/var/lib/apt/lists/*_Packages \"\$1\"/var/lib/apt/lists/*InRelease '$OUT/lists/'" \
+    --customize-hook="cp \"\$1/var/lib/dpkg/status\" '$OUT/status'"
+if [ "${KEEP_TRANSLATIONS:-no}" = no ]; then
+    set -- "$@" --dpkgopt='path-exclude=/usr/share/locale/*'
+fi
+set -- "$@" "$SUITE" "$OUT/tree"
+old_ifs=$IFS
+IFS='
+'
+for mirror in $MIRRORS; do set -- "$@" "$mirror"; done
+IFS=$old_ifs
+mmdebstrap "$@"
+
+for folder in mnt proc dev sys tmp run efi; do mkdir -p "$OUT/tree/$folder"; done
+
+# Modules are stored unpacked: their compressed form ruins every delta (docs/architecture.md).
+for modules in "$OUT"/tree/usr/lib/modules/*; do
+    [ -d "$modules/kernel" ] || continue
+    echo "unpacking the kernel modules of $(basename "$modules")"
+    printf '%s\n' "$MODULES_EXCLUDE" | while IFS= read -r excluded; do
+        [ -z "$excluded" ] || rm -rf "$modules/kernel/${excluded:?}"
+    done
+    inside="/usr/lib/modules/$(basename "$modules")"
+    chroot "$OUT/tree" sh -c "find '$inside' -name '*.ko.xz' -print0 | xargs -0 -r -P 2 -n 64 xz -d"
+    chroot "$OUT/tree" depmod "$(basename "$modules")"
+done

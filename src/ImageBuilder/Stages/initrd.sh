@@ -1,0 +1,31 @@
+# Builds the initrd with the base tree's own dracut, and copies the kernel out. BASE, OUT, DRIVERS, INCLUDE (folder).
+tree="$WORK/tree"
+overlay_mount "$tree" "$WORK/upper" "$BASE"
+mount_api "$tree"
+
+set -- "$tree"/boot/vmlinuz-*
+[ -e "$1" ] || { echo "NO-KERNEL"; exit 1; }
+[ $# -eq 1 ] || { echo "SEVERAL-KERNELS: $*"; exit 1; }
+version=${1##*/vmlinuz-}
+
+# An empty configuration and our own list of modules: what is in the initrd depends on nothing else.
+rm -rf "$tree/etc/dracut.conf.d" "$tree/usr/lib/dracut/dracut.conf.d"
+mkdir -p "$tree/tmp/include"
+cp -r --no-preserve=ownership "$INCLUDE/." "$tree/tmp/include"
+chmod -R u=rwX,go=rX "$tree/tmp/include"
+# Some drivers are built into one kernel and modules of another: ask only for those that are files.
+present=
+for driver in $DRIVERS; do
+    if chroot "$tree" modinfo -k "$version" "$driver" >/dev/null 2>&1; then present="$present $driver"; fi
+done
+chroot "$tree" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 SOURCE_DATE_EPOCH="$SOURCE_DATE_EPOCH" \
+    dracut --force --no-hostonly --no-hostonly-cmdline --reproducible --zstd \
+    --modules "systemd systemd-initrd dracut-systemd base fs-lib udev-rules systemd-veritysetup kernel-modules" \
+    --drivers "" --add-drivers "$present" --filesystems "erofs ext4 vfat" \
+    --install "e2fsck fsck.ext4 fsck systemd-id128 mountpoint chmod chown" \
+    --include /tmp/include / \
+    --tmpdir /tmp /tmp/initrd "$version"
+cp "$tree/tmp/initrd" "$OUT/initrd"
+cp "$tree/boot/vmlinuz-$version" "$OUT/vmlinuz"
+chmod 0644 "$OUT/initrd" "$OUT/vmlinuz"
+printf '%s\n' "$version" > "$OUT/kernel-version"

@@ -1,0 +1,9 @@
+# The partition table (TABLE, an sfdisk script) on DISK_FOLDER/disk.img, and an empty data file system in data.img.
+# DATA_SIZE (bytes), DATA_UUID.
+prepare_tools
+bind_into_tools disk "$DISK_FOLDER"
+cp "$TABLE" "$TOOLS/tmp/table"
+tools sh -c 'sfdisk --quiet --no-reread --no-tell-kernel /mnt/disk/disk.img < /tmp/table'
+truncate -s "$DATA_SIZE" "$DISK_FOLDER/data.img"
+tools mkfs.ext4 -q -F -b 4096 -I 256 -L data -U "$DATA_UUID" -m 1 \
+    -E "hash_seed=$DATA_UUID,root_owner=0:0,lazy_itable_init=1,lazy_journal_init=1,nodiscard" /mnt/disk/data.img

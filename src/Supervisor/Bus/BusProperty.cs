@@ -1,0 +1,4 @@
+namespace Appliance.Supervisor.Bus;
+
+/// <summary>An exported read-only property. <paramref name="Get"/> is called on the bus thread and must be quick.</summary>
+internal sealed record BusProperty(string Name, string Signature, Func<object> Get);
