@@ -1,1 +1,60 @@
-return 0;
+using System.Globalization;
+using Appliance.Core;
+using Appliance.Supervisor.Bus;
+using Appliance.Supervisor.Service;
+using Serilog;
+
+const int UserMistake = 2, Failure = 1;
+const string Usage = """
+    appliance-supervisor                              runs the daemon (systemd starts it)
+    appliance-supervisor wait-healthy [--timeout S]   waits for its verdict: exit code 0 healthy, 1 not
+
+    Example: appliance-supervisor wait-healthy --timeout 300
+    """;
+var longestWait = TimeSpan.FromHours(1);
+
+try
+{
+    switch (args)
+    {
+        case ["--help" or "-h" or "help"]:
+            Console.WriteLine(Usage);
+            return 0;
+        case ["wait-healthy"]:
+            return await HealthGate.WaitAsync(SupervisorOptions.FromEnvironment().BusAddress, longestWait, Console.Out);
+        case ["wait-healthy", "--timeout", var text]:
+            if (!int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) || seconds < 1) throw new UserError($"--timeout takes a number of seconds, not \"{text}\".");
+            return await HealthGate.WaitAsync(SupervisorOptions.FromEnvironment().BusAddress, TimeSpan.FromSeconds(seconds), Console.Out);
+        case []:
+            return await RunDaemonAsync();
+        default:
+            throw new UserError($"There is no verb \"{string.Join(' ', args)}\".", "appliance-supervisor --help shows what there is.");
+    }
+}
+catch (UserError error)
+{
+    await Console.Error.WriteLineAsync($"error: {error}");
+    return UserMistake;
+}
+
+static async Task<int> RunDaemonAsync()
+{
+    Daemon.StartLogging();
+    try
+    {
+        var options = SupervisorOptions.FromEnvironment();
+        await using var bus = new BusConnection(options.BusAddress);
+        await using var app = Daemon.Build(options, bus);
+        await app.RunAsync();
+        return Environment.ExitCode;
+    }
+    catch (Exception e) when (e is BusException or IOException or UnauthorizedAccessException)
+    {
+        Log.Fatal("The supervisor cannot run: {Reason}", e.Message);
+        return Failure;
+    }
+    finally
+    {
+        await Log.CloseAndFlushAsync();
+    }
+}

@@ -41,22 +41,6 @@ internal sealed unsafe partial class BusConnection
         return done.Task;
     }
 
-    /// <summary>
-    /// Follows signals. When the task is done the match is installed and no later signal is missed: read the initial state
-    /// after that. The handler runs on the bus thread and must be quick.
-    /// </summary>
-    public Task SubscribeAsync(string rule, Action<BusSignal> handler)
-    {
-        var subscription = new Subscription(handler);
-        return Install();
-
-        async Task Install()
-        {
-            await AddMatchAsync(rule, subscription);
-            await subscription.Installed.Task;
-        }
-    }
-
     private Task<int> AddMatchAsync(string rule, Subscription subscription) => PostAsync(() =>
     {
         // The handle lives as long as the connection: nothing unsubscribes.

@@ -66,16 +66,6 @@ internal sealed unsafe partial class BusConnection : IAsyncDisposable
     /// <summary>Comes back once the bus thread has worked: proof that it is alive.</summary>
     public Task PingThreadAsync() => PostAsync(() => 0);
 
-    /// <inheritdoc/>
-    public async ValueTask DisposeAsync()
-    {
-        _stop = true;
-        Wake();
-        await _closed.Task;
-        _thread.Join();
-        SdBusNative.close(_wake);
-    }
-
     private Task<T> PostAsync<T>(Func<T> work)
     {
         var done = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -1,0 +1,81 @@
+using System.Globalization;
+using System.Net.NetworkInformation;
+using System.Net.Sockets;
+
+namespace Appliance.Supervisor.Device;
+
+/// <summary>What the supervisor knows about the machine, read from the kernel below a root folder (tests have their own).</summary>
+internal sealed class DeviceFacts(string root, string dataFolder)
+{
+    /// <summary>The image that runs.</summary>
+    public ImageIdentity Image { get; } = ImageIdentity.Read(root);
+
+    /// <summary>The slot it runs from.</summary>
+    public RunningSlot Slot { get; } = RunningSlot.Read(root);
+
+    /// <summary>The tries of this boot, null when it is not counted.</summary>
+    public BootCount? BootCount { get; } = BootCount.Read(root);
+
+    /// <summary>True when EFI variables are there at all, so that an uncounted boot means a good one.</summary>
+    public bool HasEfi { get; } = Directory.Exists(Path.Combine(root, "sys/firmware/efi"));
+
+    /// <summary>The verity root hash the kernel was told, empty without one.</summary>
+    public string RootHash { get; } = ReadRootHash(root);
+
+    /// <summary>Kernel release.</summary>
+    public string Kernel { get; } = ReadText(root, "proc/sys/kernel/osrelease");
+
+    /// <summary>Host name.</summary>
+    public string Hostname => ReadText(root, "proc/sys/kernel/hostname") is { Length: > 0 } name ? name : Environment.MachineName;
+
+    /// <summary>Time since power-on.</summary>
+    public TimeSpan Uptime =>
+        double.TryParse(ReadText(root, "proc/uptime").Split(' ')[0], CultureInfo.InvariantCulture, out var seconds) ? TimeSpan.FromSeconds(seconds) : TimeSpan.Zero;
+
+    /// <summary>Memory in bytes: all, and what can be used without swapping.</summary>
+    public (long Total, long Available) Memory => (MemoryLine("MemTotal"), MemoryLine("MemAvailable"));
+
+    /// <summary>The data partition in bytes: all, and free.</summary>
+    public (long Total, long Free) Data
+    {
+        get
+        {
+            try
+            {
+                var drive = new DriveInfo(dataFolder);
+                return (drive.TotalSize, drive.AvailableFreeSpace);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                return (0, 0);
+            }
+        }
+    }
+
+    /// <summary>Addresses a browser can use, without loopback and link-local ones.</summary>
+    public static IReadOnlyList<string> Addresses() =>
+        NetworkInterface.GetAllNetworkInterfaces()
+            .Where(card => card.OperationalStatus == OperationalStatus.Up && card.NetworkInterfaceType != NetworkInterfaceType.Loopback)
+            .SelectMany(card => card.GetIPProperties().UnicastAddresses)
+            .Select(address => address.Address)
+            .Where(address => !address.IsIPv6LinkLocal)
+            .OrderBy(address => address.AddressFamily == AddressFamily.InterNetwork ? 0 : 1)
+            .Select(address => address.ToString())
+            .ToList();
+
+    private long MemoryLine(string name)
+    {
+        var path = Path.Combine(root, "proc/meminfo");
+        var line = File.Exists(path) ? File.ReadLines(path).FirstOrDefault(line => line.StartsWith(name + ":", StringComparison.Ordinal)) : null;
+        return line is not null && long.TryParse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture, out var kibibytes) ? kibibytes * 1024 : 0;
+    }
+
+    private static string ReadRootHash(string root) =>
+        ReadText(root, "proc/cmdline").Split(' ').FirstOrDefault(word => word.StartsWith("roothash=", StringComparison.Ordinal))?["roothash=".Length..] ?? "";
+
+    private static string ReadText(string root, string path)
+    {
+        var full = Path.Combine(root, path);
+        return File.Exists(full) ? File.ReadAllText(full).Trim() : "";
+    }
+}

@@ -1,0 +1,30 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Security.Cryptography.X509Certificates;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+
+namespace Appliance.Supervisor.Health;
+
+/// <summary>The status page takes connections, shows our certificate and answers.</summary>
+internal sealed class PageProbe(IServer server, X509Certificate2 own) : IHealthProbe
+{
+    public string Name => "page";
+    public bool Gate => true;
+    public TimeSpan Interval => TimeSpan.FromSeconds(30);
+    public TimeSpan Timeout => TimeSpan.FromSeconds(10);
+
+    public async Task<ProbeResult> TryAsync(CancellationToken cancellationToken)
+    {
+        if (server.Features.Get<IServerAddressesFeature>()?.Addresses.FirstOrDefault() is not { } address) return ProbeResult.Fail("the status page does not listen yet");
+        var port = new Uri(address).Port;
+        using var client = new TcpClient();
+        await client.ConnectAsync(IPAddress.Loopback, port, cancellationToken);
+        await using var tls = new System.Net.Security.SslStream(client.GetStream(), false, (_, shown, _, _) => shown is not null && shown.GetRawCertData().AsSpan().SequenceEqual(own.RawData));
+        await tls.AuthenticateAsClientAsync(new() { TargetHost = "localhost" }, cancellationToken);
+        await tls.WriteAsync("HEAD /page.js HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"u8.ToArray(), cancellationToken);
+        var answer = new byte[12];
+        await tls.ReadExactlyAsync(answer, cancellationToken);
+        return answer.AsSpan().SequenceEqual("HTTP/1.1 200"u8) ? ProbeResult.Pass("the status page answers") : ProbeResult.Fail("the status page answers with an error");
+    }
+}

@@ -1,0 +1,52 @@
+using System.Net.NetworkInformation;
+using System.Text;
+using Appliance.Core;
+using Appliance.Supervisor.Device;
+using Serilog;
+
+namespace Appliance.Supervisor.Service;
+
+/// <summary>Shows the page's address above the console's log-in prompt (issue(5)), anew when addresses change.</summary>
+internal sealed class ConsoleIssue(SupervisorOptions options, DeviceFacts facts) : IHostedService, IDisposable
+{
+    private readonly string _path = Path.Combine(options.IssueFolder, "50-appliance.issue");
+    private readonly SemaphoreSlim _one = new(1);
+
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        NetworkChange.NetworkAddressChanged += OnChange;
+        await WriteAsync();
+    }
+
+    public Task StopAsync(CancellationToken cancellationToken)
+    {
+        NetworkChange.NetworkAddressChanged -= OnChange;
+        return Task.CompletedTask;
+    }
+
+    public void Dispose() => _one.Dispose();
+
+    private void OnChange(object? sender, EventArgs e) => _ = WriteAsync();
+
+    private async Task WriteAsync()
+    {
+        await _one.WaitAsync();
+        try
+        {
+            var addresses = DeviceFacts.Addresses();
+            var text = new StringBuilder($"{facts.Image.Id} {facts.Image.Version}\n");
+            foreach (var address in addresses) text.Append($"Status page: https://{(address.Contains(':') ? $"[{address}]" : address)}/\n");
+            if (addresses.Count == 0) text.Append("Status page: waiting for a network address\n");
+            const UnixFileMode mode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
+            DurableFile.Write(_path, Encoding.UTF8.GetBytes(text.Append('\n').ToString()), mode);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            Log.Warning("The console's message {Path} could not be written: {Reason}", _path, e.Message);
+        }
+        finally
+        {
+            _one.Release();
+        }
+    }
+}

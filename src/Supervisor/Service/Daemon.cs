@@ -1,0 +1,65 @@
+using Appliance.Supervisor.Bus;
+using Appliance.Supervisor.Device;
+using Appliance.Supervisor.Health;
+using Appliance.Supervisor.Journal;
+using Appliance.Supervisor.Systemd;
+using Appliance.Supervisor.Web;
+using Microsoft.AspNetCore.Hosting.Server;
+using Serilog;
+using Serilog.Events;
+
+namespace Appliance.Supervisor.Service;
+
+/// <summary>Puts the daemon together.</summary>
+internal static class Daemon
+{
+    /// <summary>Builds the host; the connection to the bus belongs to the caller.</summary>
+    public static WebApplication Build(SupervisorOptions options, BusConnection bus)
+    {
+        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = [] });
+        Directory.CreateDirectory(options.StateFolder);
+        var facts = new DeviceFacts(options.Root, options.StateFolder);
+        var certificate = PageCertificate.LoadOrCreate(Path.Combine(options.StateFolder, "page.pem"), facts.Hostname);
+        builder.WebHost.UseKestrelHttpsConfiguration();
+        builder.WebHost.ConfigureKestrel(kestrel => StatusServer.Configure(kestrel, options.Listen, certificate));
+
+        var systemd = new Systemd1(bus);
+        var (settings, problem) = HealthFile.Read(Path.Combine(options.Root, "usr/lib/appliance/health.json"));
+        if (problem is not null) Log.Error("The health settings are broken: {Problem}", problem);
+        var services = builder.Services;
+        services.AddSerilog();
+        services.AddSystemd();
+        services.AddSingleton(TimeProvider.System);
+        services.AddSingleton(options);
+        services.AddSingleton(bus);
+        services.AddSingleton(facts);
+        services.AddSingleton(systemd);
+        services.AddSingleton(provider => new HealthMonitor(settings, Probes(provider.GetRequiredService<IServer>()), provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<DeviceView>();
+        services.AddHostedService(provider => provider.GetRequiredService<HealthMonitor>());
+        services.AddHostedService<SupervisorObject>();
+        services.AddHostedService<ConsoleIssue>();
+        if (WatchdogService.Limit is not null) services.AddHostedService<WatchdogService>();
+        var app = builder.Build();
+        StatusServer.Map(app);
+        return app;
+
+        IReadOnlyList<IHealthProbe> Probes(IServer server)
+        {
+            var http = new HttpClient();
+            return
+            [
+                new SystemdProbe(systemd), new DataProbe(options.StateFolder), new PageProbe(server, certificate),
+                .. problem is null ? Array.Empty<IHealthProbe>() : [new BrokenSettingsProbe(problem)],
+                .. settings.Checks.Select(check => new DeclaredProbe(check, systemd, http)),
+            ];
+        }
+    }
+
+    /// <summary>Logs to the journal with fields, or as plain text to the console.</summary>
+    public static void StartLogging()
+    {
+        var logging = new LoggerConfiguration().MinimumLevel.Information().MinimumLevel.Override("Microsoft", LogEventLevel.Warning);
+        Log.Logger = (JournalSink.IsAvailable ? logging.WriteTo.Sink(new JournalSink()) : logging.WriteTo.Console()).CreateLogger();
+    }
+}

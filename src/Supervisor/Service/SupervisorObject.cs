@@ -1,0 +1,96 @@
+using Appliance.Supervisor.Bus;
+using Appliance.Supervisor.Device;
+using Appliance.Supervisor.Health;
+using Appliance.Supervisor.Systemd;
+using Serilog;
+
+namespace Appliance.Supervisor.Service;
+
+/// <summary>Exports <c>io.appliance.Supervisor1</c> and follows systemd: the daemon's side of the bus.</summary>
+internal sealed class SupervisorObject(BusConnection bus, Systemd1 systemd, DeviceView device, HealthMonitor health, TimeProvider time, IHostApplicationLifetime lifetime) : IHostedService
+{
+    /// <summary>Bus name and interface.</summary>
+    public const string Name = "io.appliance.Supervisor1";
+
+    /// <summary>The object's path.</summary>
+    public const string Path = "/io/appliance/Supervisor1";
+
+    private readonly ulong _startedAt = (ulong)time.GetUtcNow().ToUnixTimeMilliseconds() * 1000;
+
+    /// <inheritdoc/>
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        await bus.ExportAsync(Path, Name, [], Properties());
+        health.Changed += _ => Announce("Health", "HealthReasons");
+        await systemd.FollowChangesAsync(() =>
+        {
+            health.Kick("systemd");
+            _ = LookForBlessingAsync();
+        });
+        await LookForBlessingAsync();
+        await bus.RequestNameAsync(Name);
+        _ = StopWhenTheBusEndsAsync();
+        Log.Information("Supervisor of {Id} {Version} is on the bus; slot {Slot}, boot {BootState}", device.Facts.Image.Id, device.Facts.Image.Version, device.Facts.Slot.Name, DeviceView.Word(device.BootState));
+    }
+
+    /// <inheritdoc/>
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    private List<BusProperty> Properties() =>
+    [
+        new("Id", "s", () => device.Facts.Image.Id),
+        new("Version", "s", () => device.Facts.Image.Version),
+        new("Board", "s", () => device.Facts.Image.Board),
+        new("Slot", "s", () => device.Facts.Slot.Name),
+        new("SlotLabel", "s", () => device.Facts.Slot.Label),
+        new("RootHash", "s", () => device.Facts.RootHash),
+        new("BootState", "s", () => DeviceView.Word(device.BootState)),
+        new("TriesLeft", "i", () => device.BootState == BootState.Trial ? device.Facts.BootCount!.Left : -1),
+        new("WorkloadsEngine", "s", () => device.Facts.Image.WorkloadsEngine),
+        new("StartedAt", "t", () => _startedAt),
+        new("Uptime", "t", () => (ulong)device.Facts.Uptime.TotalMicroseconds),
+        new("Health", "s", () => DeviceView.Word(health.Report.State)),
+        new("HealthReasons", "as", () => health.Report.Reasons),
+    ];
+
+    /// <summary>systemd-bless-boot.service takes the counter off this boot's entry: from then on the boot is good.</summary>
+    private async Task LookForBlessingAsync()
+    {
+        if (device.BootState != BootState.Trial) return;
+        try
+        {
+            if (await systemd.ActiveStateAsync("systemd-bless-boot.service") != "active") return;
+            device.MarkBlessed();
+            Log.Information("This boot of {Version} is good: the boot loader keeps it", device.Facts.Image.Version);
+            Announce("BootState", "TriesLeft");
+        }
+        catch (BusException e)
+        {
+            Log.Warning("The state of the boot could not be read: {Reason}", e.Message);
+        }
+    }
+
+    private void Announce(params string[] properties) => _ = AnnounceAsync(properties);
+
+    private async Task AnnounceAsync(string[] properties)
+    {
+        try
+        {
+            await bus.EmitPropertiesChangedAsync(Path, Name, properties);
+        }
+        catch (BusException e)
+        {
+            Log.Warning("Changed properties could not be announced: {Reason}", e.Message);
+        }
+    }
+
+    /// <summary>Without the bus there is nothing to supervise: end with an error, and systemd starts us again.</summary>
+    private async Task StopWhenTheBusEndsAsync()
+    {
+        await bus.Closed;
+        if (lifetime.ApplicationStopping.IsCancellationRequested) return;
+        Log.Error("The connection to D-Bus ended; stopping");
+        Environment.ExitCode = 1;
+        lifetime.StopApplication();
+    }
+}

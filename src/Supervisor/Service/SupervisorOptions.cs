@@ -1,0 +1,42 @@
+using System.Net;
+using Appliance.Core;
+
+namespace Appliance.Supervisor.Service;
+
+/// <summary>Where the daemon finds and puts things; tests have their own places.</summary>
+internal sealed record SupervisorOptions
+{
+    /// <summary>D-Bus address, or null for the system bus (APPLIANCE_BUS).</summary>
+    public string? BusAddress { get; init; }
+
+    /// <summary>Root of the files that are read, <c>/</c> on a device (APPLIANCE_ROOT).</summary>
+    public string Root { get; init; } = "/";
+
+    /// <summary>The daemon's own folder on the data partition (APPLIANCE_STATE).</summary>
+    public string StateFolder { get; init; } = "/var/lib/appliance/supervisor";
+
+    /// <summary>Folder of the console's log-in messages (APPLIANCE_ISSUE).</summary>
+    public string IssueFolder { get; init; } = "/run/issue.d";
+
+    /// <summary>Where the page listens (APPLIANCE_LISTEN, address:port).</summary>
+    public IPEndPoint Listen { get; init; } = new(IPAddress.IPv6Any, 443);
+
+    /// <summary>Reads the environment.</summary>
+    /// <exception cref="UserError">APPLIANCE_LISTEN is no address and port.</exception>
+    public static SupervisorOptions FromEnvironment()
+    {
+        var defaults = new SupervisorOptions();
+        string Value(string name, string fallback) => Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : fallback;
+        var listen = Environment.GetEnvironmentVariable("APPLIANCE_LISTEN");
+        return new SupervisorOptions
+        {
+            BusAddress = Environment.GetEnvironmentVariable("APPLIANCE_BUS"),
+            Root = Value("APPLIANCE_ROOT", defaults.Root),
+            StateFolder = Value("APPLIANCE_STATE", defaults.StateFolder),
+            IssueFolder = Value("APPLIANCE_ISSUE", defaults.IssueFolder),
+            Listen = string.IsNullOrEmpty(listen) ? defaults.Listen
+                : IPEndPoint.TryParse(listen, out var endpoint) ? endpoint
+                : throw new UserError($"APPLIANCE_LISTEN is \"{listen}\", which is no address and port.", "Example: APPLIANCE_LISTEN=127.0.0.1:8443"),
+        };
+    }
+}

@@ -1,0 +1,29 @@
+namespace Appliance.Supervisor.Web;
+
+/// <summary>What the page and <c>/api/v1/status</c> show. Sizes in bytes, times in seconds.</summary>
+internal sealed record DeviceStatus
+{
+    public required string Hostname { get; init; }
+    public required string Id { get; init; }
+    public required string Version { get; init; }
+    public required string Board { get; init; }
+    public required string Slot { get; init; }
+    public required string SlotLabel { get; init; }
+    public required bool RootVerified { get; init; }
+    public required string RootHash { get; init; }
+    public required string BootState { get; init; }
+    public required int? TriesLeft { get; init; }
+    public required string Health { get; init; }
+    public required IReadOnlyList<string> HealthReasons { get; init; }
+    public required IReadOnlyList<DeviceCheck> Checks { get; init; }
+    public required string Workloads { get; init; }
+    public required string System { get; init; }
+    public required string Kernel { get; init; }
+    public required long UptimeSeconds { get; init; }
+    public required long MemoryTotal { get; init; }
+    public required long MemoryAvailable { get; init; }
+    public required long DataTotal { get; init; }
+    public required long DataFree { get; init; }
+    public required IReadOnlyList<string> Addresses { get; init; }
+    public required DateTimeOffset Time { get; init; }
+}

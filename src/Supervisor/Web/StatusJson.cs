@@ -1,0 +1,8 @@
+using System.Text.Json.Serialization;
+
+namespace Appliance.Supervisor.Web;
+
+/// <summary>The JSON form of the status.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSerializable(typeof(DeviceStatus))]
+internal sealed partial class StatusJson : JsonSerializerContext;

@@ -1,0 +1,73 @@
+using System.Text.Encodings.Web;
+using Appliance.Core;
+
+namespace Appliance.Supervisor.Web;
+
+/// <summary>The status page: complete HTML from the server, so that it works without scripts; a small script keeps it fresh.</summary>
+internal static class StatusPage
+{
+    private static readonly string Frame = StaticFiles.Text("index.html");
+
+    /// <summary>Renders the page.</summary>
+    public static string Render(DeviceStatus status) => Frame
+        .Replace("{{title}}", Encode($"{status.Hostname}: {status.Health}"), StringComparison.Ordinal)
+        .Replace("{{hostname}}", Encode(status.Hostname), StringComparison.Ordinal)
+        .Replace("{{main}}", Content(status), StringComparison.Ordinal);
+
+    /// <summary>The part of the page that changes; the script puts a new one in its place.</summary>
+    public static string Content(DeviceStatus status) => $"""
+        <section class="verdict {status.Health}" aria-live="polite">
+          <h2>{Verdict(status.Health)}</h2>
+          <p>{Encode(Explain(status))}</p>
+        </section>
+        <section class="cards">
+          {Card("System", [("Image", $"{status.Id} {status.Version}"), ("Board", status.Board), ("Based on", status.System), ("Kernel", status.Kernel), ("Up for", Duration(status.UptimeSeconds))])}
+          {Card("Boot", [("Slot", $"{status.Slot.ToUpperInvariant()} ({status.SlotLabel})"), ("State", BootWords(status)), ("Root", status.RootVerified ? "read-only, verified" : "not verified"), ("Root hash", status.RootHash.Length > 16 ? status.RootHash[..16] + "…" : status.RootHash)])}
+          {Card("Resources", [("Data free", $"{ByteSize.Format(status.DataFree)} of {ByteSize.Format(status.DataTotal)}"), ("Memory free", $"{ByteSize.Format(status.MemoryAvailable)} of {ByteSize.Format(status.MemoryTotal)}"), ("Workloads", status.Workloads), ("Clock", status.Time.ToString("yyyy-MM-dd HH:mm 'UTC'"))])}
+          {Card("Network", status.Addresses.Count == 0 ? [("Address", "none yet")] : status.Addresses.Select((address, i) => (i == 0 ? "Address" : "", address)))}
+        </section>
+        <section>
+          <h2>Health checks</h2>
+          <table>
+            <thead><tr><th scope="col">Check</th><th scope="col">State</th><th scope="col">Latest result</th></tr></thead>
+            <tbody>
+            {string.Concat(status.Checks.Select(Row))}
+            </tbody>
+          </table>
+        </section>
+        """;
+
+    private static string Card(string title, IEnumerable<(string Name, string Value)> rows) =>
+        $"<article><h3>{title}</h3><dl>{string.Concat(rows.Select(row => $"<div><dt>{Encode(row.Name)}</dt><dd>{Encode(row.Value)}</dd></div>"))}</dl></article>";
+
+    private static string Row(DeviceCheck check)
+    {
+        var (style, word) = check switch { { Passed: null } => ("waiting", "waiting"), { Passed: true } => ("good", "passes"), { Gate: true } => ("bad", "fails"), _ => ("warn", "warns") };
+        return $"<tr><th scope=\"row\">{Encode(check.Name)}</th><td><span class=\"state {style}\">{word}</span></td><td>{Encode(check.Message)}</td></tr>";
+    }
+
+    private static string Verdict(string health) => health switch { "healthy" => "Healthy", "unhealthy" => "Not healthy", _ => "Starting" };
+
+    private static string Explain(DeviceStatus status) => status.Health switch
+    {
+        "healthy" when status.BootState == "trial" => "Every check passes; this version is about to be kept.",
+        "healthy" => "Every check passes.",
+        "starting" => $"Waiting for {string.Join("; ", status.HealthReasons)}.",
+        _ => $"{string.Join("; ", status.HealthReasons)}.",
+    };
+
+    private static string BootWords(DeviceStatus status) => status.BootState switch
+    {
+        "trial" => $"on trial, {status.TriesLeft} {(status.TriesLeft == 1 ? "try" : "tries")} left",
+        "good" => "good",
+        _ => "not counted",
+    };
+
+    private static string Duration(long seconds)
+    {
+        var time = TimeSpan.FromSeconds(seconds);
+        return time.TotalDays >= 1 ? $"{(int)time.TotalDays} d {time.Hours} h" : time.TotalHours >= 1 ? $"{time.Hours} h {time.Minutes} min" : $"{time.Minutes} min {time.Seconds} s";
+    }
+
+    private static string Encode(string text) => HtmlEncoder.Default.Encode(text);
+}

@@ -1,0 +1,72 @@
+using System.Net;
+using System.Security.Cryptography.X509Certificates;
+using System.Text.Json;
+using Appliance.Supervisor.Device;
+using Appliance.Supervisor.Health;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+
+namespace Appliance.Supervisor.Web;
+
+/// <summary>The HTTPS surface: the status page, its JSON, and <c>/healthz</c>. Everything is read-only.</summary>
+internal static class StatusServer
+{
+    private const int MostConnections = 100;
+
+    /// <summary>Binds Kestrel with limits that a slow or hostile client cannot get past.</summary>
+    public static void Configure(KestrelServerOptions kestrel, IPEndPoint endpoint, X509Certificate2 certificate)
+    {
+        kestrel.AddServerHeader = false;
+        kestrel.Limits.MaxConcurrentConnections = MostConnections;
+        kestrel.Limits.MaxConcurrentUpgradedConnections = 0;
+        kestrel.Limits.MaxRequestBodySize = 0;
+        kestrel.Limits.MaxRequestHeaderCount = 50;
+        kestrel.Limits.MaxRequestHeadersTotalSize = 16 << 10;
+        kestrel.Limits.MaxRequestLineSize = 4 << 10;
+        kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
+        kestrel.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(30);
+        kestrel.Limits.MinResponseDataRate = new MinDataRate(240, TimeSpan.FromSeconds(5));
+        kestrel.Limits.Http2.MaxStreamsPerConnection = 20;
+        void Secure(ListenOptions listen) => listen.UseHttps(certificate, https => https.HandshakeTimeout = TimeSpan.FromSeconds(10));
+        if (endpoint.Address.Equals(IPAddress.IPv6Any)) kestrel.ListenAnyIP(endpoint.Port, Secure);
+        else kestrel.Listen(endpoint, Secure);
+    }
+
+    /// <summary>Adds the routes.</summary>
+    public static void Map(WebApplication app)
+    {
+        app.Use(async (context, next) =>
+        {
+            var headers = context.Response.Headers;
+            headers.ContentSecurityPolicy = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+            headers.XContentTypeOptions = "nosniff";
+            headers.XFrameOptions = "DENY";
+            headers["Referrer-Policy"] = "no-referrer";
+            headers.CacheControl = "no-store";
+            if (!HttpMethods.IsGet(context.Request.Method) && !HttpMethods.IsHead(context.Request.Method))
+            {
+                context.Response.StatusCode = StatusCodes.Status405MethodNotAllowed;
+                headers.Allow = "GET, HEAD";
+                return;
+            }
+            await next(context);
+        });
+
+        var device = app.Services.GetRequiredService<DeviceView>();
+        var health = app.Services.GetRequiredService<HealthMonitor>();
+        app.MapGet("/", () => Results.Content(StatusPage.Render(device.Take()), "text/html; charset=utf-8"));
+        app.MapGet("/main", () => Results.Content(StatusPage.Content(device.Take()), "text/html; charset=utf-8"));
+        app.MapGet("/api/v1/status", () => Results.Content(JsonSerializer.Serialize(device.Take(), StatusJson.Default.DeviceStatus), "application/json"));
+        app.MapGet("/healthz", () => health.Report is { State: HealthState.Healthy }
+            ? Results.Text("ok\n")
+            : Results.Text(string.Concat(health.Report.Reasons.Select(reason => reason + "\n")), statusCode: StatusCodes.Status503ServiceUnavailable));
+        MapFile("style.css", "text/css; charset=utf-8");
+        MapFile("page.js", "text/javascript; charset=utf-8");
+        MapFile("icon.svg", "image/svg+xml");
+
+        void MapFile(string name, string type)
+        {
+            var text = StaticFiles.Text(name);
+            app.MapGet($"/{name}", () => Results.Content(text, type));
+        }
+    }
+}
