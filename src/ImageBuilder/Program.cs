@@ -2,6 +2,9 @@ using System.CommandLine;
 using System.Runtime.InteropServices;
 using Appliance.Core;
 using Appliance.ImageBuilder.Build;
+using Appliance.ImageBuilder.Definition;
+using Appliance.ImageBuilder.Flash;
+using Appliance.ImageBuilder.Run;
 using Appliance.ImageBuilder.Tools;
 
 const int UserMistake = 2, Failure = 1, Interrupted = 130;
@@ -22,7 +25,7 @@ var root = new RootCommand("""
       appliance build image/appliance.yaml
       appliance run out/appliance_1.0.0_amd64
     """)
-{ BuildCommand.Create() };
+{ BuildCommand.Create(), RunCommand.Create(), FlashCommand.Create(), SchemaCommand.Create() };
 
 try
 {

@@ -24,6 +24,21 @@ internal static class SparseCopy
         }
     }
 
+    /// <summary>Copies a stream to a target that is all zeros, and gives it the stream's length.</summary>
+    public static async Task CopyAsync(Stream source, SafeFileHandle target, Action<long>? onBytes, CancellationToken cancellationToken)
+    {
+        var buffer = new byte[BufferSize];
+        long position = 0;
+        int read;
+        while ((read = await source.ReadAtLeastAsync(buffer, buffer.Length, throwOnEndOfStream: false, cancellationToken)) > 0)
+        {
+            await WriteDataAsync(buffer.AsMemory(0, read), target, position, cancellationToken);
+            position += read;
+            onBytes?.Invoke(read);
+        }
+        RandomAccess.SetLength(target, position);
+    }
+
     private static async Task WriteDataAsync(ReadOnlyMemory<byte> data, SafeFileHandle target, long offset, CancellationToken cancellationToken)
     {
         for (var start = 0; start < data.Length;)

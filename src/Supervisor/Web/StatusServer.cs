@@ -11,6 +11,7 @@ namespace Appliance.Supervisor.Web;
 internal static class StatusServer
 {
     private const int MostConnections = 100;
+    private static readonly string[] ReadMethods = [HttpMethods.Get, HttpMethods.Head];
 
     /// <summary>Binds Kestrel with limits that a slow or hostile client cannot get past.</summary>
     public static void Configure(KestrelServerOptions kestrel, IPEndPoint endpoint, X509Certificate2 certificate)
@@ -53,20 +54,22 @@ internal static class StatusServer
 
         var device = app.Services.GetRequiredService<DeviceView>();
         var health = app.Services.GetRequiredService<HealthMonitor>();
-        app.MapGet("/", () => Results.Content(StatusPage.Render(device.Take()), "text/html; charset=utf-8"));
-        app.MapGet("/main", () => Results.Content(StatusPage.Content(device.Take()), "text/html; charset=utf-8"));
-        app.MapGet("/api/v1/status", () => Results.Content(JsonSerializer.Serialize(device.Take(), StatusJson.Default.DeviceStatus), "application/json"));
-        app.MapGet("/healthz", () => health.Report is { State: HealthState.Healthy }
+        Map("/", () => Results.Content(StatusPage.Render(device.Take()), "text/html; charset=utf-8"));
+        Map("/main", () => Results.Content(StatusPage.Content(device.Take()), "text/html; charset=utf-8"));
+        Map("/api/v1/status", () => Results.Content(JsonSerializer.Serialize(device.Take(), StatusJson.Default.DeviceStatus), "application/json"));
+        Map("/healthz", () => health.Report is { State: HealthState.Healthy }
             ? Results.Text("ok\n")
             : Results.Text(string.Concat(health.Report.Reasons.Select(reason => reason + "\n")), statusCode: StatusCodes.Status503ServiceUnavailable));
         MapFile("style.css", "text/css; charset=utf-8");
         MapFile("page.js", "text/javascript; charset=utf-8");
         MapFile("icon.svg", "image/svg+xml");
 
+        void Map(string path, Func<IResult> answer) => app.MapMethods(path, ReadMethods, answer);
+
         void MapFile(string name, string type)
         {
             var text = StaticFiles.Text(name);
-            app.MapGet($"/{name}", () => Results.Content(text, type));
+            Map($"/{name}", () => Results.Content(text, type));
         }
     }
 }

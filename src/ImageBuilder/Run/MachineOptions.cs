@@ -1,0 +1,32 @@
+namespace Appliance.ImageBuilder.Run;
+
+/// <summary>How a virtual machine is made.</summary>
+internal sealed record MachineOptions
+{
+    /// <summary>The raw disk image; never written to.</summary>
+    public required string Image { get; init; }
+
+    /// <summary>qcow2 file that takes all writes; made when it is missing. Null throws them away at the end.</summary>
+    public string? State { get; init; }
+
+    /// <summary>Size of the virtual disk in bytes; the image's own when smaller.</summary>
+    public long DiskSize { get; init; } = 8L << 30;
+
+    /// <summary>Memory in bytes.</summary>
+    public long Memory { get; init; } = 2L << 30;
+
+    /// <summary>Number of processors.</summary>
+    public int Processors { get; init; } = 2;
+
+    /// <summary>Port on 127.0.0.1 that leads to the status page.</summary>
+    public required int Port { get; init; }
+
+    /// <summary>False emulates even where the processor could do it itself.</summary>
+    public bool AllowKvm { get; init; } = true;
+
+    /// <summary>File the serial console is also written to, or null.</summary>
+    public string? SerialLog { get; init; }
+
+    /// <summary>systemd credentials handed over by the firmware (systemd.system-credentials(7)), for tests.</summary>
+    public IReadOnlyDictionary<string, string> Credentials { get; init; } = new Dictionary<string, string>();
+}

@@ -1,0 +1,173 @@
+using System.ComponentModel;
+using System.Diagnostics;
+using System.Net.Sockets;
+using System.Text;
+using System.Text.Json;
+using Appliance.Core;
+using Appliance.ImageBuilder.Tools;
+
+namespace Appliance.ImageBuilder.Run;
+
+/// <summary>A QEMU machine that boots a disk image with UEFI; gone with all its files when it is disposed.</summary>
+internal sealed class VirtualMachine : IAsyncDisposable
+{
+    private readonly Process _qemu;
+    private readonly string _folder;
+    private readonly StringBuilder _errors = new();
+
+    private VirtualMachine(Process qemu, string folder, bool accelerated) => (_qemu, _folder, IsAccelerated) = (qemu, folder, accelerated);
+
+    /// <summary>True when the processor runs the machine itself.</summary>
+    public bool IsAccelerated { get; }
+
+    /// <summary>Ends when QEMU does.</summary>
+    public Task Ended => _qemu.WaitForExitAsync();
+
+    /// <summary>What QEMU itself complained about.</summary>
+    public string Errors
+    {
+        get { lock (_errors) return _errors.ToString(); }
+    }
+
+    /// <summary>Starts a machine.</summary>
+    /// <param name="options">How it is made.</param>
+    /// <param name="onSerial">Gets the serial console's bytes, or null.</param>
+    /// <param name="cancellationToken">Ends the start.</param>
+    /// <exception cref="UserError">QEMU or its firmware is missing, or the kept state belongs to another image.</exception>
+    public static async Task<VirtualMachine> StartAsync(MachineOptions options, Action<byte[], int>? onSerial, CancellationToken cancellationToken)
+    {
+        var firmware = Firmware.Find();
+        var folder = Directory.CreateTempSubdirectory("appliance-run-").FullName;
+        try
+        {
+            var disk = options.State ?? Path.Combine(folder, "disk.qcow2");
+            var variables = options.State is null ? Path.Combine(folder, "vars.fd") : options.State + ".vars";
+            await PrepareDiskAsync(options, disk, cancellationToken);
+            if (!File.Exists(variables)) File.Copy(firmware.Variables, variables);
+            var accelerated = options.AllowKvm && Kvm.IsUsable();
+            var qemu = Start(Arguments(options, firmware, folder, disk, variables, accelerated));
+            var machine = new VirtualMachine(qemu, folder, accelerated);
+            machine.Pump(options.SerialLog, onSerial);
+            return machine;
+        }
+        catch
+        {
+            Directory.Delete(folder, recursive: true);
+            throw;
+        }
+    }
+
+    /// <summary>Presses the power button: the system shuts down cleanly.</summary>
+    public Task PowerDownAsync(CancellationToken cancellationToken) => CommandAsync("system_powerdown", cancellationToken);
+
+    /// <summary>Pulls the plug, then puts it back: the machine starts anew.</summary>
+    public Task ResetAsync(CancellationToken cancellationToken) => CommandAsync("system_reset", cancellationToken);
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        if (!_qemu.HasExited) _qemu.Kill(entireProcessTree: true);
+        await _qemu.WaitForExitAsync();
+        _qemu.Dispose();
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    private static async Task PrepareDiskAsync(MachineOptions options, string disk, CancellationToken cancellationToken)
+    {
+        var image = Path.GetFullPath(options.Image);
+        var stamp = $"{image} {new FileInfo(image).Length} {File.GetLastWriteTimeUtc(image).Ticks}";
+        var stampFile = disk + ".base";
+        if (File.Exists(disk))
+        {
+            if (File.Exists(stampFile) && await File.ReadAllTextAsync(stampFile, cancellationToken) == stamp) return;
+            throw new UserError($"{disk} holds the state of another build of the image.", $"Delete {disk}, {disk}.vars and {stampFile} to start anew, or name another file with --data.");
+        }
+        var size = Math.Max(options.DiskSize, new FileInfo(image).Length);
+        await ToolRunner.RunAsync("qemu-img", ["create", "-q", "-f", "qcow2", "-b", image, "-F", "raw", disk, size.ToString()], cancellationToken: cancellationToken);
+        await File.WriteAllTextAsync(stampFile, stamp, cancellationToken);
+    }
+
+    private static IEnumerable<string> Arguments(MachineOptions options, Firmware firmware, string folder, string disk, string variables, bool accelerated)
+    {
+        string[] processor = accelerated ? ["-accel", "kvm", "-cpu", "host"] : ["-accel", "tcg,thread=multi", "-cpu", "max"];
+        return
+        [
+            "-machine", "q35,smm=off", .. processor, "-smp", options.Processors.ToString(), "-m", $"{options.Memory >> 20}",
+            "-nodefaults", "-display", "none", "-serial", "stdio",
+            "-drive", $"if=pflash,format=raw,readonly=on,file={Escape(firmware.Code)}",
+            "-drive", $"if=pflash,format=raw,file={Escape(variables)}",
+            "-drive", $"file={Escape(disk)},format=qcow2,if=virtio,cache={(options.State is null ? "unsafe" : "writeback")},discard=unmap",
+            "-device", "virtio-rng-pci", "-device", "i6300esb", "-action", "watchdog=reset",
+            "-netdev", $"user,id=net0,hostfwd=tcp:127.0.0.1:{options.Port}-:443", "-device", "virtio-net-pci,netdev=net0",
+            "-qmp", $"unix:{Escape(Path.Combine(folder, "qmp"))},server=on,wait=off",
+            .. options.Credentials.SelectMany(pair => new[] { "-smbios", $"type=11,value=io.systemd.credential.binary:{pair.Key}={Convert.ToBase64String(Encoding.UTF8.GetBytes(pair.Value)).Replace(",", ",,", StringComparison.Ordinal)}" }),
+        ];
+    }
+
+    /// <summary>QEMU's option syntax doubles commas.</summary>
+    private static string Escape(string path) => path.Replace(",", ",,", StringComparison.Ordinal);
+
+    private static Process Start(IEnumerable<string> arguments)
+    {
+        // In a session of its own, so that Ctrl-C reaches us and not QEMU.
+        var start = new ProcessStartInfo("setsid", ["--wait", "qemu-system-x86_64", .. arguments]) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        if (!(Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(folder => File.Exists(Path.Combine(folder, "qemu-system-x86_64"))))
+            throw new UserError("QEMU is not installed.", "apt-get install qemu-system-x86 qemu-utils ovmf");
+        try
+        {
+            return Process.Start(start)!;
+        }
+        catch (Win32Exception e)
+        {
+            throw new UserError($"QEMU cannot be started: {e.Message}", "apt-get install qemu-system-x86 qemu-utils ovmf", e);
+        }
+    }
+
+    private void Pump(string? log, Action<byte[], int>? onSerial)
+    {
+        _ = Task.Run(async () =>
+        {
+            await using var file = log is null ? Stream.Null : new FileStream(log, FileMode.Append, FileAccess.Write, FileShare.Read);
+            var buffer = new byte[8192];
+            int read;
+            while ((read = await _qemu.StandardOutput.BaseStream.ReadAsync(buffer)) > 0)
+            {
+                await file.WriteAsync(buffer.AsMemory(0, read));
+                await file.FlushAsync();
+                onSerial?.Invoke(buffer, read);
+            }
+        });
+        _ = Task.Run(async () =>
+        {
+            while (await _qemu.StandardError.ReadLineAsync() is { } line)
+                lock (_errors) _errors.AppendLine(line);
+        });
+    }
+
+    /// <summary>Types on the serial console.</summary>
+    public async Task TypeAsync(ReadOnlyMemory<byte> bytes)
+    {
+        await _qemu.StandardInput.BaseStream.WriteAsync(bytes);
+        await _qemu.StandardInput.BaseStream.FlushAsync();
+    }
+
+    /// <summary>One QMP command (QEMU Machine Protocol: greeting, capabilities, command).</summary>
+    private async Task CommandAsync(string command, CancellationToken cancellationToken)
+    {
+        using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        await socket.ConnectAsync(new UnixDomainSocketEndPoint(Path.Combine(_folder, "qmp")), cancellationToken);
+        await using var stream = new NetworkStream(socket);
+        using var reader = new StreamReader(stream);
+        await reader.ReadLineAsync(cancellationToken);
+        foreach (var execute in new[] { "qmp_capabilities", command })
+        {
+            await stream.WriteAsync(Encoding.UTF8.GetBytes($"{{\"execute\":\"{execute}\"}}\n"), cancellationToken);
+            while (await reader.ReadLineAsync(cancellationToken) is { } line)
+            {
+                using var answer = JsonDocument.Parse(line);
+                if (answer.RootElement.TryGetProperty("return", out _)) break;
+                if (answer.RootElement.TryGetProperty("error", out var error)) throw new InvalidOperationException($"QEMU refuses {execute}: {error}");
+            }
+        }
+    }
+}
