@@ -1,18 +1,17 @@
 #!/usr/bin/env bash
-# ./build.sh              builds image/appliance.yaml into out/
-# ./build.sh test         runs the tests (--all: the long ones too)
-# Both install the host packages they need and say which.
+# ./build.sh [options]     builds image/appliance.yaml into out/; options go to `appliance build`
+# ./build.sh test          builds the image and runs the tests; --all runs the long ones too, --fast only those without an image
+# ./build.sh cli           only publishes the command line to out/bin/appliance
+# All of them install the host packages they need and say which.
+# Example: ./build.sh --component k3s=./k3s
 set -euo pipefail
 cd "$(dirname "$0")"
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
 
-usage() {
-    sed -n '2,4s/^# //p' "$0"
-    cat <<'END'
-./build.sh [build options]   everything after the verb goes to `appliance build`, e.g. --locked, --mirror URL, --component k3s=FILE
-Example: ./build.sh --component k3s=./k3s
-END
-}
+# mmdebstrap makes the trees and uidmap lets it do so without root; clang and zlib link the supervisor.
+build_packages=(mmdebstrap uidmap clang zlib1g-dev)
+# The real peers of the tests: a virtual machine, a bus, a browser, a second opinion on every format.
+test_packages=(qemu-system-x86 qemu-utils ovmf dbus-daemon libsystemd0 chromium bmap-tools python3-jsonschema fdisk dosfstools e2fsprogs xz-utils)
 
 need_dotnet() {
     if ! command -v dotnet >/dev/null || ! dotnet --list-sdks | grep -q '^10\.'; then
@@ -32,35 +31,68 @@ need_packages() {
         dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
     done
     [ ${#missing[@]} -eq 0 ] && return
-    local command="apt-get install --yes --no-install-recommends ${missing[*]}"
+    local install="apt-get install --yes --no-install-recommends ${missing[*]}"
     if [ "$(id -u)" -ne 0 ]; then
         echo "These host packages are missing: ${missing[*]}" >&2
         echo "Run this once, then ./build.sh again:" >&2
-        echo "  sudo sh -c 'apt-get update && $command'" >&2
+        echo "  sudo sh -c 'apt-get update && $install'" >&2
         exit 2
     fi
     echo "Installing host packages: ${missing[*]}"
     apt-get update -q=2
-    DEBIAN_FRONTEND=noninteractive $command -q=2 >/dev/null
+    DEBIAN_FRONTEND=noninteractive $install -q=2 >/dev/null
 }
-
-# mmdebstrap makes the trees; uidmap lets it do so without root; clang and zlib link the supervisor.
-build_packages=(mmdebstrap uidmap clang zlib1g-dev)
 
 publish_cli() {
     echo "Publishing the command line to out/bin/appliance"
-    dotnet publish src/ImageBuilder --configuration Release --output out/bin --verbosity quiet --nologo
+    dotnet publish src/ImageBuilder --configuration Release --output out/bin --verbosity quiet --nologo --disable-build-servers
+}
+
+# run_suites ARGUMENTS -- SUITE…: runs test programs and ends with the one line that counts.
+run_suites() {
+    local arguments=() passed=0 failed=0 suite log total errors bad skipped
+    while [ "$1" != -- ]; do arguments+=("$1"); shift; done
+    shift
+    log=$(mktemp)
+    for suite in "$@"; do
+        echo "== $suite"
+        "$(find "tests/$suite/bin/Debug/net10.0" -maxdepth 1 -name '*Tests' -perm -u+x)" -noColor -noLogo "${arguments[@]}" 2>&1 | tee "$log" || true
+        # "Total: 17, Errors: 0, Failed: 0, Skipped: 0, …"; a program that dies without it counts as one failure.
+        if read -r total errors bad skipped < <(sed -nE 's/.*Total: ([0-9]+), Errors: ([0-9]+), Failed: ([0-9]+), Skipped: ([0-9]+).*/\1 \2 \3 \4/p' "$log" | tail -n 1); then
+            failed=$((failed + errors + bad))
+            passed=$((passed + total - bad - skipped))
+        else
+            failed=$((failed + 1))
+        fi
+    done
+    rm -f "$log"
+    echo "$passed passed, $failed failed"
+    [ "$failed" -eq 0 ]
+}
+
+run_tests() {
+    local suites=(Core.Tests ImageBuilder.Tests Supervisor.Tests System) arguments=()
+    case "${1:-}" in
+        --fast) suites=(Core.Tests ImageBuilder.Tests Supervisor.Tests) ;;
+        --all)  arguments=(-explicit on) ;;
+        "")     ;;
+        *)      echo "There is no option $1; --all and --fast are the ones there are." >&2; exit 2 ;;
+    esac
+    need_packages "${build_packages[@]}" "${test_packages[@]}"
+    if [[ " ${suites[*]} " == *" System "* ]]; then
+        publish_cli
+        out/bin/appliance build image/appliance.yaml
+    fi
+    dotnet build --nologo --verbosity quiet --disable-build-servers
+    run_suites "${arguments[@]}" -- "${suites[@]}"
 }
 
 case "${1:-}" in
     help|-h|--help)
-        usage ;;
+        sed -n '2,6s/^# //p' "$0" ;;
     test)
-        shift
         need_dotnet
-        exec tests/run.sh "$@" ;;
-    packages)
-        need_packages "${build_packages[@]}" ;;
+        run_tests "${@:2}" ;;
     cli)
         need_dotnet
         publish_cli ;;

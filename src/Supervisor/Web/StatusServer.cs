@@ -64,7 +64,7 @@ internal static class StatusServer
         MapFile("page.js", "text/javascript; charset=utf-8");
         MapFile("icon.svg", "image/svg+xml");
 
-        void Map(string path, Func<IResult> answer) => app.MapMethods(path, ReadMethods, answer);
+        void Map(string path, Func<IResult> answer) => app.MapMethods(path, ReadMethods, (RequestDelegate)(context => answer().ExecuteAsync(context)));
 
         void MapFile(string name, string type)
         {

@@ -73,12 +73,26 @@ internal sealed class YamlSource
     {
         var parser = new Parser(new StringReader(text));
         var depth = 0;
-        while (parser.MoveNext())
+        while (Next(path, parser))
         {
             var current = parser.Current!;
             depth += current.NestingIncrease;
             if (current is YamlDotNet.Core.Events.AnchorAlias) throw new UserError($"{path}:{current.Start.Line}:{current.Start.Column}: aliases (*name) are not supported; write the value out");
             if (depth > DeepestNesting) throw new UserError($"{path}:{current.Start.Line}:{current.Start.Column}: nested more than {DeepestNesting} levels deep");
+        }
+    }
+
+    private static bool Next(string path, Parser parser)
+    {
+        try
+        {
+            return parser.MoveNext();
+        }
+        catch (Exception e) when (e is InvalidOperationException or ArgumentException or IndexOutOfRangeException)
+        {
+            // The scanner gives up on some malformed texts without a word about where: right after what it read last.
+            var last = parser.Current?.End ?? Mark.Empty;
+            throw new UserError($"{path}:{last.Line}:{last.Column}: this is not valid YAML: it cannot be read on from here", null, e);
         }
     }
 
