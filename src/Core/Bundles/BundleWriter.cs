@@ -15,7 +15,7 @@ public static class BundleWriter
     public const string ManifestName = "manifest.json";
 
     internal const int FrameSize = 4 << 20;
-    private const int CompressionLevel = 3;
+    private const int CompressionLevel = 1;
 
     /// <summary>Writes a bundle beside <paramref name="path"/> and gives it its name when it is whole.</summary>
     /// <param name="header">What the bundle is.</param>

@@ -27,6 +27,6 @@ internal sealed record MachineOptions
     /// <summary>File the serial console is also written to, or null.</summary>
     public string? SerialLog { get; init; }
 
-    /// <summary>systemd credentials handed over by the firmware (systemd.system-credentials(7)), for tests.</summary>
-    public IReadOnlyDictionary<string, string> Credentials { get; init; } = new Dictionary<string, string>();
+    /// <summary>True adds a root shell on a virtio port for tests, started by a unit that the firmware hands over: the image stays as it is.</summary>
+    public bool GuestShell { get; init; }
 }

@@ -63,6 +63,9 @@ internal sealed class VirtualMachine : IAsyncDisposable
     /// <summary>Pulls the plug, then puts it back: the machine starts anew.</summary>
     public Task ResetAsync(CancellationToken cancellationToken) => CommandAsync("system_reset", cancellationToken);
 
+    /// <summary>The root shell of a machine started with <see cref="MachineOptions.GuestShell"/>.</summary>
+    public GuestShell OpenShell() => new(_folder);
+
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
@@ -100,7 +103,7 @@ internal sealed class VirtualMachine : IAsyncDisposable
             "-device", "virtio-rng-pci", "-device", "i6300esb", "-action", "watchdog=reset",
             "-netdev", $"user,id=net0,hostfwd=tcp:127.0.0.1:{options.Port}-:443", "-device", "virtio-net-pci,netdev=net0",
             "-qmp", $"unix:{Escape(Path.Combine(folder, "qmp"))},server=on,wait=off",
-            .. options.Credentials.SelectMany(pair => new[] { "-smbios", $"type=11,value=io.systemd.credential.binary:{pair.Key}={Convert.ToBase64String(Encoding.UTF8.GetBytes(pair.Value)).Replace(",", ",,", StringComparison.Ordinal)}" }),
+            .. options.GuestShell ? GuestShell.Arguments(folder) : [],
         ];
     }
 

@@ -93,7 +93,6 @@ mkdir -p "$factory" "$tree/usr/lib/tmpfiles.d"
 (cd "$tree/var" && find . -mindepth 1 -type f -print0 | tar --null -T - -cf - | tar -C "$factory" -xpf -)
 install -m 0644 "$WORK/var.conf" "$tree/usr/lib/tmpfiles.d/zz-appliance-var.conf"
 rm -rf "${tree:?}/var"; mkdir "$tree/var"
-# Without /boot the ESP is mounted at /efi, where bless-boot and bootctl look first.
-rm -rf "$tree/boot"
-for folder in efi home mnt opt srv media proc sys dev run; do mkdir -p "$tree/$folder"; done
+# systemd mounts the ESP at an empty /boot (systemd-gpt-auto-generator(8)).
+for folder in boot efi home mnt opt srv media proc sys dev run; do mkdir -p "$tree/$folder"; done
 du -s --apparent-size -B1 "$tree" 2>/dev/null | cut -f1 > "$OUT/size"

@@ -1,0 +1,74 @@
+using System.Globalization;
+using System.Net.Sockets;
+using System.Text;
+
+namespace Appliance.ImageBuilder.Run;
+
+/// <summary>
+/// A root shell inside a virtual machine, for tests. The firmware hands systemd the unit that runs it (SMBIOS credentials,
+/// systemd-debug-generator(8)), so that the image under test is the one that ships.
+/// </summary>
+internal sealed class GuestShell(string machineFolder)
+{
+    private const string PortName = "appliance.test";
+    private static readonly TimeSpan CommandLimit = TimeSpan.FromMinutes(2);
+
+    private const string Unit = $"""
+        [Unit]
+        Description=Test shell
+        Requires=dev-virtio\x2dports-{PortName}.device
+        After=dev-virtio\x2dports-{PortName}.device
+        [Service]
+        ExecStart=/bin/sh
+        StandardInput=file:/dev/virtio-ports/{PortName}
+        StandardOutput=file:/dev/virtio-ports/{PortName}
+        Restart=always
+        RestartSec=1
+        """;
+
+    /// <summary>What QEMU is told.</summary>
+    public static IEnumerable<string> Arguments(string machineFolder) =>
+    [
+        "-device", "virtio-serial-pci", "-chardev", $"socket,id=shell,path={Path.Combine(machineFolder, "shell")},server=on,wait=off",
+        "-device", $"virtserialport,chardev=shell,name={PortName}",
+        .. Credential("systemd.extra-unit.appliance-test-shell.service", Unit),
+        .. Credential("systemd.unit-dropin.multi-user.target", "[Unit]\nWants=appliance-test-shell.service\n"),
+    ];
+
+    /// <summary>Runs a command line and gives its exit code and what it printed.</summary>
+    /// <exception cref="TimeoutException">No answer within two minutes.</exception>
+    public async Task<(int ExitCode, string Output)> RunAsync(string command, CancellationToken cancellationToken)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(CommandLimit);
+        try
+        {
+            using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+            await socket.ConnectAsync(new UnixDomainSocketEndPoint(Path.Combine(machineFolder, "shell")), limit.Token);
+            await using var stream = new NetworkStream(socket);
+            var mark = Guid.NewGuid().ToString("N");
+            await stream.WriteAsync(Encoding.UTF8.GetBytes($"( {command}\n) 2>&1 </dev/null; echo \"{mark} $?\"\n"), limit.Token);
+            using var reader = new StreamReader(stream);
+            var output = new StringBuilder();
+            while (await reader.ReadLineAsync(limit.Token) is { } line)
+            {
+                var at = line.IndexOf(mark, StringComparison.Ordinal);
+                if (at < 0)
+                {
+                    output.AppendLine(line);
+                    continue;
+                }
+                output.Append(line.AsSpan(0, at));
+                return (int.Parse(line.AsSpan(at + mark.Length), CultureInfo.InvariantCulture), output.ToString().TrimEnd());
+            }
+            throw new EndOfStreamException("the machine's shell ended");
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new TimeoutException($"no answer to: {command}");
+        }
+    }
+
+    private static string[] Credential(string name, string text) =>
+        ["-smbios", $"type=11,value=io.systemd.credential.binary:{name}={Convert.ToBase64String(Encoding.UTF8.GetBytes(text))}"];
+}

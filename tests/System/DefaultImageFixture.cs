@@ -1,0 +1,23 @@
+namespace Appliance.SystemTests;
+
+/// <summary>The default image, booted twice: what must survive a reboot is noted in between.</summary>
+public sealed class DefaultImageFixture : IAsyncLifetime
+{
+    internal RunningMachine Machine { get; private set; } = null!;
+    internal string FirstMachineId { get; private set; } = "";
+    internal string FirstCertificate { get; private set; } = "";
+    internal string FirstTrial { get; private set; } = "";
+
+    public async ValueTask InitializeAsync()
+    {
+        Machine = await RunningMachine.StartAsync("default-image", Path.Combine(Product.Image, "disk.img"));
+        await Machine.WaitForGoodBootAsync();
+        FirstMachineId = await Machine.RunAsync("cat /etc/machine-id");
+        FirstCertificate = Machine.Certificate;
+        FirstTrial = await Machine.RunAsync("tail -c +5 /sys/firmware/efi/efivars/LoaderBootCountPath-* | tr -d '\\0'");
+        await Machine.RunAsync("echo kept-name > /etc/hostname; sync");
+        await Machine.RebootAsync();
+    }
+
+    public ValueTask DisposeAsync() => Machine.DisposeAsync();
+}

@@ -1,0 +1,137 @@
+using System.Text;
+using System.Text.Json.Nodes;
+using Appliance.ImageBuilder.Run;
+
+namespace Appliance.SystemTests;
+
+/// <summary>A booted image with its serial log, its page and a shell inside.</summary>
+internal sealed class RunningMachine : IAsyncDisposable
+{
+    /// <summary>Generous: without KVM a loaded machine boots in minutes.</summary>
+    private static readonly TimeSpan BootLimit = TimeSpan.FromMinutes(10);
+
+    private readonly VirtualMachine _machine;
+    private readonly HttpClient _http;
+    private readonly StringBuilder _serial = new();
+    private readonly string _name;
+
+    private RunningMachine(string name, VirtualMachine machine, int port, StringBuilder serial)
+    {
+        (_name, _machine, _serial) = (name, machine, serial);
+        // The device's self-signed certificate: which one it is is looked at by a test of its own.
+        Page = new Uri($"https://127.0.0.1:{port}/");
+        var handler = new HttpClientHandler { ServerCertificateCustomValidationCallback = (_, certificate, _, _) => (Certificate = certificate!.Thumbprint).Length > 0 };
+        _http = new HttpClient(handler) { BaseAddress = Page, Timeout = TimeSpan.FromSeconds(20) };
+        _http.DefaultRequestHeaders.ConnectionClose = true;
+    }
+
+    public Uri Page { get; }
+
+    /// <summary>Thumbprint of the certificate the page showed last.</summary>
+    public string Certificate { get; private set; } = "";
+
+    public GuestShell Shell => _machine.OpenShell();
+
+    public Task Ended => _machine.Ended;
+
+    public string Serial
+    {
+        get { lock (_serial) return _serial.ToString(); }
+    }
+
+    public static async Task<RunningMachine> StartAsync(string name, string image)
+    {
+        var port = RunCommand.FreePort(28443);
+        var serial = new StringBuilder();
+        var machine = await VirtualMachine.StartAsync(new MachineOptions { Image = image, Port = port, GuestShell = true }, (bytes, count) =>
+        {
+            lock (serial) serial.Append(Encoding.UTF8.GetString(bytes, 0, count));
+        }, TestContext.Current.CancellationToken);
+        return new RunningMachine(name, machine, port, serial);
+    }
+
+    /// <summary>Waits until the page says healthy and the boot loader has been told so.</summary>
+    public Task WaitForGoodBootAsync() => WaitAsync("a healthy, blessed boot", async () => await StatusAsync() is { } status && (string?)status["health"] == "healthy" && (string?)status["bootState"] == "good");
+
+    /// <summary>Reboots from inside and waits for the next good boot.</summary>
+    public async Task RebootAsync()
+    {
+        var boot = await RunAsync("cat /proc/sys/kernel/random/boot_id");
+        await RunAsync("systemctl reboot");
+        await WaitAsync("the next boot", async () =>
+        {
+            if (await StatusAsync() is null) return false;
+            using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+            try
+            {
+                return await Shell.RunAsync("cat /proc/sys/kernel/random/boot_id", limit.Token) is (0, { } next) && next != boot;
+            }
+            catch (Exception e) when (e is OperationCanceledException or IOException)
+            {
+                return false;
+            }
+        });
+        await WaitForGoodBootAsync();
+    }
+
+    /// <summary>Takes the power away and gives it back.</summary>
+    public async Task PullThePlugAsync()
+    {
+        await _machine.ResetAsync(TestContext.Current.CancellationToken);
+        await WaitAsync("the page to go away", async () => await StatusAsync() is null);
+    }
+
+    /// <summary>The status, or null while the page does not answer.</summary>
+    public async Task<JsonNode?> StatusAsync()
+    {
+        try
+        {
+            return JsonNode.Parse(await _http.GetStringAsync("api/v1/status"));
+        }
+        catch (Exception e) when (e is HttpRequestException or OperationCanceledException or IOException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Gets something from the page.</summary>
+    public Task<HttpResponseMessage> SendAsync(HttpMethod method, string path) => _http.SendAsync(new HttpRequestMessage(method, path));
+
+    /// <summary>Runs a command in the machine that must succeed, and gives its output.</summary>
+    public async Task<string> RunAsync(string command)
+    {
+        var (exitCode, output) = await Shell.RunAsync(command, TestContext.Current.CancellationToken);
+        Assert.True(exitCode == 0, $"{command}: exit code {exitCode}\n{output}");
+        return output;
+    }
+
+    public async Task WaitAsync(string what, Func<Task<bool>> condition)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        limit.CancelAfter(BootLimit);
+        using var timer = new PeriodicTimer(TimeSpan.FromSeconds(1));
+        try
+        {
+            while (!await condition()) await timer.WaitForNextTickAsync(limit.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            Assert.Fail($"{what} did not come; the serial log is {KeepSerial()}; it ends with\n{Serial[^Math.Min(4000, Serial.Length)..]}\nstatus: {await StatusAsync()}");
+        }
+    }
+
+    /// <summary>Writes the serial log where it is found after a failure.</summary>
+    public string KeepSerial()
+    {
+        var path = Path.Combine(Product.Logs, $"{_name}.log");
+        File.WriteAllText(path, Serial);
+        return path;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        KeepSerial();
+        _http.Dispose();
+        await _machine.DisposeAsync();
+    }
+}
