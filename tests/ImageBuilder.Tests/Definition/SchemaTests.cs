@@ -14,6 +14,10 @@ public sealed class SchemaTests : IDisposable
     public void TheKeptSchema_IsWhatTheProgramGenerates() =>
         Assert.Equal(DefinitionReader.JsonSchema(), File.ReadAllText(Path.Combine(DefinitionFolder.Library, "appliance.schema.json")));
 
+    [Fact]
+    public void TheDocs_HoldTheGeneratedTable() =>
+        Assert.Contains(DefinitionReference.Markdown(), File.ReadAllText(Path.Combine(DefinitionFolder.Library, "..", "docs", "image-definition.md")), StringComparison.Ordinal);
+
     /// <summary>Debian's python3-jsonschema judges the same definitions as our reader.</summary>
     [Theory]
     [InlineData("{\"id\":\"edge\",\"version\":\"1.0\",\"board\":\"vm-x86_64\"}", true)]
