@@ -1,0 +1,125 @@
+using Appliance.Core.Health;
+using Appliance.Supervisor.Health;
+
+namespace Supervisor.Tests;
+
+public sealed class HealthMonitorTests
+{
+    private sealed class Probe(string name, bool gate = true) : IHealthProbe
+    {
+        public ProbeResult Result { get; set; } = ProbeResult.Pass("fine");
+        public Func<CancellationToken, Task<ProbeResult>>? Behaviour { get; set; }
+        public string Name => name;
+        public bool Gate => gate;
+        public TimeSpan Interval => TimeSpan.FromMilliseconds(20);
+        public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(5);
+        public Task<ProbeResult> TryAsync(CancellationToken cancellationToken) => Behaviour?.Invoke(cancellationToken) ?? Task.FromResult(Result);
+    }
+
+    private static async Task<HealthMonitor> StartAsync(TimeSpan timeout, params IHealthProbe[] probes)
+    {
+        var monitor = new HealthMonitor(new HealthSettings { Timeout = timeout }, probes, TimeProvider.System);
+        await monitor.StartAsync(TestContext.Current.CancellationToken);
+        return monitor;
+    }
+
+    private static Task BecomesAsync(HealthMonitor monitor, HealthState state) => Eventually.IsTrueAsync(() => monitor.Report.State == state, $"health {state}");
+
+    [Fact]
+    public async Task AllGatesPass_IsHealthy()
+    {
+        using var monitor = await StartAsync(TimeSpan.FromMinutes(1), new Probe("a"), new Probe("b"));
+
+        await BecomesAsync(monitor, HealthState.Healthy);
+    }
+
+    [Fact]
+    public async Task AGateThatPassesLater_IsWaitedFor()
+    {
+        var slow = new Probe("slow") { Result = ProbeResult.Fail("still starting: x.service") };
+        using var monitor = await StartAsync(TimeSpan.FromMinutes(1), slow);
+        await Eventually.IsTrueAsync(() => monitor.Report.Reasons.Contains("slow: still starting: x.service"), "the reason");
+        Assert.Equal(HealthState.Starting, monitor.Report.State);
+
+        slow.Result = ProbeResult.Pass("started");
+
+        await BecomesAsync(monitor, HealthState.Healthy);
+    }
+
+    [Fact]
+    public async Task AGateThatNeverPasses_IsUnhealthyWhenTheTimeIsOver()
+    {
+        using var monitor = await StartAsync(TimeSpan.FromSeconds(1), new Probe("bad") { Result = ProbeResult.Fail("broken") });
+
+        await BecomesAsync(monitor, HealthState.Unhealthy);
+        Assert.Equal(["bad: broken"], monitor.Report.Reasons);
+    }
+
+    [Fact]
+    public async Task AWarning_DoesNotKeepFromHealthy()
+    {
+        using var monitor = await StartAsync(TimeSpan.FromMinutes(1), new Probe("a"), new Probe("warn", gate: false) { Result = ProbeResult.Fail("meh") });
+
+        await BecomesAsync(monitor, HealthState.Healthy);
+        await Eventually.IsTrueAsync(() => monitor.Report.Checks.Any(check => check is { Name: "warn", Passed: false }), "the warning's result");
+        Assert.Equal(HealthState.Healthy, monitor.Report.State);
+    }
+
+    [Fact]
+    public async Task AHealthyMachineThatBreaks_IsUnhealthy_AndRecovers()
+    {
+        var probe = new Probe("a");
+        using var monitor = await StartAsync(TimeSpan.FromMinutes(1), probe);
+        await BecomesAsync(monitor, HealthState.Healthy);
+
+        probe.Result = ProbeResult.Fail("gone");
+        await BecomesAsync(monitor, HealthState.Unhealthy);
+        probe.Result = ProbeResult.Pass("back");
+
+        await BecomesAsync(monitor, HealthState.Healthy);
+    }
+
+    [Fact]
+    public async Task AProbeThatHangs_FailsAtItsTimeout()
+    {
+        using var monitor = await StartAsync(TimeSpan.FromMinutes(1), new Probe("hangs") { Behaviour = _ => new TaskCompletionSource<ProbeResult>().Task, Timeout = TimeSpan.FromMilliseconds(100) });
+
+        await Eventually.IsTrueAsync(() => monitor.Report.Reasons.Any(reason => reason.Contains("no answer within", StringComparison.Ordinal)), "the time-out");
+    }
+
+    [Fact]
+    public async Task AProbeThatThrows_FailsWithItsMessage()
+    {
+        using var monitor = await StartAsync(TimeSpan.FromMinutes(1), new Probe("throws") { Behaviour = _ => throw new IOException("disk is gone") });
+
+        await Eventually.IsTrueAsync(() => monitor.Report.Reasons.Contains("throws: disk is gone"), "the message");
+    }
+
+    [Theory]
+    [InlineData("{ not json")]
+    [InlineData("{\"timeout\":\"soon\"}")]
+    [InlineData("{\"unknown\":1}")]
+    public void Read_BrokenSettings_SaysSo(string text)
+    {
+        var path = Path.GetTempFileName();
+        File.WriteAllText(path, text);
+
+        Assert.Contains(path, HealthFile.Read(path).Problem, StringComparison.Ordinal);
+        File.Delete(path);
+    }
+
+    [Fact]
+    public void Read_WhatTheBuilderWrites_ComesBack()
+    {
+        var path = Path.GetTempFileName();
+        var settings = new HealthSettings { Timeout = TimeSpan.FromMinutes(7), Checks = [new HealthCheck { Name = "x", Command = ["/bin/true", "a"], Gate = false }] };
+        File.WriteAllText(path, System.Text.Json.JsonSerializer.Serialize(settings, HealthJson.Default.HealthSettings));
+
+        var (read, problem) = HealthFile.Read(path);
+
+        Assert.Null(problem);
+        Assert.Equal(settings.Timeout, read.Timeout);
+        Assert.Equal(["/bin/true", "a"], read.Checks[0].Command!);
+        File.Delete(path);
+    }
+}
