@@ -75,7 +75,7 @@ public sealed class DefaultImageTests(DefaultImageFixture fixture) : IClassFixtu
     }
 
     [Fact]
-    public async Task AWatchdog_IsArmed() => Assert.Equal("30s", await _machine.RunAsync("systemctl show --property=RuntimeWatchdogUSec --value"));
+    public async Task AWatchdog_IsArmed() => Assert.Equal("1min", await _machine.RunAsync("systemctl show --property=RuntimeWatchdogUSec --value"));
 
     [Fact]
     public async Task Nobody_CanLogIn() => Assert.Equal("", await _machine.RunAsync("awk -F: '$2 !~ /^[!*]/ { print $1 }' /etc/shadow"));

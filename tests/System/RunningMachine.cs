@@ -41,14 +41,18 @@ internal sealed class RunningMachine : IAsyncDisposable
 
     public static async Task<RunningMachine> StartAsync(string name, string image)
     {
+        File.Delete(LogOf(name));
         var port = RunCommand.FreePort(28443);
         var serial = new StringBuilder();
-        var machine = await VirtualMachine.StartAsync(new MachineOptions { Image = image, Port = port, GuestShell = true }, (bytes, count) =>
+        var machine = await VirtualMachine.StartAsync(new MachineOptions { Image = image, Port = port, GuestShell = true, SerialLog = LogOf(name) }, (bytes, count) =>
         {
             lock (serial) serial.Append(Encoding.UTF8.GetString(bytes, 0, count));
         }, TestContext.Current.CancellationToken);
         return new RunningMachine(name, machine, port, serial);
     }
+
+    /// <summary>The serial console is written here while the machine runs, and stays after a failure.</summary>
+    private static string LogOf(string name) => Path.Combine(Product.Logs, $"{name}.log");
 
     /// <summary>Waits until the page says healthy and the boot loader has been told so.</summary>
     public Task WaitForGoodBootAsync() => WaitAsync("a healthy, blessed boot", async () => await StatusAsync() is { } status && (string?)status["health"] == "healthy" && (string?)status["bootState"] == "good");
@@ -116,21 +120,12 @@ internal sealed class RunningMachine : IAsyncDisposable
         }
         catch (OperationCanceledException)
         {
-            Assert.Fail($"{what} did not come; the serial log is {KeepSerial()}; it ends with\n{Serial[^Math.Min(4000, Serial.Length)..]}\nstatus: {await StatusAsync()}");
+            Assert.Fail($"{what} did not come; the serial log is {LogOf(_name)}; it ends with\n{Serial[^Math.Min(4000, Serial.Length)..]}\nstatus: {await StatusAsync()}");
         }
-    }
-
-    /// <summary>Writes the serial log where it is found after a failure.</summary>
-    public string KeepSerial()
-    {
-        var path = Path.Combine(Product.Logs, $"{_name}.log");
-        File.WriteAllText(path, Serial);
-        return path;
     }
 
     public async ValueTask DisposeAsync()
     {
-        KeepSerial();
         _http.Dispose();
         await _machine.DisposeAsync();
     }

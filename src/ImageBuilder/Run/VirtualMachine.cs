@@ -93,6 +93,8 @@ internal sealed class VirtualMachine : IAsyncDisposable
     private static IEnumerable<string> Arguments(MachineOptions options, Firmware firmware, string folder, string disk, string variables, bool accelerated)
     {
         string[] processor = accelerated ? ["-accel", "kvm", "-cpu", "host"] : ["-accel", "tcg,thread=multi", "-cpu", "max"];
+        // Emulated, a loaded machine can be slower than any watchdog's patience.
+        string[] watchdog = accelerated ? ["-device", "i6300esb", "-action", "watchdog=reset"] : [];
         return
         [
             "-machine", "q35,smm=off", .. processor, "-smp", options.Processors.ToString(), "-m", $"{options.Memory >> 20}",
@@ -100,7 +102,7 @@ internal sealed class VirtualMachine : IAsyncDisposable
             "-drive", $"if=pflash,format=raw,readonly=on,file={Escape(firmware.Code)}",
             "-drive", $"if=pflash,format=raw,file={Escape(variables)}",
             "-drive", $"file={Escape(disk)},format=qcow2,if=virtio,cache={(options.State is null ? "unsafe" : "writeback")},discard=unmap",
-            "-device", "virtio-rng-pci", "-device", "i6300esb", "-action", "watchdog=reset",
+            "-device", "virtio-rng-pci", .. watchdog,
             "-netdev", $"user,id=net0,hostfwd=tcp:127.0.0.1:{options.Port}-:443", "-device", "virtio-net-pci,netdev=net0",
             "-qmp", $"unix:{Escape(Path.Combine(folder, "qmp"))},server=on,wait=off",
             .. options.GuestShell ? GuestShell.Arguments(folder) : [],

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# What a device costs: sizes, power-on to healthy in QEMU, memory and start-up time of the supervisor.
+# Run ./build.sh once before. Needs root, QEMU, dbus-daemon.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+image=$(ls -td out/appliance_*_amd64 | head -n 1)
+supervisor=$(ls -td out/cache/supervisor-*/appliance-supervisor | head -n 1)
+port=38443
+work=$(mktemp -d)
+trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$work"' EXIT
+
+echo "== sizes"
+sed -nE 's/^ *"(root|verity|uki)": ([0-9]+),?/\1 \2/p' "$image/build.json" | awk '{ printf "%-22s %7.1f MiB\n", $1, $2 / 1048576 }'
+du -b "$image"/*.zst "$image"/*.bundle "$supervisor" | awk '{ n = split($2, p, "/"); printf "%-22s %7.1f MiB\n", substr(p[n], 1, 22), $1 / 1048576 }'
+
+echo "== supervisor, native, on a private bus"
+dbus-daemon --session --nofork --nopidfile --address="unix:path=$work/bus" 2>/dev/null &
+until [ -S "$work/bus" ]; do :; done
+for run in 1 2 3; do
+    start=$(date +%s%N)
+    APPLIANCE_BUS="unix:path=$work/bus" APPLIANCE_STATE="$work/state" APPLIANCE_ISSUE="$work" APPLIANCE_LISTEN="127.0.0.1:$((port + run))" "$supervisor" >"$work/log" 2>&1 &
+    pid=$!
+    until (exec 3<>"/dev/tcp/127.0.0.1/$((port + run))") 2>/dev/null; do kill -0 $pid || { cat "$work/log"; exit 1; }; done
+    listening=$(( ($(date +%s%N) - start) / 1000000 ))
+    curl -sk "https://127.0.0.1:$((port + run))/" >/dev/null
+    sleep 5
+    echo "run $run: listening after $listening ms, $(awk '/VmRSS/ { printf "%.1f", $2 / 1024 }' /proc/$pid/status) MiB RSS after 5 s and a page view"
+    kill $pid; wait $pid || true
+done
+
+echo "== power-on to healthy in QEMU"
+start=$(date +%s)
+out/bin/appliance run "$image" --port $port </dev/null >"$work/serial" 2>&1 &
+machine=$!
+until curl -skf --max-time 5 "https://127.0.0.1:$port/healthz" >/dev/null; do
+    kill -0 $machine || { tail "$work/serial"; exit 1; }
+    [ $(($(date +%s) - start)) -lt 900 ] || { tail "$work/serial"; exit 1; }
+done
+grep -aoE 'Booting \([^:)]+' "$work/serial"
+echo "healthy $(($(date +%s) - start)) s after power-on; uptime in the machine $(curl -sk "https://127.0.0.1:$port/api/v1/status" | sed -E 's/.*"uptimeSeconds":([0-9]+).*/\1/') s"
+kill -INT $machine; wait $machine || true

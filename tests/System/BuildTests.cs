@@ -1,0 +1,210 @@
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+
+namespace Appliance.SystemTests;
+
+/// <summary>Whole builds with the real tools, on the cache that ./build.sh filled.</summary>
+public sealed class BuildTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateDirectory(Path.Combine(Product.Root, "out", $"test-{Guid.NewGuid():N}")).FullName;
+
+    public void Dispose()
+    {
+        using var remove = Process.Start("rm", ["-rf", "--one-file-system", _folder]);
+        remove.WaitForExit();
+    }
+
+    private string Write(string name, string text)
+    {
+        var path = Path.Combine(_folder, name);
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        File.WriteAllText(path, text);
+        return path;
+    }
+
+    private static string DefaultDefinition => File.ReadAllText(Path.Combine(Product.Root, "image", "appliance.yaml"));
+
+    private Task<(int ExitCode, string Output, string Errors)> BuildAsync(string definition, params string[] more) =>
+        Product.RunAsync(["build", definition, "--output", Path.Combine(_folder, "out"), "--cache", Product.Cache, "--json", .. more]);
+
+    [Fact]
+    public async Task AnUnchangedBuild_DoesNothing_AndAnOverlayChange_RebuildsOnlyFromThere()
+    {
+        var overlay = Write("mine/etc/motd", "one\n");
+        var definition = Write("edge.yaml", DefaultDefinition.Replace("  - overlays/supervisor", "  - overlays/supervisor\n  - mine", StringComparison.Ordinal));
+        Assert.Equal(0, (await BuildAsync(definition)).ExitCode);
+
+        var unchanged = Product.Stages((await BuildAsync(definition)).Output);
+        File.WriteAllText(overlay, "two\n");
+        var changed = Product.Stages((await BuildAsync(definition)).Output);
+
+        Assert.All(unchanged.Values, state => Assert.Equal("cached", state));
+        Assert.DoesNotContain("disk", unchanged.Keys);
+        foreach (var stage in new[] { "tools", "base", "supervisor", "initrd" }) Assert.Equal("cached", changed[stage]);
+        foreach (var stage in new[] { "overlays", "erofs", "verity", "uki", "esp", "disk", "bundle" }) Assert.Equal("done", changed[stage]);
+    }
+
+    [Fact]
+    public async Task TwoColdBuilds_AreByteIdentical()
+    {
+        var definition = Path.Combine(Product.Root, "image", "appliance.yaml");
+        var second = await Product.RunAsync("build", definition, "--output", Path.Combine(_folder, "out"), "--cache", Path.Combine(_folder, "cache"), "--locked", "--json");
+
+        Assert.True(second.ExitCode == 0, second.Errors);
+        Assert.All(Product.Stages(second.Output).Values, state => Assert.Equal("done", state));
+        var folder = Path.Combine(_folder, "out", Path.GetFileName(Product.Image));
+        foreach (var file in new[] { "disk.img", "disk.img.zst", "disk.img.bmap", "sbom.cdx.json", Path.GetFileName(Product.Image) + ".bundle" })
+        {
+            using var compare = Process.Start("cmp", [Path.Combine(Product.Image, file), Path.Combine(folder, file)]);
+            await compare.WaitForExitAsync(TestContext.Current.CancellationToken);
+            Assert.True(compare.ExitCode == 0, $"{file} differs between two builds");
+        }
+    }
+
+    [Fact]
+    public async Task AnInterruptedBuild_LeavesNoMountsNoProcessesNoResults()
+    {
+        var definition = Write("edge.yaml", DefaultDefinition.Replace("id: appliance", "id: interrupted", StringComparison.Ordinal));
+        var cache = Path.Combine(_folder, "cache");
+        using var build = Product.Start("build", definition, "--output", Path.Combine(_folder, "out"), "--cache", cache, "--json");
+        // In the middle of the base tree: packages are being unpacked.
+        while (await build.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken) is { } line)
+            if (line.Contains("\"stage\":\"base\"", StringComparison.Ordinal) && line.Contains("installing", StringComparison.Ordinal)) break;
+
+        using (var interrupt = Process.Start("kill", ["-INT", $"{build.Id}"])) await interrupt.WaitForExitAsync(TestContext.Current.CancellationToken);
+        var rest = build.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        var errors = await build.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await build.WaitForExitAsync(TestContext.Current.CancellationToken);
+        await rest;
+
+        Assert.Equal(130, build.ExitCode);
+        Assert.Contains("Interrupted", errors, StringComparison.Ordinal);
+        Assert.DoesNotContain(_folder, await File.ReadAllTextAsync("/proc/self/mountinfo", TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        Assert.Empty(Directory.EnumerateDirectories(cache));
+        Assert.False(Directory.Exists(Path.Combine(_folder, "out", "interrupted_1.0.0_amd64")));
+        var strays = Directory.EnumerateDirectories("/proc").Where(folder => int.TryParse(Path.GetFileName(folder), out _)).Where(folder =>
+        {
+            try
+            {
+                return File.ReadAllText(Path.Combine(folder, "cmdline")).Contains(_folder, StringComparison.Ordinal);
+            }
+            catch (IOException)
+            {
+                return false; // it ended meanwhile
+            }
+        });
+        Assert.Empty(strays);
+    }
+
+    [Theory]
+    [InlineData("packages: { add: [no-such-package-here] }", "Debian trixie has no package no-such-package-here for amd64.")]
+    [InlineData("packages: { remove: [linux-image-amd64] }", "bring no kernel")]
+    [InlineData("packages: { remove: [nginx] }", "packages.remove names nginx, which is not in the image")]
+    [InlineData("services: { enable: [nowhere.service] }", "services.enable names nowhere.service")]
+    [InlineData("sizes: { slot: 128MiB }", "does not fit into a slot of 128 MiB")]
+    [InlineData("sizes: { esp: 64MiB }", "cannot hold the kernel images of two slots")]
+    [InlineData("timeZone: Mars/Olympus", "There is no time zone Mars/Olympus")]
+    [InlineData("board: raspberry-pi", "cannot be built yet")]
+    [InlineData("board: uefi-arm64", "building for another architecture is not supported yet")]
+    public async Task AMistakeThatOnlyTheToolsSee_IsOneClearError(string line, string message)
+    {
+        var key = line[..line.IndexOf(':', StringComparison.Ordinal)];
+        var kept = string.Join('\n', WithoutKey(DefaultDefinition.Split('\n'), key));
+        var definition = Write("edge.yaml", $"{kept}\n{line}\n");
+
+        var (exitCode, _, errors) = await BuildAsync(definition);
+
+        Assert.Equal(2, exitCode);
+        Assert.StartsWith("error: ", errors, StringComparison.Ordinal);
+        Assert.Contains(message, errors, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", errors, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(Path.Combine(_folder, "out", "appliance_1.0.0_amd64")));
+    }
+
+    [Fact]
+    public async Task WithoutANetwork_TheErrorSaysSo()
+    {
+        var definition = Path.Combine(Product.Root, "image", "appliance.yaml");
+
+        var (exitCode, _, errors) = await Product.RunAsync("build", definition, "--output", Path.Combine(_folder, "out"), "--cache", Path.Combine(_folder, "cache"), "--mirror", "http://127.0.0.1:9/debian",
+            "--supervisor", "/bin/true");
+
+        Assert.Equal(2, exitCode);
+        Assert.Contains("The Debian archive cannot be reached", errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task AComponentWithAnotherHash_IsRefused()
+    {
+        var file = Write("k3s", "not k3s");
+
+        var (exitCode, _, errors) = await BuildAsync(Path.Combine(Product.Root, "image", "appliance.yaml"), "--component", $"k3s={file}");
+
+        Assert.Equal(2, exitCode);
+        Assert.Contains("its sha256 is", errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task WithoutAFallback_AMissingComponent_IsAnErrorThatSaysWhatToSupply()
+    {
+        Write("components.lock.yaml", Pins("http://127.0.0.1:9/k3s", new string('0', 64)));
+        var definition = Write("edge.yaml", DefaultDefinition.Replace("  fallback: podman", "", StringComparison.Ordinal));
+
+        var (exitCode, _, errors) = await BuildAsync(definition);
+
+        Assert.Equal(2, exitCode);
+        Assert.Contains("--component k3s=FILE", errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task TheFallback_IsRecorded()
+    {
+        var record = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(Product.Image, "build.json"), TestContext.Current.CancellationToken))!;
+
+        Assert.Equal("k3s", (string?)record["workloads"]!["wanted"]);
+        Assert.Equal("podman", (string?)record["workloads"]!["engine"]);
+        Assert.Contains("k3s", (string?)record["workloads"]!["fallbackReason"], StringComparison.Ordinal);
+    }
+
+    /// <summary>The stand-in records how it was started; this covers how the image is put together, not Kubernetes.</summary>
+    [Fact]
+    public async Task AGivenK3s_IsBakedIn_AndStartedWithItsConfiguration()
+    {
+        const string standIn = "#!/bin/sh\n{ echo \"$0 $*\"; cat /etc/rancher/k3s/config.yaml; ls /var/lib/rancher/k3s/agent/images; } > /run/k3s-started\nsystemd-notify --ready\nexec sleep infinity\n";
+        var binary = Write("k3s", standIn);
+        var images = Write("images.tar.zst", "stand-in for the air-gap images");
+        Write("components.lock.yaml", Pins("http://127.0.0.1:9/k3s", Sha256(binary)) + Pin("k3s-airgap-images", "http://127.0.0.1:9/i", Sha256(images), "/usr/lib/appliance/k3s/images/k3s-airgap-images-amd64.tar.zst"));
+        var definition = Write("edge.yaml", DefaultDefinition.Replace("id: appliance", "id: edge-k3s", StringComparison.Ordinal).Replace("  fallback: podman", "", StringComparison.Ordinal));
+        var (exitCode, _, errors) = await BuildAsync(definition, "--component", $"k3s={binary}", "--component", $"k3s-airgap-images={images}");
+        Assert.True(exitCode == 0, errors);
+
+        await using var machine = await RunningMachine.StartAsync("k3s-stand-in", Path.Combine(_folder, "out", "edge-k3s_1.0.0_amd64", "disk.img"));
+        await machine.WaitForGoodBootAsync();
+
+        Assert.Equal("active", await machine.RunAsync("systemctl is-active k3s.service"));
+        var started = await machine.RunAsync("cat /run/k3s-started");
+        Assert.StartsWith("/usr/bin/k3s server", started, StringComparison.Ordinal);
+        Assert.Contains("write-kubeconfig: /run/k3s/k3s.yaml", started, StringComparison.Ordinal);
+        Assert.Contains("appliance-1.0.0-k3s-airgap-images-amd64.tar.zst", started, StringComparison.Ordinal);
+        await machine.RunAsync("mkdir -p /etc/rancher/k3s/config.yaml.d && touch /etc/rancher/k3s/config.yaml.d/mine.yaml /var/lib/rancher/k3s/x /var/lib/kubelet/x /var/lib/cni/x");
+        Assert.Equal("1\n1", await machine.RunAsync("sysctl -n net.ipv4.ip_forward net.bridge.bridge-nf-call-iptables"));
+        Assert.Equal("k3s", (string?)(await machine.StatusAsync())!["workloads"]);
+    }
+
+    private static IEnumerable<string> WithoutKey(IEnumerable<string> lines, string key)
+    {
+        var inside = false;
+        foreach (var line in lines)
+        {
+            if (line.Length > 0 && !char.IsWhiteSpace(line[0]) && line[0] != '#') inside = line.StartsWith(key + ":", StringComparison.Ordinal);
+            if (!inside) yield return line;
+        }
+    }
+
+    private static string Pins(string url, string sha256) => "components:\n" + Pin("k3s", url, sha256, "/usr/bin/k3s", executable: true);
+
+    private static string Pin(string name, string url, string sha256, string path, bool executable = false) =>
+        $"  - {{ name: {name}, version: v0, architecture: amd64, url: \"{url}\", sha256: {sha256}, path: {path}, executable: {(executable ? "true" : "false")}, required: {(executable ? "true" : "false")} }}\n";
+
+    private static string Sha256(string path) => Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(path)));
+}
