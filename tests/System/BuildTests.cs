@@ -134,6 +134,24 @@ public sealed class BuildTests : IDisposable
     }
 
     [Fact]
+    public async Task WithoutSpace_TheErrorSaysHowMuchIsMissing()
+    {
+        var small = Directory.CreateDirectory(Path.Combine(_folder, "small")).FullName;
+        using (var mount = Process.Start("mount", ["-t", "tmpfs", "-o", "size=100M", "tmpfs", small])) await mount.WaitForExitAsync(TestContext.Current.CancellationToken);
+        try
+        {
+            var (exitCode, _, errors) = await Product.RunAsync("build", Path.Combine(Product.Root, "image", "appliance.yaml"), "--output", Path.Combine(_folder, "out"), "--cache", small);
+            Assert.Equal(2, exitCode);
+            Assert.Contains("100 MiB free; a build needs 4 GiB", errors, StringComparison.Ordinal);
+        }
+        finally
+        {
+            using var umount = Process.Start("umount", [small]);
+            await umount.WaitForExitAsync(TestContext.Current.CancellationToken);
+        }
+    }
+
+    [Fact]
     public async Task AComponentWithAnotherHash_IsRefused()
     {
         var file = Write("k3s", "not k3s");

@@ -12,12 +12,12 @@ internal sealed class RunningMachine : IAsyncDisposable
 
     private readonly VirtualMachine _machine;
     private readonly HttpClient _http;
-    private readonly StringBuilder _serial = new();
+    private readonly StringBuilder _serial;
     private readonly string _name;
 
-    private RunningMachine(string name, VirtualMachine machine, int port, StringBuilder serial)
+    private RunningMachine(string name, VirtualMachine machine, GuestShell shell, int port, StringBuilder serial)
     {
-        (_name, _machine, _serial) = (name, machine, serial);
+        (_name, _machine, Shell, _serial) = (name, machine, shell, serial);
         // The device's self-signed certificate: which one it is is looked at by a test of its own.
         Page = new Uri($"https://127.0.0.1:{port}/");
         var handler = new HttpClientHandler { ServerCertificateCustomValidationCallback = (_, certificate, _, _) => (Certificate = certificate!.Thumbprint).Length > 0 };
@@ -30,7 +30,7 @@ internal sealed class RunningMachine : IAsyncDisposable
     /// <summary>Thumbprint of the certificate the page showed last.</summary>
     public string Certificate { get; private set; } = "";
 
-    public GuestShell Shell => _machine.OpenShell();
+    public GuestShell Shell { get; }
 
     public Task Ended => _machine.Ended;
 
@@ -48,7 +48,18 @@ internal sealed class RunningMachine : IAsyncDisposable
         {
             lock (serial) serial.Append(Encoding.UTF8.GetString(bytes, 0, count));
         }, TestContext.Current.CancellationToken);
-        return new RunningMachine(name, machine, port, serial);
+        // QEMU makes the shell's socket before it starts the machine.
+        while (true)
+        {
+            try
+            {
+                return new RunningMachine(name, machine, await machine.OpenShellAsync(TestContext.Current.CancellationToken), port, serial);
+            }
+            catch (System.Net.Sockets.SocketException) when (!machine.Ended.IsCompleted)
+            {
+                await Task.Yield();
+            }
+        }
     }
 
     /// <summary>The serial console is written here while the machine runs, and stays after a failure.</summary>
@@ -61,7 +72,7 @@ internal sealed class RunningMachine : IAsyncDisposable
     public async Task RebootAsync()
     {
         var boot = await RunAsync("cat /proc/sys/kernel/random/boot_id");
-        await RunAsync("systemctl reboot");
+        await RunAsync("systemctl reboot --no-block");
         await WaitAsync("the next boot", async () =>
         {
             if (await StatusAsync() is null) return false;
@@ -70,7 +81,7 @@ internal sealed class RunningMachine : IAsyncDisposable
             {
                 return await Shell.RunAsync("cat /proc/sys/kernel/random/boot_id", limit.Token) is (0, { } next) && next != boot;
             }
-            catch (Exception e) when (e is OperationCanceledException or IOException)
+            catch (Exception e) when (e is OperationCanceledException or TimeoutException)
             {
                 return false;
             }
@@ -127,6 +138,7 @@ internal sealed class RunningMachine : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _http.Dispose();
+        Shell.Dispose();
         await _machine.DisposeAsync();
     }
 }

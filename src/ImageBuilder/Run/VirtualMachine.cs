@@ -64,7 +64,7 @@ internal sealed class VirtualMachine : IAsyncDisposable
     public Task ResetAsync(CancellationToken cancellationToken) => CommandAsync("system_reset", cancellationToken);
 
     /// <summary>The root shell of a machine started with <see cref="MachineOptions.GuestShell"/>.</summary>
-    public GuestShell OpenShell() => new(_folder);
+    public Task<GuestShell> OpenShellAsync(CancellationToken cancellationToken) => GuestShell.ConnectAsync(_folder, cancellationToken);
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()

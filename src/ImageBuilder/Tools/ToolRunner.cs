@@ -8,7 +8,7 @@ namespace Appliance.ImageBuilder.Tools;
 internal static class ToolRunner
 {
     private const int TailLines = 40;
-    private static readonly TimeSpan GraceAfterTerminate = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan GraceAfterTerminate = TimeSpan.FromSeconds(1);
 
     /// <summary>Runs a program to its end and returns what it wrote to standard output (its last <see cref="TailLines"/> lines).</summary>
     /// <param name="file">Program name or path.</param>
