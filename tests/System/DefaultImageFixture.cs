@@ -14,7 +14,7 @@ public sealed class DefaultImageFixture : IAsyncLifetime
         await Machine.WaitForGoodBootAsync();
         FirstMachineId = await Machine.RunAsync("cat /etc/machine-id");
         FirstCertificate = Machine.Certificate;
-        FirstTrial = await Machine.RunAsync("tail -c +5 /sys/firmware/efi/efivars/LoaderBootCountPath-* | tr -d '\\0'");
+        FirstTrial = await Machine.RunAsync("cat /sys/firmware/efi/efivars/LoaderBootCountPath-* | tail -c +5 | tr -d '\\0'");
         await Machine.RunAsync("echo kept-name > /etc/hostname; sync");
         await Machine.RebootAsync();
     }

@@ -52,9 +52,9 @@ public sealed class DefaultImageTests(DefaultImageFixture fixture) : IClassFixtu
     }
 
     [Fact]
-    public async Task TheJournal_IsPersistent_Capped_AndHoldsBothBoots()
+    public async Task TheJournal_IsPersistent_Capped_AndHoldsEarlierBoots()
     {
-        Assert.Equal("2", await _machine.RunAsync("journalctl --list-boots -q | wc -l"));
+        Assert.InRange(int.Parse(await _machine.RunAsync("journalctl --list-boots -q | wc -l")), 2, 3); // three after the pulled plug
         Assert.Contains("256M", await _machine.RunAsync("journalctl -b -u systemd-journald --no-pager | grep -i 'System Journal' | tail -1"), StringComparison.Ordinal);
     }
 
