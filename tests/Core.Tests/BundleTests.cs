@@ -31,7 +31,9 @@ public sealed class BundleTests : IDisposable
         new Random(3).NextBytes(root.AsSpan(0, rootSize / 2));
         await File.WriteAllBytesAsync(this["root"], root);
         await File.WriteAllBytesAsync(this["uki"], []);
-        await BundleWriter.WriteAsync(Header, [new("root.erofs", BundlePayloadKind.Root, this["root"]), new("uki.efi", BundlePayloadKind.Uki, this["uki"])], this[name], null, CancellationToken.None);
+        var packed = await BundleWriter.PackAsync(new("root.erofs", BundlePayloadKind.Root, this["root"]), this["root.packed"], null, CancellationToken.None);
+        var uki = await BundleWriter.PackAsync(new("uki.efi", BundlePayloadKind.Uki, this["uki"]), this["uki.packed"], null, CancellationToken.None);
+        await BundleWriter.WriteAsync(Header, [packed, uki], this[name], CancellationToken.None);
         return this[name];
     }
 
@@ -137,14 +139,30 @@ public sealed class BundleTests : IDisposable
     }
 
     [Fact]
-    public async Task Write_Cancelled_LeavesNothing()
+    public async Task Pack_Cancelled_LeavesNothing()
     {
-        await WriteAsync();
-        File.Delete(this["x.bundle"]);
+        await File.WriteAllBytesAsync(this["root"], new byte[20 << 20]);
         using var cancel = new CancellationTokenSource();
 
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => BundleWriter.WriteAsync(Header, [new("root.erofs", BundlePayloadKind.Root, this["root"])], this["x.bundle"], (_, _) => cancel.Cancel(), cancel.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => BundleWriter.PackAsync(new("root.erofs", BundlePayloadKind.Root, this["root"]), this["packed"], (_, _) => cancel.Cancel(), cancel.Token));
 
-        Assert.Equal(["root", "uki"], _folder.EnumerateFiles().Select(file => file.Name).Order());
+        Assert.Equal(["root"], _folder.EnumerateFiles().Select(file => file.Name));
+    }
+
+    [Fact]
+    public async Task Frames_OneAfterAnother_AreAStreamThatZstdReads()
+    {
+        await WriteAsync();
+        using (var source = File.OpenHandle(this["root"]))
+        await using (var target = File.Create(this["all.zst"]))
+        {
+            await FrameCompressor.CompressAsync(source, 0, (9 << 20) + 123, target, null, CancellationToken.None);
+            await FrameCompressor.WriteZerosAsync((4 << 20) + 77, target, CancellationToken.None);
+        }
+
+        using (var zstd = Process.Start("zstd", ["--decompress", "--quiet", this["all.zst"], "-o", this["plain"]])) await zstd.WaitForExitAsync();
+
+        var expected = (await File.ReadAllBytesAsync(this["root"])).Concat(new byte[(4 << 20) + 77]).ToArray();
+        Assert.Equal(expected, await File.ReadAllBytesAsync(this["plain"]));
     }
 }

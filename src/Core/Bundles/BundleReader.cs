@@ -96,9 +96,9 @@ public sealed class BundleReader : IAsyncDisposable
 
     private static void Validate(string name, BundlePayload payload)
     {
-        var frames = payload.FrameSize is > 0 and <= BundleWriter.FrameSize ? (payload.Size + payload.FrameSize - 1) / payload.FrameSize : -1;
+        var frames = payload.FrameSize is > 0 and <= FrameCompressor.FrameSize ? (payload.Size + payload.FrameSize - 1) / payload.FrameSize : -1;
         if (payload.Size is < 0 or > LargestPayload || frames != payload.Frames.Count || payload.Name.Length is 0 or > 80 || payload.Name.Contains('/')
-            || payload.Frames.Any(frame => frame.Size <= 0 || frame.Size > BundleWriter.FrameSize + (BundleWriter.FrameSize >> 6)))
+            || payload.Frames.Any(frame => frame.Size <= 0 || frame.Size > FrameCompressor.FrameSize + (FrameCompressor.FrameSize >> 6)))
             throw NotABundle(name, $"the sizes of payload {payload.Name} do not fit together");
     }
 

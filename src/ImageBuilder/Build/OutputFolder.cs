@@ -53,12 +53,15 @@ internal sealed class OutputFolder(ImageDefinition definition, BuildOptions opti
         Directory.CreateDirectory(partial);
         try
         {
+            var packed = PackAsync(partial, identity, parts, stages, observer, cancellationToken);
             var disk = stages.MeasureAsync("disk", identity, false, () => WriteDiskAsync(partial, parts, observer, cancellationToken));
-            var bundle = stages.MeasureAsync("bundle", identity, false, () => WriteBundleAsync(partial, parts, observer, cancellationToken));
-            await disk;
-            var compressed = stages.MeasureAsync("compress", identity, false, () => RunToolAsync(parts, partial, "compress.sh", [], cancellationToken));
-            var map = stages.MeasureAsync("bmap", identity, false, () => Task.Run(() => BlockMap.Create(System.IO.Path.Combine(partial, "disk.img")).Write(System.IO.Path.Combine(partial, "disk.img.bmap")), cancellationToken));
-            await Task.WhenAll(bundle, compressed, map);
+            await Task.WhenAll(packed, disk);
+            var map = stages.MeasureAsync("bmap", identity, false, () => Task.Run(() => BlockMap.Create(Disk(partial)).Write(Disk(partial) + ".bmap"), cancellationToken));
+            var payloads = await packed;
+            var bundle = stages.MeasureAsync("bundle", identity, false, () => BundleWriter.WriteAsync(Header(parts), payloads, System.IO.Path.Combine(partial, $"{Name}.bundle"), cancellationToken));
+            var compressed = stages.MeasureAsync("compress", identity, false, () => CompressedDisk.WriteAsync(Disk(partial), parts.Layout, payloads[0], Used(parts), Disk(partial) + ".zst", cancellationToken));
+            await Task.WhenAll(map, bundle, compressed);
+            foreach (var payload in payloads) File.Delete(payload.Path);
             await File.WriteAllTextAsync(System.IO.Path.Combine(partial, "sbom.cdx.json"),
                 SoftwareBill.Write(definition, packages, workloads.Components.Select(c => c.Pin).ToList(), parts.Supervisor.File(SupervisorPublication.BinaryName)), cancellationToken);
             await WriteRecordAsync(partial, identity, parts, workloads, packages, stages, cancellationToken);
@@ -76,7 +79,7 @@ internal sealed class OutputFolder(ImageDefinition definition, BuildOptions opti
     private async Task WriteDiskAsync(string folder, ImageParts parts, IBuildObserver observer, CancellationToken cancellationToken)
     {
         var layout = parts.Layout;
-        var path = System.IO.Path.Combine(folder, "disk.img");
+        var path = Disk(folder);
         await using (var image = new FileStream(path, FileMode.CreateNew, FileAccess.Write)) image.SetLength(layout.Size);
         var table = System.IO.Path.Combine(folder, "table");
         await File.WriteAllTextAsync(table, layout.ToSfdiskScript(), cancellationToken);
@@ -101,21 +104,39 @@ internal sealed class OutputFolder(ImageDefinition definition, BuildOptions opti
         File.Delete(data);
     }
 
-    private Task WriteBundleAsync(string folder, ImageParts parts, IBuildObserver observer, CancellationToken cancellationToken)
+    private static async Task<IReadOnlyList<PackedPayload>> PackAsync(string folder, string identity, ImageParts parts, StageRunner stages, IBuildObserver observer, CancellationToken cancellationToken)
     {
-        var header = new BundleHeader
+        var packed = new List<PackedPayload>();
+        await stages.MeasureAsync("pack", identity, false, async () =>
         {
-            Id = definition.Id,
-            Version = definition.Version,
-            Board = definition.Board.Name,
-            Architecture = definition.Board.Architecture,
-            RootHash = parts.RootHash,
-            Salt = parts.Salt,
-            SourceDate = definition.SourceDate,
-        };
-        BundlePayloadFile[] payloads = [new("root.erofs", BundlePayloadKind.Root, parts.RootImage), new("uki.efi", BundlePayloadKind.Uki, parts.Uki)];
-        return BundleWriter.WriteAsync(header, payloads, System.IO.Path.Combine(folder, $"{Name}.bundle"), (done, total) => observer.Progress("bundle", done, total), cancellationToken);
+            BundlePayloadFile[] payloads = [new("root.erofs", BundlePayloadKind.Root, parts.RootImage), new("uki.efi", BundlePayloadKind.Uki, parts.Uki)];
+            foreach (var payload in payloads)
+                packed.Add(await BundleWriter.PackAsync(payload, System.IO.Path.Combine(folder, $"{payload.Name}.packed"), (done, total) => observer.Progress("pack", done, total), cancellationToken));
+        });
+        return packed;
     }
+
+    private BundleHeader Header(ImageParts parts) => new()
+    {
+        Id = definition.Id,
+        Version = definition.Version,
+        Board = definition.Board.Name,
+        Architecture = definition.Board.Architecture,
+        RootHash = parts.RootHash,
+        Salt = parts.Salt,
+        SourceDate = definition.SourceDate,
+    };
+
+    /// <summary>How much of each partition is filled; the rest of it, and partitions not named here, are zeros.</summary>
+    private static Dictionary<DiskPartition, long> Used(ImageParts parts) => new()
+    {
+        [parts.Layout.Esp] = parts.Layout.Esp.Size,
+        [parts.Layout.RootA] = new FileInfo(parts.RootImage).Length,
+        [parts.Layout.VerityA] = new FileInfo(parts.VerityTree).Length,
+        [parts.Layout.Data] = parts.Layout.Data.Size,
+    };
+
+    private static string Disk(string folder) => System.IO.Path.Combine(folder, "disk.img");
 
     private async Task RunToolAsync(ImageParts parts, string folder, string script, Dictionary<string, string?> variables, CancellationToken cancellationToken)
     {
