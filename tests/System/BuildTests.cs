@@ -205,7 +205,7 @@ public sealed class BuildTests : IDisposable
         Assert.Contains("write-kubeconfig: /run/k3s/k3s.yaml", started, StringComparison.Ordinal);
         Assert.Contains("appliance-1.0.0-k3s-airgap-images-amd64.tar.zst", started, StringComparison.Ordinal);
         await machine.RunAsync("mkdir -p /etc/rancher/k3s/config.yaml.d && touch /etc/rancher/k3s/config.yaml.d/mine.yaml /var/lib/rancher/k3s/x /var/lib/kubelet/x /var/lib/cni/x");
-        Assert.Equal("1\n1", await machine.RunAsync("sysctl -n net.ipv4.ip_forward net.bridge.bridge-nf-call-iptables"));
+        Assert.Equal("1\n1", await machine.RunAsync("cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/bridge/bridge-nf-call-iptables"));
         Assert.Equal("k3s", (string?)(await machine.StatusAsync())!["workloads"]);
     }
 
