@@ -37,7 +37,7 @@ internal sealed class Sandbox(string toolsTree, string workFolder)
         };
         try
         {
-            await ToolRunner.RunAsync("unshare", [.. Namespaces(), "sh", path], environment, onLine, cancellationToken);
+            await RunProgramAsync("sh", [path], environment, onLine, cancellationToken);
         }
         finally
         {
@@ -45,10 +45,14 @@ internal sealed class Sandbox(string toolsTree, string workFolder)
         }
     }
 
+    /// <summary>Runs a program in namespaces of its own: when it ends or is cancelled, so does everything it started.</summary>
+    public static Task RunProgramAsync(string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string?>? environment, Action<string>? onLine, CancellationToken cancellationToken) =>
+        ToolRunner.RunAsync("unshare", [.. Namespaces(), program, .. arguments], environment, onLine, cancellationToken);
+
     /// <summary>Deletes a folder whose files may belong to users that only exist inside the user namespace.</summary>
     public static async Task DeleteAsync(string folder)
     {
-        if (Directory.Exists(folder)) await ToolRunner.RunAsync("unshare", [.. Namespaces(), "rm", "-rf", "--one-file-system", folder]);
+        if (Directory.Exists(folder)) await RunProgramAsync("rm", ["-rf", "--one-file-system", folder], null, null, CancellationToken.None);
     }
 
     /// <summary>Refuses early, with the way out, where user namespaces are needed and not to be had.</summary>

@@ -8,7 +8,7 @@ namespace Appliance.ImageBuilder.Tools;
 internal static class ToolRunner
 {
     private const int TailLines = 40;
-    private static readonly TimeSpan GraceAfterTerminate = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan GraceForChildren = TimeSpan.FromSeconds(10);
 
     /// <summary>Runs a program to its end and returns what it wrote to standard output (its last <see cref="TailLines"/> lines).</summary>
     /// <param name="file">Program name or path.</param>
@@ -75,14 +75,19 @@ internal static class ToolRunner
 
     private static void Stop(Process process)
     {
-        // The sandbox's PID namespace dies with its first process, so killing the tree leaves no child and no mount.
+        // Of a sandbox the child is killed, not unshare: it is the first process of a PID namespace, so the kernel ends all
+        // others with it, and unshare, which waits for it, ends only when none is left.
         try
         {
-            using var terminate = Process.Start("kill", ["-TERM", process.Id.ToString()]);
-            terminate.WaitForExit();
-            if (!process.WaitForExit(GraceAfterTerminate)) process.Kill(entireProcessTree: true);
+            var children = File.ReadAllText($"/proc/{process.Id}/task/{process.Id}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries);
+            foreach (var child in children)
+            {
+                using var started = Process.GetProcessById(int.Parse(child));
+                started.Kill();
+            }
+            if (children.Length == 0 || !process.WaitForExit(GraceForChildren)) process.Kill(entireProcessTree: true);
         }
-        catch (InvalidOperationException)
+        catch (Exception e) when (e is InvalidOperationException or ArgumentException or IOException)
         {
             // It has ended by itself meanwhile.
         }
