@@ -16,17 +16,19 @@ internal static class Daemon
     /// <summary>Builds the host; the connection to the bus belongs to the caller.</summary>
     public static WebApplication Build(SupervisorOptions options, BusConnection bus)
     {
-        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = [] });
+        // Empty: the slim builder would read and watch appsettings.json, and with it every folder below the working directory.
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         Directory.CreateDirectory(options.StateFolder);
         var facts = new DeviceFacts(options.Root, options.StateFolder);
         var certificate = PageCertificate.LoadOrCreate(Path.Combine(options.StateFolder, "page.pem"), facts.Hostname);
-        builder.WebHost.UseKestrelHttpsConfiguration();
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration();
         builder.WebHost.ConfigureKestrel(kestrel => StatusServer.Configure(kestrel, options.Listen, certificate));
 
         var systemd = new Systemd1(bus);
         var (settings, problem) = HealthFile.Read(Path.Combine(options.Root, "usr/lib/appliance/health.json"));
         if (problem is not null) Log.Error("The health settings are broken: {Problem}", problem);
         var services = builder.Services;
+        services.AddRoutingCore();
         services.AddSerilog();
         services.AddSystemd();
         services.AddSingleton(TimeProvider.System);

@@ -1,9 +1,11 @@
 using System.Net;
+using System.Net.Security;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
 using Appliance.Supervisor.Device;
 using Appliance.Supervisor.Health;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
 
 namespace Appliance.Supervisor.Web;
 
@@ -27,7 +29,9 @@ internal static class StatusServer
         kestrel.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(30);
         kestrel.Limits.MinResponseDataRate = new MinDataRate(240, TimeSpan.FromSeconds(5));
         kestrel.Limits.Http2.MaxStreamsPerConnection = 20;
-        void Secure(ListenOptions listen) => listen.UseHttps(certificate, https => https.HandshakeTimeout = TimeSpan.FromSeconds(10));
+        // Made at the first connection: it builds the certificate's chain, for which the system's whole trust store is read.
+        var tls = new Lazy<SslServerAuthenticationOptions>(() => new() { ServerCertificateContext = SslStreamCertificateContext.Create(certificate, null, offline: true) });
+        void Secure(ListenOptions listen) => listen.UseHttps(new TlsHandshakeCallbackOptions { HandshakeTimeout = TimeSpan.FromSeconds(10), OnConnection = _ => ValueTask.FromResult(tls.Value) });
         if (endpoint.Address.Equals(IPAddress.IPv6Any)) kestrel.ListenAnyIP(endpoint.Port, Secure);
         else kestrel.Listen(endpoint, Secure);
     }
