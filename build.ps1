@@ -33,7 +33,8 @@ if ($Verb -eq 'help') {
     exit 0
 }
 
-if ($IsLinux) {
+# Windows PowerShell 5.1 does not have $IsLinux.
+if ((Test-Path -Path variable:IsLinux) -and $IsLinux) {
     Write-Host 'On Linux, ./build.sh does the work; starting it.'
     $forwarded = if ($Verb -eq 'build') { $Options } else { @($Verb) + $Options }
     & ./build.sh @forwarded
