@@ -49,4 +49,4 @@ until curl -skf --max-time 5 "https://127.0.0.1:$port/healthz" >/dev/null; do
 done
 grep -aoE 'Booting \([^:)]+' "$work/serial"
 echo "healthy $(($(date +%s) - start)) s after power-on; uptime in the machine $(curl -sk "https://127.0.0.1:$port/api/v1/status" | sed -E 's/.*"uptimeSeconds":([0-9]+).*/\1/') s"
-kill -INT $machine; wait $machine || true
+kill -TERM $machine; wait $machine || true

@@ -55,11 +55,11 @@ internal sealed class SupervisorPublication
         try
         {
             // Its own artifacts folder: neither an IDE nor a test run that builds the same projects gets in the way.
-            // Namespaces of its own: the compilers it starts do not outlive an interrupted build.
-            await Sandbox.RunProgramAsync("dotnet",
+            // Enclosed: the compilers it starts do not outlive an interrupted build.
+            await Sandbox.RunAsCallerAsync("dotnet",
                 ["publish", _project!, "--configuration", "Release", "--runtime", _architecture == "amd64" ? "linux-x64" : "linux-arm64",
                  "--artifacts-path", workFolder, "--output", Path.Combine(workFolder, "out"), "--nologo", "--disable-build-servers", "-p:UseSharedCompilation=false"],
-                null, onLine, cancellationToken);
+                onLine, cancellationToken);
             File.Copy(Path.Combine(workFolder, "out", BinaryName), target);
         }
         catch (ToolFailure failure) when (failure.Tail.Contains("NU1301", StringComparison.Ordinal) || failure.Tail.Contains("Unable to load the service index", StringComparison.Ordinal))

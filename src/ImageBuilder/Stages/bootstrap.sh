@@ -34,6 +34,8 @@ mmdebstrap "$@"
 
 for folder in mnt proc dev sys tmp run efi; do mkdir -p "$OUT/tree/$folder"; done
 
+# Without root the tree has no device nodes, and xargs wants /dev/null.
+mount --rbind /dev "$OUT/tree/dev"
 # Modules are stored unpacked: their compressed form ruins every delta (docs/architecture.md).
 for modules in "$OUT"/tree/usr/lib/modules/*; do
     [ -d "$modules/kernel" ] || continue
@@ -45,3 +47,4 @@ for modules in "$OUT"/tree/usr/lib/modules/*; do
     chroot "$OUT/tree" sh -c "find '$inside' -name '*.ko.xz' -print0 | xargs -0 -r -P 2 -n 64 xz -d"
     chroot "$OUT/tree" depmod "$(basename "$modules")"
 done
+umount --lazy "$OUT/tree/dev"

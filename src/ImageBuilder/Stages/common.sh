@@ -22,15 +22,24 @@ prepare_tools() {
     mount -t tmpfs tmpfs "$TOOLS/tmp"
 }
 
+# In a user namespace overlayfs keeps its marks in user.* attributes.
+read -r _ outside _ < /proc/self/uid_map
+marks=
+[ "$outside" = 0 ] || marks=,userxattr
+
 # overlay_mount TARGET UPPER LOWER: the layers as one writable tree.
 overlay_mount() {
     mkdir -p "$1" "$2" "$WORK/overlay-work"
-    options="lowerdir=$3,upperdir=$2,workdir=$WORK/overlay-work"
-    # In a user namespace overlayfs keeps its marks in user.* attributes.
-    mount -t overlay overlay -o "$options" "$1" 2>/dev/null || mount -t overlay overlay -o "$options,userxattr" "$1"
+    mount -t overlay overlay -o "lowerdir=$3,upperdir=$2,workdir=$WORK/overlay-work$marks" "$1"
 }
 
-# enter TREE COMMAND…: chroot with the kernel's file systems in place.
+# overlay_read TARGET LOWER: the layers as one tree that is only read.
+overlay_read() {
+    mkdir -p "$1"
+    mount -t overlay overlay -o "ro,lowerdir=$2$marks" "$1"
+}
+
+# mount_api TREE: the kernel's file systems, for programs run inside.
 mount_api() {
     mount -t proc proc "$1/proc"
     mount --rbind /dev "$1/dev"

@@ -1,8 +1,7 @@
 # The root file system: EROFS with nothing random in it. BASE, UPPER, OUT, UUID, COMPRESSION.
 prepare_tools
 tree="$TOOLS/tmp/root"
-mkdir -p "$tree"
-mount -t overlay overlay -o "ro,lowerdir=$UPPER:$BASE" "$tree" 2>/dev/null || mount -t overlay overlay -o "ro,lowerdir=$UPPER:$BASE,userxattr" "$tree"
+overlay_read "$tree" "$UPPER:$BASE"
 bind_into_tools out "$OUT"
 case "$COMPRESSION" in
     none)  set -- -E noinline_data ;;

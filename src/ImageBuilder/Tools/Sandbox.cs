@@ -9,6 +9,9 @@ namespace Appliance.ImageBuilder.Tools;
 /// </summary>
 internal sealed class Sandbox(string toolsTree, string workFolder)
 {
+    private static readonly string[] AsRoot = ["--user", "--map-auto", "--map-root-user"];
+    private static readonly string[] AsCaller = ["--user", "--map-current-user"];
+
     /// <summary>The folder for the scripts' temporary files.</summary>
     public string WorkFolder { get; } = workFolder;
 
@@ -37,7 +40,7 @@ internal sealed class Sandbox(string toolsTree, string workFolder)
         };
         try
         {
-            await RunProgramAsync("sh", [path], environment, onLine, cancellationToken);
+            await ToolRunner.RunAsync("unshare", [.. Namespaces(AsRoot), "sh", path], environment, onLine, cancellationToken);
         }
         finally
         {
@@ -45,14 +48,14 @@ internal sealed class Sandbox(string toolsTree, string workFolder)
         }
     }
 
-    /// <summary>Runs a program in namespaces of its own: when it ends or is cancelled, so does everything it started.</summary>
-    public static Task RunProgramAsync(string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string?>? environment, Action<string>? onLine, CancellationToken cancellationToken) =>
-        ToolRunner.RunAsync("unshare", [.. Namespaces(), program, .. arguments], environment, onLine, cancellationToken);
+    /// <summary>Runs a program, as the caller, in a PID namespace of its own: when it ends or is cancelled, so does everything it started.</summary>
+    public static Task RunAsCallerAsync(string program, IEnumerable<string> arguments, Action<string>? onLine, CancellationToken cancellationToken) =>
+        ToolRunner.RunAsync("unshare", [.. Namespaces(AsCaller), program, .. arguments], onLine: onLine, cancellationToken: cancellationToken);
 
     /// <summary>Deletes a folder whose files may belong to users that only exist inside the user namespace.</summary>
     public static async Task DeleteAsync(string folder)
     {
-        if (Directory.Exists(folder)) await RunProgramAsync("rm", ["-rf", "--one-file-system", folder], null, null, CancellationToken.None);
+        if (Directory.Exists(folder)) await ToolRunner.RunAsync("unshare", [.. Namespaces(AsRoot), "rm", "-rf", "--one-file-system", folder]);
     }
 
     /// <summary>Refuses early, with the way out, where user namespaces are needed and not to be had.</summary>
@@ -64,9 +67,6 @@ internal sealed class Sandbox(string toolsTree, string workFolder)
             throw new UserError($"{user} has no subordinate user ids, which building without root needs.", $"Run once as root: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {user}");
     }
 
-    private static IEnumerable<string> Namespaces()
-    {
-        string[] user = Environment.IsPrivilegedProcess ? [] : ["--user", "--map-auto", "--map-root-user"];
-        return [.. user, "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"];
-    }
+    private static IEnumerable<string> Namespaces(string[] user) =>
+        [.. Environment.IsPrivilegedProcess ? [] : user, "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"];
 }
