@@ -71,9 +71,9 @@ run_suites() {
 }
 
 run_tests() {
-    local suites=(Core.Tests ImageBuilder.Tests Supervisor.Tests System) arguments=()
+    local suites=(Core.Tests UpdateClient.Tests ImageBuilder.Tests Supervisor.Tests System) arguments=()
     case "${1:-}" in
-        --fast) suites=(Core.Tests ImageBuilder.Tests Supervisor.Tests) ;;
+        --fast) suites=(Core.Tests UpdateClient.Tests ImageBuilder.Tests Supervisor.Tests) ;;
         --all)  arguments=(-explicit on) ;;
         "")     ;;
         *)      echo "There is no option $1; --all and --fast are the ones there are." >&2; exit 2 ;;

@@ -1,0 +1,20 @@
+namespace Appliance.UpdateClient;
+
+/// <summary>Where a repository's files come from: a web server, a folder, or a bundle that carries them. Knows nothing of trust.</summary>
+public interface IRepositorySource
+{
+    /// <summary>Reads a whole small file.</summary>
+    /// <param name="path">Path below the repository's root, with forward slashes, e.g. <c>metadata/timestamp.json</c>.</param>
+    /// <param name="limit">Largest size in bytes that is accepted; reading stops there.</param>
+    /// <param name="cancellationToken">Ends the reading.</param>
+    /// <returns>The bytes, or null when there is no such file.</returns>
+    /// <exception cref="Appliance.Core.UserError">The source cannot be reached or read, or the file is larger than <paramref name="limit"/>.</exception>
+    Task<byte[]?> TryReadAsync(string path, int limit, CancellationToken cancellationToken);
+
+    /// <summary>Reads ranges of a file, in the order given, with several under way at once where that is faster.</summary>
+    /// <param name="path">Path below the repository's root.</param>
+    /// <param name="ranges">The ranges; ascending, without overlap.</param>
+    /// <param name="cancellationToken">Ends the reading.</param>
+    /// <returns>Every range's bytes whole, one element a range, in order. The memory is the caller's until the next element is asked for.</returns>
+    IAsyncEnumerable<ReadOnlyMemory<byte>> ReadRangesAsync(string path, IReadOnlyList<ByteRange> ranges, CancellationToken cancellationToken);
+}
