@@ -1,6 +1,5 @@
 using System.Formats.Tar;
 using System.Security.Cryptography;
-using System.Text.Json;
 using ZstdSharp;
 
 namespace Appliance.Core.Bundles;
@@ -8,8 +7,6 @@ namespace Appliance.Core.Bundles;
 /// <summary>Reads a bundle front to back from any stream, with bounded memory; every frame is verified before it is handed on.</summary>
 public sealed class BundleReader : IAsyncDisposable
 {
-    private const int LargestManifest = 8 << 20;
-    private const long LargestPayload = 64L << 30;
     private readonly TarReader _tar;
     private readonly string _name;
     private int _next;
@@ -31,10 +28,10 @@ public sealed class BundleReader : IAsyncDisposable
         {
             var entry = await tar.GetNextEntryAsync(cancellationToken: cancellationToken);
             if (entry?.Name != BundleWriter.ManifestName || entry.DataStream is null) throw NotABundle(name, "its first member is not manifest.json");
-            if (entry.Length > LargestManifest) throw NotABundle(name, "its manifest is too large");
+            if (entry.Length > BundleManifestReader.LargestManifest) throw NotABundle(name, "its manifest is too large");
             var bytes = new byte[entry.Length];
             await entry.DataStream.ReadExactlyAsync(bytes, cancellationToken);
-            return Validate(name, bytes);
+            return BundleManifestReader.Parse(bytes);
         });
         return new BundleReader(tar, name, manifest);
     }
@@ -79,29 +76,6 @@ public sealed class BundleReader : IAsyncDisposable
         if (Convert.ToHexStringLower(whole.GetHashAndReset()) != payload.Sha256) throw NotABundle(_name, $"payload {payload.Name} is damaged");
     }
 
-    private static BundleManifest Validate(string name, byte[] bytes)
-    {
-        // The format number is looked at first: a newer manifest may have members this program does not know.
-        using (var document = JsonDocument.Parse(bytes))
-        {
-            if (document.RootElement.ValueKind != JsonValueKind.Object || !document.RootElement.TryGetProperty("format", out var format) || !format.TryGetInt32(out var number)) throw NotABundle(name, "its manifest has no format number");
-            if (number > BundleManifest.CurrentFormat)
-                throw new UserError($"{name} has bundle format {number}; this program reads up to {BundleManifest.CurrentFormat}.", "Update this program first.");
-        }
-        var manifest = JsonSerializer.Deserialize(bytes, BundleJson.Default.BundleManifest) ?? throw NotABundle(name, "its manifest is empty");
-        if (manifest.Payloads.Select(payload => payload.Name).Distinct().Count() != manifest.Payloads.Count) throw NotABundle(name, "two payloads have one name");
-        foreach (var payload in manifest.Payloads) Validate(name, payload);
-        return manifest;
-    }
-
-    private static void Validate(string name, BundlePayload payload)
-    {
-        var frames = payload.FrameSize is > 0 and <= FrameCompressor.FrameSize ? (payload.Size + payload.FrameSize - 1) / payload.FrameSize : -1;
-        if (payload.Size is < 0 or > LargestPayload || frames != payload.Frames.Count || payload.Name.Length is 0 or > 80 || payload.Name.Contains('/')
-            || payload.Frames.Any(frame => frame.Size <= 0 || frame.Size > FrameCompressor.FrameSize + (FrameCompressor.FrameSize >> 6)))
-            throw NotABundle(name, $"the sizes of payload {payload.Name} do not fit together");
-    }
-
     private static UserError NotABundle(string name, string reason, Exception? inner = null) =>
         new($"{name} is not a usable bundle: {reason}.", "Fetch or build it again.", inner);
 
@@ -115,7 +89,7 @@ public sealed class BundleReader : IAsyncDisposable
         {
             throw NotABundle(name, "it ends too early", e);
         }
-        catch (Exception e) when (e is InvalidDataException or JsonException or ZstdException or FormatException or ArgumentException or NotSupportedException)
+        catch (Exception e) when (e is InvalidDataException or ZstdException or FormatException or ArgumentException or NotSupportedException)
         {
             throw NotABundle(name, e.Message, e);
         }

@@ -10,7 +10,7 @@ namespace Appliance.Core.Bundles;
 /// </summary>
 public static class BundleWriter
 {
-    /// <summary>Name of the manifest's archive member. A signature will follow it as <c>manifest.sig</c>.</summary>
+    /// <summary>Name of the manifest's archive member.</summary>
     public const string ManifestName = "manifest.json";
 
     /// <summary>Compresses a payload into a file of frames.</summary>
@@ -18,7 +18,8 @@ public static class BundleWriter
     /// <param name="packed">File for the frames; replaced when it exists.</param>
     /// <param name="progress">Plain bytes packed so far, and in all.</param>
     /// <param name="cancellationToken">Ends the work; nothing is left behind.</param>
-    public static async Task<PackedPayload> PackAsync(BundlePayloadFile file, string packed, Action<long, long>? progress, CancellationToken cancellationToken)
+    /// <param name="level">zstd's compression level, 1 to 22.</param>
+    public static async Task<PackedPayload> PackAsync(BundlePayloadFile file, string packed, Action<long, long>? progress, CancellationToken cancellationToken, int level = FrameCompressor.BuildLevel)
     {
         try
         {
@@ -31,7 +32,7 @@ public static class BundleWriter
             {
                 whole.AppendData(plain.Span);
                 progress?.Invoke(done += plain.Length, size);
-            }, cancellationToken);
+            }, cancellationToken, level);
             var payload = new BundlePayload { Name = file.Name, Kind = file.Kind, Size = size, Sha256 = Convert.ToHexStringLower(whole.GetHashAndReset()), FrameSize = FrameCompressor.FrameSize, Frames = frames };
             return new PackedPayload(payload, packed);
         }

@@ -13,8 +13,13 @@ public static class FrameCompressor
     /// <summary>Plain bytes of every frame but the last.</summary>
     public const int FrameSize = 4 << 20;
 
-    private const int Level = 1;
-    private static readonly Lazy<(byte[] Packed, string Sha256)> ZeroFrame = new(() => Pack(new byte[FrameSize], FrameSize));
+    /// <summary>Largest compressed frame that is accepted: zstd's bound for bytes that do not compress is below it.</summary>
+    public const int LargestFrame = FrameSize + (FrameSize >> 6);
+
+    /// <summary>Level of a build: fast, because most builds are never published.</summary>
+    public const int BuildLevel = 1;
+
+    private static readonly Lazy<(byte[] Packed, string Sha256)> ZeroFrame = new(() => Pack(new byte[FrameSize], FrameSize, BuildLevel));
 
     /// <summary>Compresses a region and writes its frames to a stream; memory is bounded by a few frames a core.</summary>
     /// <param name="source">The file.</param>
@@ -23,7 +28,8 @@ public static class FrameCompressor
     /// <param name="target">Gets the frames.</param>
     /// <param name="onFrame">Gets every frame's plain bytes, in order.</param>
     /// <param name="cancellationToken">Ends the work.</param>
-    public static async Task<IReadOnlyList<BundleFrame>> CompressAsync(SafeFileHandle source, long offset, long length, Stream target, Action<ReadOnlyMemory<byte>>? onFrame, CancellationToken cancellationToken)
+    /// <param name="level">zstd's compression level, 1 to 22.</param>
+    public static async Task<IReadOnlyList<BundleFrame>> CompressAsync(SafeFileHandle source, long offset, long length, Stream target, Action<ReadOnlyMemory<byte>>? onFrame, CancellationToken cancellationToken, int level = BuildLevel)
     {
         var frames = new List<BundleFrame>();
         var running = new Queue<Task<(byte[] Plain, int Length, byte[] Packed, string Sha256)>>();
@@ -37,7 +43,7 @@ public static class FrameCompressor
                 var size = (int)Math.Min(FrameSize, length - read);
                 await ReadExactlyAsync(source, plain.AsMemory(0, size), offset + read, cancellationToken);
                 read += size;
-                running.Enqueue(Task.Run(() => PackFrame(plain, size), cancellationToken));
+                running.Enqueue(Task.Run(() => PackFrame(plain, size, level), cancellationToken));
             }
             var frame = await running.Dequeue();
             onFrame?.Invoke(frame.Plain.AsMemory(0, frame.Length));
@@ -52,19 +58,19 @@ public static class FrameCompressor
     public static async Task WriteZerosAsync(long length, Stream target, CancellationToken cancellationToken)
     {
         for (; length >= FrameSize; length -= FrameSize) await target.WriteAsync(ZeroFrame.Value.Packed, cancellationToken);
-        if (length > 0) await target.WriteAsync(Pack(new byte[length], (int)length).Packed, cancellationToken);
+        if (length > 0) await target.WriteAsync(Pack(new byte[length], (int)length, BuildLevel).Packed, cancellationToken);
     }
 
-    private static (byte[], int, byte[], string) PackFrame(byte[] plain, int length)
+    private static (byte[], int, byte[], string) PackFrame(byte[] plain, int length, int level)
     {
         var zeros = length == FrameSize && !plain.AsSpan().ContainsAnyExcept((byte)0);
-        var (packed, sha256) = zeros ? ZeroFrame.Value : Pack(plain, length);
+        var (packed, sha256) = zeros ? ZeroFrame.Value : Pack(plain, length, level);
         return (plain, length, packed, sha256);
     }
 
-    private static (byte[] Packed, string Sha256) Pack(byte[] plain, int length)
+    private static (byte[] Packed, string Sha256) Pack(byte[] plain, int length, int level)
     {
-        using var compressor = new Compressor(Level);
+        using var compressor = new Compressor(level);
         var span = plain.AsSpan(0, length);
         return (compressor.Wrap(span).ToArray(), Convert.ToHexStringLower(SHA256.HashData(span)));
     }

@@ -1,5 +1,6 @@
-using System.Security.Cryptography;
 using System.Text;
+using Appliance.Core.Images;
+using Appliance.Core.Verity;
 using Appliance.ImageBuilder.Definition;
 
 namespace Appliance.ImageBuilder.Disk;
@@ -11,7 +12,6 @@ namespace Appliance.ImageBuilder.Disk;
 internal sealed record DiskLayout
 {
     private const long Alignment = 1L << 20;
-    private const int Block = 4096;
     private static readonly Guid EspType = new("c12a7328-f81f-11d2-ba4b-00a0c93ec93b");
     private static readonly Guid LinuxData = new("0fc63daf-8483-4772-8e79-3d69d8477de4");
 
@@ -35,8 +35,9 @@ internal sealed record DiskLayout
     public static DiskLayout For(ImageDefinition definition, string rootHash)
     {
         var (rootType, verityType) = RootTypes(definition.Board.Architecture);
-        var slotLabel = $"{definition.Id}_{definition.Version}";
-        var veritySize = RoundUp(VeritySize(definition.Sizes.Slot), Alignment);
+        var slotLabel = ImageIdentity.SlotLabel(definition.Id, definition.Version);
+        var (rootId, verityId) = ImageIdentity.PartitionIds(rootHash);
+        var veritySize = RoundUp(VerityGeometry.SizeFor(definition.Sizes.Slot), Alignment);
         var next = Alignment;
         DiskPartition Place(string label, Guid type, Guid id, long size)
         {
@@ -48,10 +49,10 @@ internal sealed record DiskLayout
         {
             DiskId = NameBased(definition, "disk"),
             Esp = Place("esp", EspType, NameBased(definition, "esp"), definition.Sizes.Esp),
-            RootA = Place(slotLabel, rootType, Guid.Parse(rootHash[..32]), definition.Sizes.Slot),
-            VerityA = Place(slotLabel, verityType, Guid.Parse(rootHash[^32..]), veritySize),
-            RootB = Place("_empty", rootType, NameBased(definition, "root-b"), definition.Sizes.Slot),
-            VerityB = Place("_empty", verityType, NameBased(definition, "verity-b"), veritySize),
+            RootA = Place(slotLabel, rootType, rootId, definition.Sizes.Slot),
+            VerityA = Place(slotLabel, verityType, verityId, veritySize),
+            RootB = Place(ImageIdentity.EmptyLabel, rootType, NameBased(definition, "root-b"), definition.Sizes.Slot),
+            VerityB = Place(ImageIdentity.EmptyLabel, verityType, NameBased(definition, "verity-b"), veritySize),
             Data = Place(DataLabel(definition), LinuxData, NameBased(definition, "data"), definition.Sizes.Data),
         };
     }
@@ -60,13 +61,7 @@ internal sealed record DiskLayout
     public static string DataLabel(ImageDefinition definition) => $"{definition.Id}-data";
 
     /// <summary>A stable identifier for a thing of this image: the same definition always gives the same bytes.</summary>
-    public static Guid NameBased(ImageDefinition definition, string name)
-    {
-        var hash = SHA256.HashData(Encoding.UTF8.GetBytes($"appliance:{definition.Id}:{name}"));
-        hash[6] = (byte)((hash[6] & 0x0f) | 0x80); // UUID version 8, RFC 9562: vendor-defined
-        hash[8] = (byte)((hash[8] & 0x3f) | 0x80);
-        return new Guid(hash.AsSpan(0, 16), bigEndian: true);
-    }
+    public static Guid NameBased(ImageDefinition definition, string name) => ImageIdentity.NameBased(definition.Id, name);
 
     /// <summary>The table as a script for sfdisk.</summary>
     public string ToSfdiskScript()
@@ -75,19 +70,6 @@ internal sealed record DiskLayout
         foreach (var part in Partitions)
             script.Append($"start={part.Offset / 512}, size={part.Size / 512}, type={part.Type}, uuid={part.Id}, name=\"{part.Label}\"\n");
         return script.ToString();
-    }
-
-    /// <summary>Bytes of a dm-verity superblock and SHA-256 hash tree over this many bytes of data in 4 KiB blocks.</summary>
-    public static long VeritySize(long dataSize)
-    {
-        const int hashesPerBlock = Block / 32;
-        var total = 1L; // the superblock
-        for (var blocks = RoundUp(dataSize, Block) / Block; blocks > 1;)
-        {
-            blocks = (blocks + hashesPerBlock - 1) / hashesPerBlock;
-            total += blocks;
-        }
-        return total * Block;
     }
 
     private static (Guid Root, Guid Verity) RootTypes(string architecture) => architecture switch

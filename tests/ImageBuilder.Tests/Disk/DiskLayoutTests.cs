@@ -49,5 +49,5 @@ public sealed class DiskLayoutTests
     [InlineData(128 * 4096, 8192)]
     [InlineData(129 * 4096, 4096 * 4)]
     [InlineData(2L << 30, 16916480)]
-    public void VeritySize_KnownInputs_MatchVeritysetup(long data, long expected) => Assert.Equal(expected, DiskLayout.VeritySize(data));
+    public void VeritySize_KnownInputs_MatchVeritysetup(long data, long expected) => Assert.Equal(expected, Appliance.Core.Verity.VerityGeometry.SizeFor(data));
 }
