@@ -1,0 +1,100 @@
+using System.Text.Json.Nodes;
+
+namespace Appliance.Core.Tuf.Publishing;
+
+/// <summary>One commit: every file is signed in memory first, then they are written in the order that keeps readers safe.</summary>
+internal sealed class MetadataCommit(MetadataFolder folder, PublishedMetadata published, RoleSigning signing, TufLifetimes lifetimes, DateTimeOffset now)
+{
+    private readonly List<(string Name, byte[] Bytes)> _numbered = [];
+    private byte[]? _timestamp;
+    private (string Name, byte[] Bytes)? _root;
+    private RootMetadata _nextRoot = published.Root;
+    private bool _rootFirst;
+
+    /// <summary>Signs everything.</summary>
+    /// <param name="edits">The edited signed parts by role: root, targets, channels.</param>
+    /// <param name="resign">Snapshot and timestamp when they are to be signed anew even if nothing else changed.</param>
+    public void Sign(IReadOnlyDictionary<string, JsonObject> edits, IReadOnlySet<string> resign)
+    {
+        // In a new repository the publisher's root is its first file.
+        if (published.Current is null) _numbered.Add(($"{published.Root.Version}.root.json", published.Root.Envelope.Bytes.ToArray()));
+        if (edits.TryGetValue(TufRole.Root, out var root)) SignRoot(root);
+
+        var meta = published.Current?.Snapshot is { } snapshot ? SignedDocument.Edit(snapshot)["meta"]!.AsObject() : [];
+        var targets = published.Current?.Targets;
+        if (edits.TryGetValue(TufRole.Targets, out var edit))
+            targets = TargetsMetadata.Parse(SignListed(TufRole.Targets, edit, TopLevelQuorums(TufRole.Targets), meta), "the new targets metadata");
+        foreach (var (channel, signed) in edits.Where(edit => !TufRole.TopLevel.Contains(edit.Key)))
+        {
+            var role = targets!.Delegations.Single(role => role.Name == channel).Role;
+            SignListed(channel, signed, [new(role, targets.DelegationKeys)], meta);
+        }
+
+        var changed = edits.Keys.Any(role => role != TufRole.Root);
+        var listed = published.Current is { } current ? SignedDocument.Edit(current.Timestamp!)["meta"]!.AsObject() : [];
+        if (changed || resign.Contains(TufRole.Snapshot))
+        {
+            var next = SignedDocument.Start(TufRole.Snapshot);
+            next["meta"] = meta.DeepClone();
+            SignListed(TufRole.Snapshot, next, TopLevelQuorums(TufRole.Snapshot), listed);
+        }
+        if (changed || resign.Count > 0) SignTimestamp(listed);
+    }
+
+    /// <summary>Writes everything.</summary>
+    public void Write()
+    {
+        foreach (var (name, bytes) in _numbered) folder.WriteOnce(name, bytes);
+        // Last of all the root: what it makes the new keys sign is in place and signed by old and new keys, so that readers
+        // before and after it accept it. Only when the old keys are lost must it come first.
+        if (_rootFirst) WriteRoot();
+        if (_timestamp is not null) folder.Replace("timestamp.json", _timestamp);
+        if (!_rootFirst) WriteRoot();
+    }
+
+    private void WriteRoot()
+    {
+        if (_root is { } root) folder.WriteOnce(root.Name, root.Bytes);
+    }
+
+    private void SignRoot(JsonObject signed)
+    {
+        var version = published.Root.Version + 1; // 5.3.5: exactly the next, so no version is skipped here
+        SignedDocument.Stamp(signed, version, now + lifetimes.Root);
+        // 6.1: signed by a threshold of the old keys and a threshold of the new. Parsing needs no signatures yet.
+        var draft = RootMetadata.Parse(SignedDocument.Seal(signed, []), "the new root metadata");
+        var bytes = signing.Sign(TufRole.Root, signed, [RoleSigning.Quorum.Of(published.Root, TufRole.Root), RoleSigning.Quorum.Of(draft, TufRole.Root)]);
+        _nextRoot = draft;
+        _root = ($"{version}.root.json", bytes);
+    }
+
+    private List<RoleSigning.Quorum> TopLevelQuorums(string role)
+    {
+        var (before, after) = (RoleSigning.Quorum.Of(published.Root, role), RoleSigning.Quorum.Of(_nextRoot, role));
+        if (_root is null) return [after];
+        if (signing.CanSign(role, before)) return [before, after];
+        _rootFirst = true;
+        return [after];
+    }
+
+    /// <summary>Signs a file named after its version, and lists it in <paramref name="meta"/>.</summary>
+    private byte[] SignListed(string role, JsonObject signed, IReadOnlyList<RoleSigning.Quorum> quorums, JsonObject meta)
+    {
+        var name = $"{role}.json";
+        var listed = meta[name]?["version"]?.GetValue<long>() ?? 0;
+        // A writer that was killed may have left versions that nothing refers to; they are passed over.
+        var version = checked(Math.Max(listed, folder.HighestVersion(role)) + 1);
+        var bytes = signing.Sign(role, SignedDocument.Stamp(signed, version, now + lifetimes.Of(role)), quorums);
+        _numbered.Add(($"{version}.{name}", bytes));
+        meta[name] = new JsonObject { ["version"] = version, ["length"] = bytes.Length, ["hashes"] = new JsonObject { ["sha256"] = FileHashes.Of(bytes).Sha256 } };
+        return bytes;
+    }
+
+    private void SignTimestamp(JsonObject listed)
+    {
+        var next = SignedDocument.Start(TufRole.Timestamp);
+        next["meta"] = listed.DeepClone();
+        SignedDocument.Stamp(next, (published.Current?.Timestamp?.Version ?? 0) + 1, now + lifetimes.Timestamp);
+        _timestamp = signing.Sign(TufRole.Timestamp, next, TopLevelQuorums(TufRole.Timestamp));
+    }
+}
