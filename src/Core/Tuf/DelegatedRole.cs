@@ -36,7 +36,7 @@ public sealed record DelegatedRole
     {
         var name = fields.Text("name");
         // A role of such a name would be stored over the top-level one's file.
-        if (name.Length is 0 or > 100 || TufRole.TopLevel.Contains(name)) throw fields.MemberError("name", "is empty, too long, or that of a top-level role");
+        if (name.Length is 0 or > 100 || Uri.EscapeDataString(name).Length > 200 || TufRole.TopLevel.Contains(name)) throw fields.MemberError("name", "is empty, too long, or that of a top-level role");
         if (fields.Has("paths") == fields.Has("path_hash_prefixes")) throw fields.Error($"the delegation to {name} must have either paths or path_hash_prefixes");
         return new DelegatedRole
         {

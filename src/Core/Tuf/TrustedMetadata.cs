@@ -33,17 +33,21 @@ public sealed class TrustedMetadata
     /// <summary>The trusted top-level targets, if any yet.</summary>
     public TargetsMetadata? Targets => _targets.GetValueOrDefault(TufRole.Targets);
 
-    /// <summary>The trusted targets metadata of a role, top-level or delegated, or null.</summary>
+    /// <summary>The trusted metadata of the top-level targets role or of one that it delegates to itself, or null.</summary>
     public TargetsMetadata? TargetsOf(string role) => _targets.GetValueOrDefault(role);
 
-    /// <summary>Checks the next root (5.3.4, 5.3.5) without trusting it yet, so that the caller can act before it does.</summary>
-    public RootMetadata CheckNextRoot(ReadOnlyMemory<byte> bytes, string where)
+    /// <summary>
+    /// Checks the next root (5.3.4, 5.3.5) without trusting it yet, so that the caller can act before it does. Null: it is of the
+    /// version that is trusted already, which stays.
+    /// </summary>
+    public RootMetadata? CheckNextRoot(ReadOnlyMemory<byte> bytes, string where)
     {
         var next = RootMetadata.Parse(bytes, where);
         // 5.3.4 Arbitrary software: signed by a threshold of the trusted root's keys, then of its own.
         RequireSigned(next.Envelope, TufRole.Root, Root);
         RequireSigned(next.Envelope, TufRole.Root, next);
-        // 5.3.5 Rollback: exactly the next version.
+        // 5.3.5 Rollback: exactly the next version; the same one is discarded, and the update goes on.
+        if (next.Version == Root.Version) return null;
         return next.Version == Root.Version + 1
             ? next
             : throw MetadataError.Refused(where, $"it is version {next.Version} of the root, and only version {Root.Version + 1} may follow the trusted version {Root.Version}");
@@ -135,8 +139,13 @@ public sealed class TrustedMetadata
         _targets[TufRole.Targets] = CheckTargets(bytes, where, "targets.json", TufRole.Targets, Root.Roles[TufRole.Targets], Root.Keys, $"root version {Root.Version}");
 
     /// <summary>Takes the metadata of a role that <paramref name="delegator"/>, itself trusted, delegates to (5.6.7).</summary>
-    public TargetsMetadata UpdateDelegated(ReadOnlyMemory<byte> bytes, string where, TargetsMetadata delegator, DelegatedRole role) =>
-        _targets[role.Name] = CheckTargets(bytes, where, role.FileName, role.Name, role.Role, delegator.DelegationKeys, delegator.Envelope.Where);
+    public TargetsMetadata UpdateDelegated(ReadOnlyMemory<byte> bytes, string where, TargetsMetadata delegator, DelegatedRole role)
+    {
+        var metadata = CheckTargets(bytes, where, role.FileName, role.Name, role.Role, delegator.DelegationKeys, delegator.Envelope.Where);
+        // A role of the same name that another role delegates to may have other keys: it is not the one that is kept by name.
+        if (ReferenceEquals(delegator, Targets)) _targets[role.Name] = metadata;
+        return metadata;
+    }
 
     private TargetsMetadata CheckTargets(ReadOnlyMemory<byte> bytes, string where, string file, string name, TufRole role, IReadOnlyDictionary<string, TufKey> keys, string by)
     {

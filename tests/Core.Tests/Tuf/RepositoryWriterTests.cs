@@ -38,7 +38,7 @@ public sealed class RepositoryWriterTests : IDisposable
     {
         byte[]? file(string name) => File.Exists(Path.Combine(_folder.FullName, "metadata", name)) ? File.ReadAllBytes(Path.Combine(_folder.FullName, "metadata", name)) : null;
         var trusted = new TrustedMetadata(_root, "root", new UpdateTime(_time.GetUtcNow(), default, synchronised: true));
-        while (file($"{trusted.Root.Version + 1}.root.json") is { } next) trusted.TrustRoot(trusted.CheckNextRoot(next, "root"));
+        while (file($"{trusted.Root.Version + 1}.root.json") is { } next) trusted.TrustRoot(trusted.CheckNextRoot(next, "root")!);
         trusted.RequireUnexpiredRoot();
         trusted.UpdateTimestamp(file("timestamp.json")!, "timestamp");
         trusted.UpdateSnapshot(file($"{trusted.Timestamp!.Snapshot.Version}.snapshot.json")!, "snapshot");

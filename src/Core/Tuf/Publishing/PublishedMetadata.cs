@@ -50,7 +50,8 @@ internal sealed class PublishedMetadata
         var roots = new List<RootMetadata> { trusted.Root };
         while (folder.TryRead($"{trusted.Root.Version + 1}.root.json", TufLimits.Root) is { } next)
         {
-            trusted.TrustRoot(trusted.CheckNextRoot(next, MetadataFolder.Where($"{trusted.Root.Version + 1}.root.json")));
+            var name = $"{trusted.Root.Version + 1}.root.json";
+            trusted.TrustRoot(trusted.CheckNextRoot(next, MetadataFolder.Where(name)) ?? throw MetadataError.Damaged(MetadataFolder.Where(name), $"it is version {trusted.Root.Version}"));
             roots.Add(trusted.Root);
         }
         if (!trusted.Root.ConsistentSnapshot) throw new UserError("The root metadata says that the repository has no consistent snapshots.", "This program publishes none without them; make the keys with `appliance keys init`.");
