@@ -3,6 +3,9 @@ namespace Appliance.UpdateClient;
 /// <summary>Where a repository's files come from: a web server, a folder, or a bundle that carries them. Knows nothing of trust.</summary>
 public interface IRepositorySource
 {
+    /// <summary>Bytes that were read from it so far, those that had to be read twice included.</summary>
+    long BytesRead => 0;
+
     /// <summary>Reads a whole small file.</summary>
     /// <param name="path">Path below the repository's root, with forward slashes, e.g. <c>metadata/timestamp.json</c>.</param>
     /// <param name="limit">Largest size in bytes that is accepted; reading stops there.</param>
