@@ -6,6 +6,9 @@ public interface IRepositorySource
     /// <summary>Bytes that were read from it so far, those that had to be read twice included.</summary>
     long BytesRead => 0;
 
+    /// <summary>SHA-256 of the one release this source carries, together with its bundle and nothing else; null for a whole repository.</summary>
+    string? OnlyRelease => null;
+
     /// <summary>Reads a whole small file.</summary>
     /// <param name="path">Path below the repository's root, with forward slashes, e.g. <c>metadata/timestamp.json</c>.</param>
     /// <param name="limit">Largest size in bytes that is accepted; reading stops there.</param>
@@ -18,6 +21,8 @@ public interface IRepositorySource
     /// <param name="path">Path below the repository's root.</param>
     /// <param name="ranges">The ranges; ascending, without overlap.</param>
     /// <param name="cancellationToken">Ends the reading.</param>
+    /// <exception cref="InvalidDataException">The file is not there, or shorter than the ranges say.</exception>
+    /// <exception cref="Appliance.Core.UserError">The source cannot be reached or read.</exception>
     /// <returns>Every range's bytes whole, one element a range, in order. The memory is the caller's until the next element is asked for.</returns>
     IAsyncEnumerable<ReadOnlyMemory<byte>> ReadRangesAsync(string path, IReadOnlyList<ByteRange> ranges, CancellationToken cancellationToken);
 }

@@ -13,6 +13,8 @@ public static class BundleWriter
     /// <summary>Name of the manifest's archive member.</summary>
     public const string ManifestName = "manifest.json";
 
+    private const string Folder = "payloads/", Suffix = ".zst";
+
     /// <summary>Compresses a payload into a file of frames.</summary>
     /// <param name="file">The payload.</param>
     /// <param name="packed">File for the frames; replaced when it exists.</param>
@@ -72,7 +74,10 @@ public static class BundleWriter
         }
     }
 
-    internal static string MemberName(string payload) => $"payloads/{payload}.zst";
+    /// <summary>Name of the payload that an archive member holds, or null for other members.</summary>
+    public static string? PayloadName(string member) => member.StartsWith(Folder, StringComparison.Ordinal) && member.EndsWith(Suffix, StringComparison.Ordinal) ? member[Folder.Length..^Suffix.Length] : null;
+
+    internal static string MemberName(string payload) => $"{Folder}{payload}{Suffix}";
 
     private static async Task AddAsync(TarWriter tar, string name, Stream content, BundleHeader header, CancellationToken cancellationToken)
     {

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Security.Cryptography;
 using Appliance.Core;
 using Appliance.Core.Bundles;
 using Appliance.Core.Releases;
@@ -23,6 +24,9 @@ public sealed class BundleSource : IRepositorySource, IAsyncDisposable
 
     /// <inheritdoc/>
     public long BytesRead { get; private set; }
+
+    /// <inheritdoc/>
+    public string? OnlyRelease { get; private set; }
 
     /// <summary>Reads what lies before the bundle proper: metadata, release and manifest.</summary>
     /// <param name="stream">The bundle; it need not be seekable. The source owns it from here on.</param>
@@ -61,7 +65,7 @@ public sealed class BundleSource : IRepositorySource, IAsyncDisposable
     /// <inheritdoc/>
     public async IAsyncEnumerable<ReadOnlyMemory<byte>> ReadRangesAsync(string path, IReadOnlyList<ByteRange> ranges, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        if (path != _release!.Bundle.Path) throw Unusable($"it does not hold {path}");
+        if (path != _release!.Bundle.Path) throw new InvalidDataException($"{_name} does not hold {path}");
         foreach (var range in ranges)
         {
             var buffer = _buffers.Rent(range.Length);
@@ -101,6 +105,7 @@ public sealed class BundleSource : IRepositorySource, IAsyncDisposable
             throw new UserError($"{_name} carries no signatures.", "A bundle of a build has to be published first; `appliance bundle REPO -o FILE` then makes one for USB sticks and uploads.");
         // Read here only to learn its objects' names; whether to trust it is up to who asks for it.
         _release = ReleaseReader.Parse(release);
+        OnlyRelease = Convert.ToHexStringLower(SHA256.HashData(release));
     }
 
     private async Task ReadAtAsync(long offset, Memory<byte> buffer, CancellationToken cancellationToken)
@@ -108,7 +113,7 @@ public sealed class BundleSource : IRepositorySource, IAsyncDisposable
         try
         {
             if (_stream.CanSeek) _position = _stream.Seek(offset, SeekOrigin.Begin);
-            else if (offset < _position) throw new InvalidDataException($"{_name} is a stream and cannot be read again from an earlier place");
+            else if (offset < _position) throw new InvalidDataException($"{_name} comes as a stream and cannot be read again from an earlier place");
             var scratch = new byte[Math.Min(offset - _position, 64 << 10)];
             while (_position < offset) await ReadAsync(scratch.AsMemory(0, (int)Math.Min(scratch.Length, offset - _position)), cancellationToken);
             await ReadAsync(buffer, cancellationToken);

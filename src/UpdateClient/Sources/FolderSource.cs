@@ -61,6 +61,10 @@ public sealed class FolderSource(string folder) : IRepositorySource
         {
             return new FileStream(Locate(path), FileMode.Open, FileAccess.Read, FileShare.Read, 1, FileOptions.Asynchronous);
         }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new InvalidDataException($"{Path.Combine(folder, path)} is missing: the copy of the repository is incomplete", e);
+        }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw Unreadable(path, e);
@@ -76,7 +80,7 @@ public sealed class FolderSource(string folder) : IRepositorySource
         }
         catch (EndOfStreamException e)
         {
-            throw new UserError($"{Path.Combine(folder, path)} is shorter than the signed metadata says.", "The copy is incomplete: copy the repository again.", e);
+            throw new InvalidDataException($"{Path.Combine(folder, path)} is shorter than the signed metadata says", e);
         }
         catch (IOException e)
         {

@@ -123,12 +123,12 @@ internal sealed class HttpBody : IAsyncDisposable
             return;
         }
         if (status is 408 or 425 or 429 or >= 500) throw new TransientFailure($"the server answered {status} {response.ReasonPhrase}", RetryAfter(source, response));
-        throw status switch
+        throw (Exception)(status switch
         {
             401 or 403 or 407 => new UserError($"{source.Name} refuses access to {path} ({status} {response.ReasonPhrase}).", "Check the credentials, the proxy and the server's access rules."),
-            416 => new UserError($"{path} on {source.Name} is shorter than the signed metadata says.", "The repository is damaged or incomplete; publish it again."),
+            416 => new InvalidDataException($"{path} on {source.Name} is shorter than the signed metadata says"),
             _ => new UserError($"{source.Name} answered {status} {response.ReasonPhrase} for {path}.", "Check the address of the repository."),
-        };
+        });
     }
 
     /// <summary>Where the body begins in the file.</summary>
@@ -151,7 +151,7 @@ internal sealed class HttpBody : IAsyncDisposable
 
     private static Exception Explain(HttpSource source, string path, Exception e, bool stalled) => e switch
     {
-        TransientFailure or UserError => e,
+        TransientFailure or UserError or InvalidDataException => e,
         _ when stalled => new TransientFailure($"nothing came for {source.Options.StallLimit.TotalSeconds:0} s", null, e),
         HttpRequestException { InnerException: AuthenticationException } => new UserError($"The TLS connection to {source.Name} failed: {e.InnerException.Message}", "Check the server's certificate, the trusted authorities and this machine's clock.", e),
         HttpRequestException or IOException => new TransientFailure((e.InnerException ?? e).Message, null, e),

@@ -1,5 +1,3 @@
-using Appliance.Core;
-
 namespace Appliance.UpdateClient.Sources;
 
 /// <summary>Reads a file of a server that knows no ranges: one request, read front to back; a break starts it again and skips.</summary>

@@ -1,5 +1,3 @@
-using Appliance.Core;
-
 namespace Appliance.UpdateClient.Sources;
 
 /// <summary>Range requests under way at once, bounded in number and bytes, given out in order.</summary>
@@ -65,8 +63,7 @@ internal sealed class RangeWindow : IAsyncDisposable
         _end.Dispose();
     }
 
-    internal static UserError Missing(HttpSource source, string path) =>
-        new($"{path} is missing on {source.Name}.", "The repository is incomplete, or an old version was removed from it: check again; else publish it again.");
+    internal static InvalidDataException Missing(HttpSource source, string path) => new($"{path} is missing on {source.Name}: the repository is incomplete, or an old version was just removed from it");
 
     private void Start()
     {

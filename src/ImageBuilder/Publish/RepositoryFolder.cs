@@ -1,0 +1,110 @@
+using System.Security.Cryptography;
+using Appliance.Core;
+using Appliance.Core.Releases;
+
+namespace Appliance.ImageBuilder.Publish;
+
+/// <summary>
+/// The folder of a repository as its publisher sees it. Files get their final name when they are whole and on the disk, and are
+/// never written again; what is under way is in a staging folder that the next publication clears.
+/// </summary>
+/// <param name="path">The repository.</param>
+/// <param name="beforeStep">Called before every change that readers could see; the crash tests stop there.</param>
+internal sealed class RepositoryFolder(string path, Action<string>? beforeStep = null)
+{
+    private const UnixFileMode Readable = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
+
+    /// <summary>The repository's folder.</summary>
+    public string Path { get; } = System.IO.Path.GetFullPath(path);
+
+    /// <summary>Folder for work under way, on the same file system.</summary>
+    public string Staging => System.IO.Path.Combine(Path, ".publishing");
+
+    /// <summary>Removes what an interrupted publication left, and makes the staging folder.</summary>
+    public void ResetStaging()
+    {
+        RemoveStaging();
+        Directory.CreateDirectory(Staging);
+    }
+
+    /// <summary>Removes the staging folder.</summary>
+    public void RemoveStaging()
+    {
+        if (Directory.Exists(Staging)) Directory.Delete(Staging, recursive: true);
+    }
+
+    /// <summary>Where a file of the repository is.</summary>
+    public string Locate(string relative) => System.IO.Path.Combine(Path, relative);
+
+    /// <summary>True when the object is there in its full size.</summary>
+    public bool Has(ObjectReference reference) => new FileInfo(Locate(reference.Path)) is { Exists: true } file && file.Length == reference.Size;
+
+    /// <summary>Moves a file of the staging folder among the objects, under the name its content gives it.</summary>
+    public async Task<ObjectReference> PlaceAsync(string file, CancellationToken cancellationToken)
+    {
+        ObjectReference reference;
+        await using (var stream = new FileStream(file, FileMode.Open, FileAccess.ReadWrite))
+        {
+            reference = ObjectReference.For(Convert.ToHexStringLower(await SHA256.HashDataAsync(stream, cancellationToken)), stream.Length);
+            if (Has(reference)) return reference;
+            stream.Flush(flushToDisk: true);
+        }
+        File.SetUnixFileMode(file, Readable);
+        MoveInto(file, reference.Path);
+        return reference;
+    }
+
+    /// <summary>Writes a small file once; its path contains its hash.</summary>
+    public void WriteOnce(string relative, ReadOnlySpan<byte> content)
+    {
+        var target = Locate(relative);
+        if (File.Exists(target) && File.ReadAllBytes(target).AsSpan().SequenceEqual(content)) return;
+        var folder = System.IO.Path.GetDirectoryName(target)!;
+        Step(relative);
+        MakeFolder(folder);
+        DurableFile.Write(target, content, Readable);
+    }
+
+    /// <summary>Places bytes among the objects.</summary>
+    public ObjectReference PlaceBytes(ReadOnlySpan<byte> content)
+    {
+        var reference = ObjectReference.For(Convert.ToHexStringLower(SHA256.HashData(content)), content.Length);
+        WriteOnce(reference.Path, content);
+        return reference;
+    }
+
+    /// <summary>Deletes files below a folder of the repository that are not among those to keep; returns how many bytes they had.</summary>
+    public long Sweep(string folder, IReadOnlySet<string> keep)
+    {
+        var root = Locate(folder);
+        if (!Directory.Exists(root)) return 0;
+        long freed = 0;
+        foreach (var file in new DirectoryInfo(root).EnumerateFiles("*", SearchOption.AllDirectories).ToList())
+        {
+            var relative = System.IO.Path.GetRelativePath(Path, file.FullName);
+            if (keep.Contains(relative)) continue;
+            Step($"delete {relative}");
+            freed += file.Length;
+            file.Delete();
+        }
+        return freed;
+    }
+
+    private void MoveInto(string file, string relative)
+    {
+        var target = Locate(relative);
+        Step(relative);
+        MakeFolder(System.IO.Path.GetDirectoryName(target)!);
+        File.Move(file, target, overwrite: true);
+        DurableFile.SyncFolder(System.IO.Path.GetDirectoryName(target)!);
+    }
+
+    private static void MakeFolder(string folder)
+    {
+        if (Directory.Exists(folder)) return;
+        Directory.CreateDirectory(folder);
+        DurableFile.SyncFolder(System.IO.Path.GetDirectoryName(folder)!);
+    }
+
+    private void Step(string what) => beforeStep?.Invoke(what);
+}

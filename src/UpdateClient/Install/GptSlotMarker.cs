@@ -1,0 +1,76 @@
+using System.ComponentModel;
+using System.Diagnostics;
+using Appliance.Core;
+using Appliance.Core.Images;
+
+namespace Appliance.UpdateClient.Install;
+
+/// <summary>
+/// Marks a slot by the labels and UUIDs of its partitions, through sfdisk, on a disk or a disk image. The kernel is not told:
+/// it need not know before the next boot, and it would refuse while other partitions of the disk are in use.
+/// </summary>
+/// <param name="disk">The whole disk.</param>
+/// <param name="imageId">Image id, from which the UUIDs of empty partitions follow.</param>
+/// <param name="rootPartition">Number of the root partition.</param>
+/// <param name="verityPartition">Number of the verity partition.</param>
+public sealed class GptSlotMarker(string disk, string imageId, int rootPartition, int verityPartition) : ISlotMarker
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
+
+    /// <inheritdoc/>
+    public Task MarkEmptyAsync(CancellationToken cancellationToken) =>
+        MarkAsync(ImageIdentity.EmptyLabel, ImageIdentity.NameBased(imageId, $"empty-{rootPartition}"), ImageIdentity.NameBased(imageId, $"empty-{verityPartition}"), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task MarkInstalledAsync(string label, Guid root, Guid verity, CancellationToken cancellationToken) => MarkAsync(label, root, verity, cancellationToken);
+
+    private async Task MarkAsync(string label, Guid root, Guid verity, CancellationToken cancellationToken)
+    {
+        // Root last: a slot counts by its root partition, and its verity partition is right by then.
+        foreach (var (number, id) in new[] { (verityPartition, verity), (rootPartition, root) })
+        {
+            await SfdiskAsync("--part-label", number, label, cancellationToken);
+            await SfdiskAsync("--part-uuid", number, id.ToString().ToUpperInvariant(), cancellationToken);
+        }
+        using var handle = File.OpenHandle(disk, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
+        RandomAccess.FlushToDisk(handle);
+    }
+
+    private async Task SfdiskAsync(string what, int partition, string value, CancellationToken cancellationToken)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(Limit);
+        using var process = new Process
+        {
+            StartInfo = new ProcessStartInfo("sfdisk", ["--no-reread", "--no-tell-kernel", "--quiet", what, disk, partition.ToString(), value])
+            {
+                RedirectStandardInput = true,
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+            },
+        };
+        try
+        {
+            process.Start();
+        }
+        catch (Win32Exception e)
+        {
+            throw new UserError($"sfdisk cannot be started: {e.Message}", "The package fdisk has to be in the image.", e);
+        }
+        process.StandardInput.Close();
+        try
+        {
+            var output = process.StandardOutput.ReadToEndAsync(limit.Token);
+            var errors = await process.StandardError.ReadToEndAsync(limit.Token);
+            await output;
+            await process.WaitForExitAsync(limit.Token);
+            if (process.ExitCode != 0) throw new UserError($"Partition {partition} of {disk} cannot be marked: {errors.Trim()}", "Check that the disk is writable and has the image's partition table.");
+        }
+        catch (OperationCanceledException)
+        {
+            process.Kill();
+            cancellationToken.ThrowIfCancellationRequested();
+            throw new TimeoutException($"sfdisk did not end within {Limit.TotalSeconds:0} s");
+        }
+    }
+}

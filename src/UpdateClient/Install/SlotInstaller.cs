@@ -1,0 +1,167 @@
+using Appliance.Core;
+using Appliance.Core.Bundles;
+using Appliance.Core.Images;
+using Appliance.Core.Verity;
+
+namespace Appliance.UpdateClient.Install;
+
+/// <summary>
+/// Carries a plan out. The order is what keeps the device bootable: the slot is marked empty and its boot entries go before the
+/// first byte is written; root and hash tree are on the disk and right before the slot is marked; the boot entry appears last.
+/// </summary>
+internal sealed class SlotInstaller(IRepositorySource source, UpdatePlan plan, TargetSlot slot, UpdateOptions options, IProgress<UpdateProgress>? progress) : IDisposable
+{
+    /// <summary>Tries of one way without a window of progress, where trying again can help.</summary>
+    private const int TriesInPlace = 2;
+
+    private readonly WindowPool _windows = new();
+    private readonly ProgressMeter _meter = new(progress, options.Time, plan.Payloads.Sum(payload => payload.Payload.Size), () => source.BytesRead);
+    private readonly Dictionary<string, string> _ways = [];
+    private readonly List<string> _warnings = [];
+    private long _before;
+
+    /// <summary>Installs.</summary>
+    /// <exception cref="UserError">Something a person can mend; what was written is kept for the next run.</exception>
+    public async Task<UpdateResult> RunAsync(CancellationToken cancellationToken)
+    {
+        var root = plan.Payloads.Single(payload => payload.Payload.Kind == BundlePayloadKind.Root);
+        var uki = plan.Payloads.SingleOrDefault(payload => payload.Payload.Kind == BundlePayloadKind.Uki);
+        var tree = new VerityGeometry(root.Payload.Size);
+        using (var rootTarget = BlockTarget.Open(slot.Root, root.Payload.Size))
+        using (var verityTarget = BlockTarget.Open(slot.Verity, tree.Size))
+        {
+            var resume = await BeginAsync(cancellationToken);
+            await WriteRootAsync(root, rootTarget, verityTarget, resume, cancellationToken);
+            if (uki is not null) await WriteUkiAsync(uki, resume, cancellationToken);
+        }
+        await CommitAsync(uki is not null, cancellationToken);
+        _meter.Begin(UpdatePhase.Done);
+        return new UpdateResult(plan.Release.Header.Version, source.BytesRead, _ways, _warnings);
+    }
+
+    public void Dispose() => _windows.Dispose();
+
+    private string UkiFolder => Path.GetDirectoryName(Path.GetFullPath(slot.Uki))!;
+
+    private string PartialUki => Path.Combine(UkiFolder, $".{Path.GetFileName(slot.Uki)}.part");
+
+    /// <summary>Makes the slot unbootable, then notes down what will be in it. True when an earlier run began the same.</summary>
+    private async Task<bool> BeginAsync(CancellationToken cancellationToken)
+    {
+        var journal = InstallJournal.For(plan, slot);
+        var resume = InstallJournal.TryRead(options.StateFolder) == journal;
+        foreach (var old in slot.OldUkis.Append(slot.Uki)) File.Delete(old);
+        if (Directory.Exists(UkiFolder)) DurableFile.SyncFolder(UkiFolder);
+        await slot.Marker.MarkEmptyAsync(cancellationToken);
+        if (resume) return true;
+        File.Delete(PartialUki);
+        PatchSpool.Clear(options.StateFolder);
+        WriteState(() => journal.Write(options.StateFolder));
+        return false;
+    }
+
+    private async Task WriteRootAsync(PayloadPlan root, BlockTarget target, BlockTarget verity, bool resume, CancellationToken cancellationToken)
+    {
+        var header = plan.Release.Header;
+        var salt = Convert.FromHexString(header.Salt);
+        var tree = new VerityTreeWriter(root.Payload.Size, salt, ImageIdentity.NameBased(header.Id, "verity"), (offset, bytes) => verity.Write(bytes, offset));
+        await using var writer = NewWriter(root, target, tree, salt);
+        await WriteAsync(root, writer, resume, cancellationToken);
+        _meter.Begin(UpdatePhase.Finishing);
+        target.Trim(root.Payload.Size);
+        await writer.SyncAsync();
+        // Every window was right, so a wrong root hash means that manifest and header do not belong together.
+        var rootHash = tree.Finish();
+        if (rootHash != header.RootHash)
+            throw new UserError($"The root hash of version {header.Version} comes out as {rootHash}, and the bundle says {header.RootHash}. The slot is left empty.", "The bundle was made wrongly: build and publish it again.");
+        verity.Trim(tree.Geometry.Size);
+        verity.Sync();
+    }
+
+    private async Task WriteUkiAsync(PayloadPlan uki, bool resume, CancellationToken cancellationToken)
+    {
+        using var target = BlockTarget.Open(new SlotRegion(PartialUki), uki.Payload.Size);
+        await using var writer = NewWriter(uki, target, null, null);
+        await WriteAsync(uki, writer, resume, cancellationToken);
+        _meter.Begin(UpdatePhase.Finishing);
+        target.Trim(uki.Payload.Size);
+        await writer.SyncAsync();
+    }
+
+    /// <summary>From here on the slot boots.</summary>
+    private async Task CommitAsync(bool hasUki, CancellationToken cancellationToken)
+    {
+        var header = plan.Release.Header;
+        var (root, verity) = ImageIdentity.PartitionIds(header.RootHash);
+        await slot.Marker.MarkInstalledAsync(ImageIdentity.SlotLabel(header.Id, header.Version), root, verity, cancellationToken);
+        if (hasUki)
+        {
+            File.Move(PartialUki, slot.Uki, overwrite: true);
+            DurableFile.SyncFolder(UkiFolder);
+        }
+        PatchSpool.Clear(options.StateFolder);
+        InstallJournal.Delete(options.StateFolder);
+    }
+
+    private PayloadWriter NewWriter(PayloadPlan payload, BlockTarget target, VerityTreeWriter? tree, byte[]? salt)
+    {
+        var before = _before;
+        _before += payload.Payload.Size;
+        return new PayloadWriter(payload.Payload, target, tree, salt, _windows, position => _meter.Report(before + position));
+    }
+
+    private async Task WriteAsync(PayloadPlan payload, PayloadWriter writer, bool resume, CancellationToken cancellationToken)
+    {
+        if (resume)
+        {
+            _meter.Begin(UpdatePhase.Resuming);
+            await writer.ResumeAsync(cancellationToken);
+        }
+        _meter.Begin(UpdatePhase.Writing);
+        if (writer.IsComplete) _ways[payload.Payload.Name] = "present";
+        Exception? last = null;
+        foreach (var way in payload.Ways)
+        {
+            if (writer.IsComplete) return;
+            last = await TryWayAsync(way, writer, cancellationToken);
+            if (last is null) _ways[payload.Payload.Name] = way.Name;
+        }
+        if (!writer.IsComplete)
+            throw new UserError($"Payload {payload.Payload.Name} of version {plan.Release.Header.Version} cannot be had: {last?.Message}.", "The repository is damaged or a proxy before it is: check it with `appliance verify`, or use another mirror.", last);
+    }
+
+    /// <summary>Writes by one way as far as it leads. Null when the payload is complete, else what was wrong with the way's data.</summary>
+    private async Task<InvalidDataException?> TryWayAsync(PlannedWay way, PayloadWriter writer, CancellationToken cancellationToken)
+    {
+        for (var tries = 1; ; tries++)
+        {
+            var start = writer.Position;
+            try
+            {
+                await using var stream = await way.Way.OpenAsync(start, cancellationToken);
+                await writer.WriteAsync(stream, cancellationToken);
+                return null;
+            }
+            catch (InvalidDataException e)
+            {
+                if (writer.Position > start) tries = 1;
+                // What came over a network may come right the second time; a patch was verified as a whole and is as it is.
+                if (tries < TriesInPlace && way.Name != PlannedWay.Patch) continue;
+                _warnings.Add($"{way.Name}: {e.Message}");
+                return e;
+            }
+        }
+    }
+
+    private void WriteState(Action write)
+    {
+        try
+        {
+            write();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new UserError($"The state folder {options.StateFolder} cannot be written: {e.Message}", "Free space on the data partition, or check that it is mounted and writable.", e);
+        }
+    }
+}

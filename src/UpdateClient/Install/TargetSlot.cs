@@ -1,0 +1,20 @@
+namespace Appliance.UpdateClient.Install;
+
+/// <summary>The slot that an update is written to.</summary>
+public sealed record TargetSlot
+{
+    /// <summary>The root partition.</summary>
+    public required SlotRegion Root { get; init; }
+
+    /// <summary>The verity partition.</summary>
+    public required SlotRegion Verity { get; init; }
+
+    /// <summary>The boot entry to be made. It appears last, whole and by rename; until then the old system is what boots.</summary>
+    public required string Uki { get; init; }
+
+    /// <summary>Boot entries of what the slot holds now; they are removed before it is overwritten.</summary>
+    public IReadOnlyList<string> OldUkis { get; init; } = [];
+
+    /// <summary>Says what the slot holds.</summary>
+    public required ISlotMarker Marker { get; init; }
+}
