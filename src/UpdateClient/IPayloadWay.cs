@@ -1,4 +1,4 @@
-namespace Appliance.UpdateClient.Install;
+namespace Appliance.UpdateClient;
 
 /// <summary>One way to get the plain bytes of a payload: a patch, chunks, or all of it.</summary>
 internal interface IPayloadWay
