@@ -33,9 +33,21 @@ internal sealed class DefinitionLookup(string definitionFolder, string libraryFo
         {
             var candidate = Path.GetFullPath(Path.Combine(folder, path));
             if (Directory.Exists(candidate)) return candidate;
-            if (File.Exists(candidate)) throw error($"{path} is a file; expected a folder");
+            if (System.IO.File.Exists(candidate)) throw error($"{path} is a file; expected a folder");
         }
         throw error($"the folder {path} does not exist, neither beside the definition nor in {libraryFolder}");
+    }
+
+    /// <summary>The absolute path of a file.</summary>
+    public string File(string path, Func<string, UserError> error)
+    {
+        foreach (var folder in new[] { DefinitionFolder, libraryFolder })
+        {
+            var candidate = Path.GetFullPath(Path.Combine(folder, path));
+            if (System.IO.File.Exists(candidate)) return candidate;
+            if (Directory.Exists(candidate)) throw error($"{path} is a folder; expected a file");
+        }
+        throw error($"the file {path} does not exist, neither beside the definition nor in {libraryFolder}");
     }
 
     private object Read(string kind, string name, Func<string, UserError> error, Shape shape)
@@ -43,7 +55,7 @@ internal sealed class DefinitionLookup(string definitionFolder, string libraryFo
         foreach (var folder in new[] { DefinitionFolder, libraryFolder })
         {
             var candidate = Path.Combine(folder, kind, $"{name}.yaml");
-            if (File.Exists(candidate)) return ReadFile(candidate, shape);
+            if (System.IO.File.Exists(candidate)) return ReadFile(candidate, shape);
         }
         var known = new[] { DefinitionFolder, libraryFolder }.Select(folder => Path.Combine(folder, kind)).Where(Directory.Exists)
             .SelectMany(folder => Directory.EnumerateFiles(folder, "*.yaml")).Select(Path.GetFileNameWithoutExtension).Distinct().Order(StringComparer.Ordinal);

@@ -20,6 +20,7 @@ internal static class DefinitionShapes
     public static readonly Shape Units = new ListShape<string>(Unit, "a list of systemd units");
     public static readonly Shape Folder = new TextShape("the path of a folder", @"[^\x00-\x1f]+");
     public static readonly Shape Folders = new ListShape<string>(Folder, "a list of folders");
+    public static readonly Shape File = new TextShape("the path of a file", @"[^\x00-\x1f]+");
     public static readonly Shape KernelArgument = new TextShape("one kernel argument such as console=ttyS0,115200", @"[!-~]+", text => !IsOwnArgument(text), 256);
     public static readonly Shape KernelArguments = new ListShape<string>(KernelArgument, "a list of kernel arguments");
     public static readonly Shape Words = new ListShape<string>(new TextShape("a name", @"[A-Za-z0-9_.+/-]+", longest: 128), "a list of names");

@@ -70,4 +70,7 @@ public sealed record ImageDefinition
 
     /// <summary>The health gate.</summary>
     public HealthSettings Health { get; init; } = new();
+
+    /// <summary>Where updates come from and what is trusted, or null when the image says nothing of it.</summary>
+    public UpdateDefinition? Updates { get; init; }
 }

@@ -1,4 +1,6 @@
+using Appliance.Core;
 using Appliance.Core.Health;
+using Appliance.Core.Updates;
 using Appliance.ImageBuilder.Definition.Shapes;
 
 namespace Appliance.ImageBuilder.Definition;
@@ -61,9 +63,28 @@ internal static class ImageShape
                 new("timeout", DefinitionShapes.Duration(TimeSpan.FromHours(1)), "Time from the supervisor's start within which all gating checks must pass.", "5min"),
                 new("checks", new ListShape<HealthCheck>(DefinitionShapes.HealthCheck, "a list of health checks"), "Checks beside the built-in ones.", "[]"),
             ], CreateHealth), "When a boot counts as good.", "{}"),
+        new("updates", new MappingShape("a mapping with root, url and channel",
+            [
+                new("root", DefinitionShapes.File, "The TUF `root.json` the device trusts first, baked in. Without it the device takes no update.", ""),
+                new("url", new TextShape("an http, https or file URL", @"(https?|file)://[!-~]+", IsRepository), "The repository the device asks. Without it updates are only pushed to it or brought on a stick.", ""),
+                new("channel", new TextShape("the name of a channel such as stable", "[a-z0-9][a-z0-9-]{0,31}"), "The channel it follows.", "stable"),
+            ], bag => bag), "Where updates come from.", "{}"),
     ];
 
     private static TextShape EngineName() => new("the name of an engine file such as k3s or podman, or none", "[a-z0-9][a-z0-9_-]*", longest: 64);
+
+    /// <summary>Files of the repository are looked up below the URL, so nothing may follow its path.</summary>
+    private static bool IsRepository(string text) =>
+        Uri.TryCreate(text, UriKind.Absolute, out var uri) && (uri.IsFile ? uri.IsLoopback && uri.AbsolutePath.Length > 1 : uri.Host.Length > 0) && uri.Query.Length == 0 && uri.Fragment.Length == 0;
+
+    private static UpdateDefinition? CreateUpdates(Bag? bag, DefinitionLookup lookUp)
+    {
+        if (bag is null) return null;
+        if (bag.Has("url") && !bag.Has("root")) throw bag.Error("url", "there is a repository but no root, and a device takes nothing that it cannot verify; name the repository's root.json in updates.root");
+        UserError AtRoot(string problem) => bag.Error("root", problem);
+        var root = bag.Get<string?>("root", null) is { } path ? TrustedRoot.Read(lookUp.File(path, AtRoot), AtRoot) : null;
+        return new UpdateDefinition(new UpdateSettings { Url = bag.Get<string?>("url", null), Channel = bag.Get("channel", "stable") }, root);
+    }
 
     private static HealthSettings CreateHealth(Bag bag)
     {
@@ -115,6 +136,7 @@ internal static class ImageShape
                 Fallback = lookUp.Engine(workloads.Get("fallback", "none"), problem => workloads.Error("fallback", problem)),
             },
             Health = bag.Get("health", new HealthSettings()),
+            Updates = CreateUpdates(bag.Get<Bag?>("updates", null), lookUp),
         };
     }
 }

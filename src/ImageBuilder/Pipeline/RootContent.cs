@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using Appliance.Core.Health;
+using Appliance.Core.Updates;
 using Appliance.ImageBuilder.Definition;
 using Appliance.ImageBuilder.Disk;
 
@@ -104,6 +105,11 @@ internal sealed class RootContent(ImageDefinition definition, WorkloadChoice wor
         yield return new("/etc/hostname", $"{definition.Hostname}\n");
         yield return new("/etc/hosts", "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n");
         yield return new("/etc/locale.conf", $"LANG={definition.Locale}\n");
+        if (definition.Updates is { } updates)
+        {
+            yield return new(UpdateSettings.SettingsPath, JsonSerializer.Serialize(updates.Settings, UpdateSettingsJson.Default.UpdateSettings) + "\n");
+            if (updates.TrustedRoot is { } trusted) yield return new(UpdateSettings.TrustedRootPath, trusted);
+        }
         if (definition.Users.Count == 0) yield break;
         yield return new("/usr/lib/sysusers.d/appliance-users.conf", Sysusers());
         yield return new("/usr/lib/tmpfiles.d/appliance-users.conf", string.Concat(definition.Users.Select(user => $"d /var/home/{user.Name} 0700 {user.Name} {user.Name} -\n").Prepend("d /var/home 0755 root root -\n")));

@@ -1,4 +1,5 @@
 using Appliance.Core;
+using Appliance.Core.Updates;
 using Appliance.ImageBuilder.Definition;
 
 namespace ImageBuilder.Tests.Definition;
@@ -9,6 +10,8 @@ public sealed class DefinitionReaderTests : IDisposable
     private readonly DefinitionFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
+
+    private const string SomeRoot = """{"signatures":[],"signed":{"_type":"root","spec_version":"1.0.31","version":1}}""";
 
     [Fact]
     public void Read_TheDefaultDefinition_GivesItsValues()
@@ -42,6 +45,7 @@ public sealed class DefinitionReaderTests : IDisposable
     public void Read_EveryKey_GivesWhatWasWritten()
     {
         _folder.CreateFolder("extra");
+        File.WriteAllText(Path.Combine(_folder.CreateFolder("keys"), "root.json"), SomeRoot);
         var definition = DefinitionReader.Read(_folder.Write(Minimal + """
             suite: forky
             sourceDate: 2026-05-04T03:02:01Z
@@ -66,6 +70,7 @@ public sealed class DefinitionReaderTests : IDisposable
               checks:
                 - { name: web, http: "http://localhost:80/", interval: 1min, severity: warn }
                 - { name: db, command: [/usr/bin/true, -x], timeout: 3s }
+            updates: { root: keys/root.json, url: "https://updates.example.net/edge/", channel: beta }
             """), DefinitionFolder.Library);
 
         Assert.Equal(new DateTimeOffset(2026, 5, 4, 3, 2, 1, TimeSpan.Zero), definition.SourceDate);
@@ -77,7 +82,28 @@ public sealed class DefinitionReaderTests : IDisposable
         Assert.Equal(TimeSpan.FromSeconds(90), definition.Health.Timeout);
         Assert.False(definition.Health.Checks[0].Gate);
         Assert.Equal(["/usr/bin/true", "-x"], definition.Health.Checks[1].Command!);
+        Assert.Equal(new UpdateSettings { Url = "https://updates.example.net/edge/", Channel = "beta" }, definition.Updates!.Settings);
+        Assert.Equal(SomeRoot, definition.Updates.TrustedRoot);
     }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("not json")]
+    [InlineData("[]")]
+    [InlineData("{\"signed\":{\"_type\":\"targets\"}}")]
+    [InlineData("{\"signed\":7}")]
+    public void Read_ATrustedRootThatIsNone_IsRefusedAtItsKey(string content)
+    {
+        File.WriteAllText(Path.Combine(_folder.CreateFolder("keys"), "root.json"), content);
+
+        var error = Assert.Throws<UserError>(() => DefinitionReader.Read(_folder.Write(Minimal + "updates: { root: keys/root.json }\n"), DefinitionFolder.Library));
+
+        Assert.StartsWith($"{_folder.File}:4:18: updates.root: ", error.Message, StringComparison.Ordinal);
+        Assert.Contains("is no TUF root", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Read_WithoutUpdates_SaysNothingOfThem() => Assert.Null(DefinitionReader.Read(_folder.Write(Minimal), DefinitionFolder.Library).Updates);
 
     /// <summary>What is wrong, where (line:column of the whole file), and a part of the message.</summary>
     [Theory]
@@ -117,6 +143,12 @@ public sealed class DefinitionReaderTests : IDisposable
     [InlineData("health: { checks: [{ name: x, tcp: 'a:99999' }] }", "4:36", "host:port")]
     [InlineData("health: { checks: [{ name: x, command: [true] }] }", "4:40", "absolute path")]
     [InlineData("health: { checks: [{ name: x, http: 'ftp://a' }] }", "4:37", "an http or https URL")]
+    [InlineData("updates: { root: nowhere.json }", "4:18", "updates.root: the file nowhere.json does not exist")]
+    [InlineData("updates: { root: . }", "4:18", "is a folder; expected a file")]
+    [InlineData("updates: { url: 'https://updates.example.net/' }", "4:17", "there is a repository but no root")]
+    [InlineData("updates: { url: 'ftp://updates.example.net/' }", "4:17", "an http, https or file URL")]
+    [InlineData("updates: { url: 'https://updates.example.net/?a=b' }", "4:17", "an http, https or file URL")]
+    [InlineData("updates: { channel: Stable }", "4:21", "the name of a channel")]
     [InlineData("hostname: [", "5:1", "not valid YAML")]
     [InlineData("hostname: a\nhostname: b", "5:1", "not valid YAML")]
     [InlineData("hostname: &a x\nlocale: *a", "5:9", "aliases (*name) are not supported")]

@@ -1,0 +1,69 @@
+using System.Text.Json;
+using Appliance.Core.Updates;
+using Appliance.ImageBuilder.Definition;
+using Appliance.ImageBuilder.Pipeline;
+using ImageBuilder.Tests.Definition;
+
+namespace ImageBuilder.Tests.Pipeline;
+
+public sealed class RootContentTests : IDisposable
+{
+    private const string Root = "{\n \"signed\": {\"_type\": \"root\", \"version\": 1},\n \"signatures\": []\n}";
+    private readonly DefinitionFolder _definition = new();
+    private readonly Temporary _folder = new();
+
+    public RootContentTests()
+    {
+        Directory.CreateDirectory(_folder["tree/usr/lib"]);
+        Directory.CreateDirectory(_folder["tree/var/lib/dpkg/info"]);
+        _folder.Write("tree/usr/lib/os-release", "ID=debian\n");
+    }
+
+    public void Dispose()
+    {
+        _definition.Dispose();
+        _folder.Dispose();
+    }
+
+    [Fact]
+    public void WriteTo_WithUpdates_BakesInTheRootAsItIs_AndTheSettings()
+    {
+        var files = Files("updates: { root: keys/root.json, url: 'https://updates.example.net/edge' }");
+
+        Assert.Equal(Root, files["/usr/lib/appliance/trust/root.json"]);
+        Assert.Equal(new UpdateSettings { Url = "https://updates.example.net/edge", Channel = "stable" },
+            JsonSerializer.Deserialize(files["/usr/lib/appliance/update.json"], UpdateSettingsJson.Default.UpdateSettings));
+    }
+
+    [Fact]
+    public void WriteTo_WithoutUpdates_BakesInNeither()
+    {
+        var files = Files("");
+
+        Assert.DoesNotContain("/usr/lib/appliance/update.json", files.Keys);
+        Assert.DoesNotContain("/usr/lib/appliance/trust/root.json", files.Keys);
+    }
+
+    [Fact]
+    public void AddTo_AnotherTrustedRoot_ChangesTheKey() =>
+        Assert.NotEqual(Key(Root), Key(Root.Replace('1', '2')));
+
+    private string Key(string root)
+    {
+        using var key = new StageKey();
+        Content("updates: { root: keys/root.json }", root).AddTo(key);
+        return key.Value();
+    }
+
+    /// <summary>Target path and content of every generated file.</summary>
+    private Dictionary<string, string> Files(string line) =>
+        Content(line, Root).WriteTo(_folder["generated"])["FILES"]!.Split('\n').Select(entry => entry.Split('\t'))
+            .Where(entry => File.Exists(entry[0])).ToDictionary(entry => entry[1], entry => File.ReadAllText(entry[0]));
+
+    private RootContent Content(string line, string root)
+    {
+        File.WriteAllText(Path.Combine(_definition.CreateFolder("keys"), "root.json"), root);
+        var definition = DefinitionReader.Read(_definition.Write($"id: edge\nversion: 1.2.3\nboard: vm-x86_64\n{line}\n"), DefinitionFolder.Library);
+        return new RootContent(definition, new WorkloadChoice(null, [], null), _folder["supervisor"], _folder["tree"], DefinitionFolder.Library);
+    }
+}
