@@ -182,6 +182,23 @@ public sealed class BuildTests : IDisposable
     }
 
     [Fact]
+    public async Task LockedPackages_ThatTheArchiveDoesNotHave_AreRefused()
+    {
+        var definition = Write("edge.yaml", DefaultDefinition);
+        var locked = await File.ReadAllLinesAsync(Path.Combine(Product.Root, "image", "appliance.lock.yaml"), TestContext.Current.CancellationToken);
+        var systemd = Array.FindIndex(locked, line => line.StartsWith("    - systemd ", StringComparison.Ordinal));
+        locked[systemd] = locked[systemd].Replace("systemd 2", "systemd 1", StringComparison.Ordinal);
+        var kept = Write("edge.lock.yaml", string.Join('\n', locked));
+
+        var (exitCode, _, errors) = await BuildAsync(definition, "--locked");
+
+        Assert.Equal(2, exitCode);
+        Assert.Contains("- systemd 1", errors, StringComparison.Ordinal);
+        Assert.Contains("+ systemd 2", errors, StringComparison.Ordinal);
+        Assert.Equal(string.Join('\n', locked), await File.ReadAllTextAsync(kept, TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
     public async Task AComponentWithAnotherHash_IsRefused()
     {
         var file = Write("k3s", "not k3s");

@@ -93,17 +93,20 @@ internal sealed class VirtualMachine : IAsyncDisposable
     private static IEnumerable<string> Arguments(MachineOptions options, Firmware firmware, string folder, string disk, string variables, bool accelerated)
     {
         string[] processor = accelerated ? ["-accel", "kvm", "-cpu", "host"] : ["-accel", "tcg,thread=multi", "-cpu", "max"];
-        // Emulated, a loaded machine can be slower than any watchdog's patience.
-        string[] watchdog = accelerated ? ["-device", "i6300esb", "-action", "watchdog=reset"] : [];
+        // Emulated, a loaded machine can be slower than any watchdog's patience: then there is one, and it does not bite.
+        string[] watchdog = ["-device", "i6300esb", "-action", $"watchdog={(accelerated ? "reset" : "none")}"];
         return
         [
             "-machine", "q35,smm=off", .. processor, "-smp", options.Processors.ToString(), "-m", $"{options.Memory >> 20}",
             "-nodefaults", "-display", "none", "-serial", "stdio",
             "-drive", $"if=pflash,format=raw,readonly=on,file={Escape(firmware.Code)}",
             "-drive", $"if=pflash,format=raw,file={Escape(variables)}",
-            "-drive", $"file={Escape(disk)},format=qcow2,if=virtio,cache={(options.State is null ? "unsafe" : "writeback")},discard=unmap",
+            // Told what to boot, and given no network driver, the firmware leaves the network alone. Else it polls it from its
+            // timer interrupt, and after a reset under load an emulated machine may get nothing else done, for ever.
+            "-drive", $"file={Escape(disk)},format=qcow2,if=none,id=disk,cache={(options.State is null ? "unsafe" : "writeback")},discard=unmap",
+            "-device", "virtio-blk-pci,drive=disk,bootindex=0",
             "-device", "virtio-rng-pci", .. watchdog,
-            "-netdev", $"user,id=net0,hostfwd=tcp:127.0.0.1:{options.Port}-:443", "-device", "virtio-net-pci,netdev=net0",
+            "-netdev", $"user,id=net0,hostfwd=tcp:127.0.0.1:{options.Port}-:443", "-device", "virtio-net-pci,netdev=net0,romfile=",
             "-qmp", $"unix:{Escape(Path.Combine(folder, "qmp"))},server=on,wait=off",
             .. options.GuestShell ? GuestShell.Arguments(folder) : [],
         ];
