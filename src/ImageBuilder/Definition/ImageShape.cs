@@ -1,5 +1,6 @@
 using Appliance.Core;
 using Appliance.Core.Health;
+using Appliance.Core.Tuf;
 using Appliance.Core.Updates;
 using Appliance.ImageBuilder.Definition.Shapes;
 
@@ -67,7 +68,7 @@ internal static class ImageShape
             [
                 new("root", DefinitionShapes.File, "The TUF `root.json` the device trusts first, baked in. Without it the device takes no update.", ""),
                 new("url", new TextShape("an http, https or file URL", @"(https?|file)://[!-~]+", IsRepository), "The repository the device asks. Without it updates are only pushed to it or brought on a stick.", ""),
-                new("channel", new TextShape("the name of a channel such as stable", "[a-z0-9][a-z0-9-]{0,31}"), "The channel it follows.", "stable"),
+                new("channel", new TextShape("the name of a channel such as stable", "[a-z0-9][a-z0-9-]{0,39}", ChannelName.IsValid), "The channel it follows.", "stable"),
             ], bag => bag), "Where updates come from.", "{}"),
     ];
 

@@ -11,8 +11,6 @@ public sealed class DefinitionReaderTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    private const string SomeRoot = """{"signatures":[],"signed":{"_type":"root","spec_version":"1.0.31","version":1}}""";
-
     [Fact]
     public void Read_TheDefaultDefinition_GivesItsValues()
     {
@@ -45,7 +43,8 @@ public sealed class DefinitionReaderTests : IDisposable
     public void Read_EveryKey_GivesWhatWasWritten()
     {
         _folder.CreateFolder("extra");
-        File.WriteAllText(Path.Combine(_folder.CreateFolder("keys"), "root.json"), SomeRoot);
+        var root = SomeRoot.Create();
+        File.WriteAllText(Path.Combine(_folder.CreateFolder("keys"), "root.json"), root);
         var definition = DefinitionReader.Read(_folder.Write(Minimal + """
             suite: forky
             sourceDate: 2026-05-04T03:02:01Z
@@ -83,23 +82,28 @@ public sealed class DefinitionReaderTests : IDisposable
         Assert.False(definition.Health.Checks[0].Gate);
         Assert.Equal(["/usr/bin/true", "-x"], definition.Health.Checks[1].Command!);
         Assert.Equal(new UpdateSettings { Url = "https://updates.example.net/edge/", Channel = "beta" }, definition.Updates!.Settings);
-        Assert.Equal(SomeRoot, definition.Updates.TrustedRoot);
+        Assert.Equal(root, definition.Updates.TrustedRoot);
     }
 
     [Theory]
     [InlineData("")]
     [InlineData("not json")]
     [InlineData("[]")]
-    [InlineData("{\"signed\":{\"_type\":\"targets\"}}")]
-    [InlineData("{\"signed\":7}")]
-    public void Read_ATrustedRootThatIsNone_IsRefusedAtItsKey(string content)
+    [InlineData("{\"signed\":{\"_type\":\"targets\"},\"signatures\":[]}")]
+    public void Refuses_ATrustedRootThatIsNone_AtItsKey(string content) => AssertRefused(content);
+
+    [Fact]
+    public void Refuses_ATrustedRootThatItsOwnKeysDidNotSign() =>
+        AssertRefused(SomeRoot.Create().Replace("\"version\":1", "\"version\":2", StringComparison.Ordinal));
+
+    private void AssertRefused(string root)
     {
-        File.WriteAllText(Path.Combine(_folder.CreateFolder("keys"), "root.json"), content);
+        File.WriteAllText(Path.Combine(_folder.CreateFolder("keys"), "root.json"), root);
 
         var error = Assert.Throws<UserError>(() => DefinitionReader.Read(_folder.Write(Minimal + "updates: { root: keys/root.json }\n"), DefinitionFolder.Library));
 
         Assert.StartsWith($"{_folder.File}:4:18: updates.root: ", error.Message, StringComparison.Ordinal);
-        Assert.Contains("is no TUF root", error.Message, StringComparison.Ordinal);
+        Assert.Contains("expected a TUF root", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -149,6 +153,7 @@ public sealed class DefinitionReaderTests : IDisposable
     [InlineData("updates: { url: 'ftp://updates.example.net/' }", "4:17", "an http, https or file URL")]
     [InlineData("updates: { url: 'https://updates.example.net/?a=b' }", "4:17", "an http, https or file URL")]
     [InlineData("updates: { channel: Stable }", "4:21", "the name of a channel")]
+    [InlineData("updates: { channel: targets }", "4:21", "the name of a channel")]
     [InlineData("hostname: [", "5:1", "not valid YAML")]
     [InlineData("hostname: a\nhostname: b", "5:1", "not valid YAML")]
     [InlineData("hostname: &a x\nlocale: *a", "5:9", "aliases (*name) are not supported")]

@@ -8,7 +8,7 @@ namespace ImageBuilder.Tests.Pipeline;
 
 public sealed class RootContentTests : IDisposable
 {
-    private const string Root = "{\n \"signed\": {\"_type\": \"root\", \"version\": 1},\n \"signatures\": []\n}";
+    private static readonly string Root = SomeRoot.Create();
     private readonly DefinitionFolder _definition = new();
     private readonly Temporary _folder = new();
 
@@ -46,7 +46,7 @@ public sealed class RootContentTests : IDisposable
 
     [Fact]
     public void AddTo_AnotherTrustedRoot_ChangesTheKey() =>
-        Assert.NotEqual(Key(Root), Key(Root.Replace('1', '2')));
+        Assert.NotEqual(Key(Root), Key(SomeRoot.Create()));
 
     private string Key(string root)
     {
