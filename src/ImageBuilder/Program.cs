@@ -4,6 +4,7 @@ using Appliance.Core;
 using Appliance.ImageBuilder.Build;
 using Appliance.ImageBuilder.Definition;
 using Appliance.ImageBuilder.Flash;
+using Appliance.ImageBuilder.Keys;
 using Appliance.ImageBuilder.Run;
 using Appliance.ImageBuilder.Tools;
 
@@ -25,7 +26,7 @@ var root = new RootCommand("""
       appliance build image/appliance.yaml
       appliance run out/appliance_1.0.0_amd64
     """)
-{ BuildCommand.Create(), RunCommand.Create(), FlashCommand.Create(), SchemaCommand.Create() };
+{ BuildCommand.Create(), RunCommand.Create(), FlashCommand.Create(), KeysCommand.Create(), SchemaCommand.Create() };
 
 try
 {

@@ -115,4 +115,115 @@ public sealed class RepositoryWriterTests : IDisposable
         late.Renew(role);
         Assert.Contains("not at hand", Assert.Throws<UserError>(() => late.Commit()).Message, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void Refuses_ToSignOnTopOfWhatSomebodyElsePutThere()
+    {
+        Publish("stable", "a.json", "one");
+        var path = Path.Combine(_folder.FullName, "metadata", "1.stable.json");
+        File.WriteAllText(path, File.ReadAllText(path).Replace("stable/a.json", "stable/b.json", StringComparison.Ordinal));
+
+        Assert.Contains("metadata/1.stable.json is refused", Assert.Throws<UserError>(Open2).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Refuses_ARepositoryOfOtherKeys()
+    {
+        Publish("stable", "a.json", "one");
+        var other = new MemorySigners("root", "timestamp", "snapshot", "targets", "stable");
+        var root = RootDocument.CreateFirst(TufRole.TopLevel.ToDictionary(role => role, _ => 1), other, Now, TimeSpan.FromDays(365));
+
+        var error = Assert.Throws<UserError>(() => TufRepositoryWriter.Open(_folder.FullName, root, other));
+
+        Assert.Contains("does not belong to these keys", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Refuses_ASecondWriter()
+    {
+        using var first = Open();
+
+        Assert.Contains("being published to by another process", Assert.Throws<UserError>(Open2).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Refuses_ToRewriteAPublishedFile()
+    {
+        Publish("stable", "a.json", "one");
+        using var folder = new MetadataFolder(_folder.FullName, null);
+        folder.WriteOnce("1.stable.json", File.ReadAllBytes(Path.Combine(_folder.FullName, "metadata", "1.stable.json")));
+
+        Assert.Contains("with another content", Assert.Throws<UserError>(() => folder.WriteOnce("1.stable.json", "{}"u8)).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("beta/a.json")]
+    [InlineData("stable/x/a.json")]
+    [InlineData("stable/../a.json")]
+    [InlineData("stable/")]
+    public void Refuses_ATargetOutsideItsChannel(string path)
+    {
+        using var writer = Open();
+
+        Assert.Throws<UserError>(() => writer.SetTarget("stable", Target(path, "x")));
+    }
+
+    [Theory]
+    [InlineData("root")]
+    [InlineData("Stable")]
+    [InlineData("")]
+    [InlineData("a/b")]
+    public void Refuses_AChannelNameThatIsNone(string channel)
+    {
+        using var writer = Open();
+
+        Assert.Throws<UserError>(() => writer.AddChannel(channel));
+    }
+
+    [Fact]
+    public void Refuses_ToPublishUnderAnExpiredRoot_UntilItIsRenewed()
+    {
+        Publish("stable", "a.json", "one");
+        _time.Now += TimeSpan.FromDays(400);
+        Assert.Contains("appliance keys renew --role root", Assert.Throws<UserError>(() => Publish("stable", "b.json", "two")).ToString(), StringComparison.Ordinal);
+
+        using (var writer = Open())
+        {
+            Assert.Equal(["root", "targets", "snapshot", "timestamp", "stable"], writer.RenewDue());
+            writer.Commit();
+        }
+        Publish("stable", "b.json", "two");
+
+        Assert.Equal(2, Read().TargetsOf("stable")!.Targets.Count);
+    }
+
+    [Fact]
+    public void Renew_OfTheTimestamp_RenewsTheSnapshotOnlyInTheSecondHalfOfItsLife()
+    {
+        Publish("stable", "a.json", "one");
+        foreach (var (days, snapshot) in ((int, long)[])[(6, 1), (50, 2)])
+        {
+            _time.Now = Now.AddDays(days);
+            using var writer = Open();
+            writer.Renew("timestamp");
+            writer.Commit();
+            Assert.Equal(snapshot, writer.Current!.Snapshot!.Version);
+            Assert.Equal(_time.Now.AddDays(7), writer.Current.Timestamp!.Expires);
+        }
+    }
+
+    [Fact]
+    public void RemoveTarget_TakesItOut_AndMembersOfOthersStay()
+    {
+        Publish("stable", "a.json", "one");
+        Publish("stable", "b.json", "two");
+        using var writer = Open();
+        writer.RemoveTarget("stable", "stable/a.json");
+        writer.RemoveTarget("stable", "stable/none.json");
+        writer.Commit();
+
+        Assert.Equal("stable/b.json", Assert.Single(writer.TargetsOf("stable")).Path);
+    }
+
+    private void Open2() => Open().Dispose();
 }

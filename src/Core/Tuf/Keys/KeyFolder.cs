@@ -10,7 +10,7 @@ public sealed class KeyFolder : ISignerSource
     private const UnixFileMode Readable = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
 
     private readonly Func<string> _passphrase;
-    private List<KeyFile> _keys;
+    private List<KeyFile> _keys = [];
 
     private KeyFolder(string path, Func<string> passphrase)
     {
@@ -27,18 +27,20 @@ public sealed class KeyFolder : ISignerSource
     /// <summary>All keys but the retired, by role and id.</summary>
     public IReadOnlyList<KeyFile> Keys => _keys;
 
-    /// <summary>Makes an empty folder.</summary>
+    /// <summary>Makes a folder; it appears under its name when <paramref name="fill"/> has put everything in.</summary>
     /// <exception cref="UserError">There is something in it already.</exception>
-    public static KeyFolder Create(string path, Func<string> passphrase)
+    public static KeyFolder Create(string path, Func<string> passphrase, Action<KeyFolder> fill)
     {
-        if (Directory.Exists(path) && Directory.EnumerateFileSystemEntries(path).Any())
+        path = System.IO.Path.TrimEndingDirectorySeparator(path);
+        if (File.Exists(path) || Directory.Exists(path) && Directory.EnumerateFileSystemEntries(path).Any())
             throw new UserError($"{path} is not empty.", "Keys are never overwritten: name another folder, or move this one away.");
-        if (OperatingSystem.IsWindows()) Directory.CreateDirectory(path);
-        else
-        {
-            Directory.CreateDirectory(path, OwnerOnly);
-            File.SetUnixFileMode(path, OwnerOnly);
-        }
+        var partial = path + ".partial";
+        if (Directory.Exists(partial)) Directory.Delete(partial, recursive: true); // nobody has used what an interrupted run made
+        MakePrivate(partial);
+        fill(new KeyFolder(partial, passphrase));
+        if (Directory.Exists(path)) Directory.Delete(path);
+        Directory.Move(partial, path);
+        DurableFile.SyncFolder(System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path))!);
         return new KeyFolder(path, passphrase);
     }
 
@@ -89,14 +91,32 @@ public sealed class KeyFolder : ISignerSource
         return retired;
     }
 
+    /// <summary>Requires the passphrase to be that of the keys that are there, before a new key is encrypted with it.</summary>
+    /// <exception cref="UserError">It is another one.</exception>
+    public void CheckPassphrase() => _keys.FirstOrDefault(key => !key.IsPending)?.Sign([]);
+
     private KeyFile Retire(KeyFile key)
     {
         var folder = System.IO.Path.Combine(Path, "retired");
-        Directory.CreateDirectory(folder);
+        MakePrivate(folder);
         File.Move(key.Path, System.IO.Path.Combine(folder, System.IO.Path.GetFileName(key.ActivePath)));
         return key;
     }
 
-    private List<KeyFile> ReadKeys() =>
-        [.. Directory.EnumerateFiles(Path).Select(file => KeyFile.TryOpen(file, _passphrase)).OfType<KeyFile>().OrderBy(key => key.Role, StringComparer.Ordinal).ThenBy(key => key.Key.Id, StringComparer.Ordinal)];
+    private static void MakePrivate(string folder)
+    {
+        if (OperatingSystem.IsWindows()) Directory.CreateDirectory(folder);
+        else
+        {
+            Directory.CreateDirectory(folder, OwnerOnly);
+            File.SetUnixFileMode(folder, OwnerOnly);
+        }
+    }
+
+    /// <summary>The key files that are there now; those known already stay as they are, decrypted if they were.</summary>
+    private List<KeyFile> ReadKeys()
+    {
+        var known = _keys.ToDictionary(key => key.Path);
+        return [.. Directory.EnumerateFiles(Path).Select(file => known.GetValueOrDefault(file) ?? KeyFile.TryOpen(file, _passphrase)).OfType<KeyFile>().OrderBy(key => key.Role, StringComparer.Ordinal).ThenBy(key => key.Key.Id, StringComparer.Ordinal)];
+    }
 }
