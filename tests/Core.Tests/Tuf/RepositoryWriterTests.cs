@@ -147,6 +147,15 @@ public sealed class RepositoryWriterTests : IDisposable
     }
 
     [Fact]
+    public void Open_WhereNothingCanBeWritten_SaysSo()
+    {
+        var file = Path.Combine(_folder.FullName, "file");
+        File.WriteAllText(file, "");
+
+        Assert.Contains("cannot be written", Assert.Throws<UserError>(() => TufRepositoryWriter.Open(file, _root, _keys)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Refuses_ToRewriteAPublishedFile()
     {
         Publish("stable", "a.json", "one");

@@ -10,6 +10,7 @@ internal sealed class MetadataFolder : IDisposable
 {
     private const UnixFileMode Readable = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
     private const string TemporarySuffix = ".tmp";
+    private const int LockedOnLinux = 11, LockedOnMac = 35, LockedOnWindows = unchecked((int)0x80070020); // EWOULDBLOCK, sharing violation
 
     private readonly string _path;
     private readonly Action<string>? _beforeStep;
@@ -23,18 +24,18 @@ internal sealed class MetadataFolder : IDisposable
     {
         _path = Path.Combine(repository, "metadata");
         _beforeStep = beforeStep;
-        Directory.CreateDirectory(_path);
         try
         {
+            Directory.CreateDirectory(_path);
             _lock = new FileStream(Path.Combine(_path, ".lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
-        catch (IOException e)
+        catch (IOException e) when (e.HResult is LockedOnLinux or LockedOnMac or LockedOnWindows)
         {
             throw new UserError($"{repository} is being published to by another process.", "Wait for it to end, then try again.", e);
         }
-        catch (UnauthorizedAccessException e)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new UserError($"{_path} cannot be written: {e.Message}", "Run this as the user who owns the repository.", e);
+            throw new UserError($"{_path} cannot be written: {e.Message}", "Run this as the user who owns the repository, on a file system that can be written.", e);
         }
         foreach (var leftover in Directory.EnumerateFiles(_path, $".*{TemporarySuffix}")) File.Delete(leftover);
     }
