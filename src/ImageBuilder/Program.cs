@@ -5,6 +5,7 @@ using Appliance.ImageBuilder.Build;
 using Appliance.ImageBuilder.Definition;
 using Appliance.ImageBuilder.Flash;
 using Appliance.ImageBuilder.Keys;
+using Appliance.ImageBuilder.Publish;
 using Appliance.ImageBuilder.Run;
 using Appliance.ImageBuilder.Tools;
 
@@ -26,7 +27,7 @@ var root = new RootCommand("""
       appliance build image/appliance.yaml
       appliance run out/appliance_1.0.0_amd64
     """)
-{ BuildCommand.Create(), RunCommand.Create(), FlashCommand.Create(), KeysCommand.Create(), SchemaCommand.Create() };
+{ BuildCommand.Create(), RunCommand.Create(), FlashCommand.Create(), KeysCommand.Create(), PublishCommand.Create(), VerifyCommand.Create(), BundleCommand.Create(), SchemaCommand.Create() };
 
 try
 {

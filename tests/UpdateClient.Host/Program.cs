@@ -11,8 +11,8 @@ using Appliance.UpdateClient.Trust;
 const string Usage = """
     update-client-host install --root root.json --repo URL|DIR|BUNDLE|- --channel stable --id ID --board BOARD --arch ARCH --version V
       --target-root FILE --target-verity FILE --target-uki FILE --state DIR
-      [--running-root FILE] [--running-uki FILE] [--device ID] [--wanted V] [--force] [--rate BYTES] [--proxy URL] [--plan-only] [--quiet]
-      [--gpt DISK --root-number N --verity-number N]
+      [--running-root FILE] [--running-uki FILE] [--device ID] [--wanted V] [--force] [--rate BYTES] [--proxy URL] [--plan-only] [--quiet] [--now TIME] [--pause MILLISECONDS]
+      [--label FILE] [--gpt DISK --root-number N --verity-number N]
     Updates plain files (or devices) and prints what it took as JSON. For tests and benchmarks.
     """;
 
@@ -39,7 +39,7 @@ try
         FirstPause = TimeSpan.FromMilliseconds(options.Optional("pause") is { } pause ? int.Parse(pause) : 1000),
     };
     var source = await RepositoryLocation.OpenAsync(options["repo"], http, interrupt.Token);
-    var trust = new TufClient(source, Path.Combine(options["state"], "trust"), File.ReadAllBytes(options["root"]));
+    var trust = new TufClient(source, Path.Combine(options["state"], "trust"), File.ReadAllBytes(options["root"]), new TufClientOptions { Time = options.Optional("now") is { } now ? new FixedTime(DateTimeOffset.Parse(now)) : TimeProvider.System });
     var device = new DeviceFacts { DeviceId = options.Optional("device") ?? "bench", ImageId = options["id"], Board = options["board"], Architecture = options["arch"], Version = options["version"] };
     var update = new UpdateOptions { StateFolder = options["state"], Version = options.Optional("wanted"), Force = options.Has("force") };
     var slot = new TargetSlot
@@ -49,7 +49,7 @@ try
         Uki = options["target-uki"],
         Marker = options.Optional("gpt") is { } disk
             ? new GptSlotMarker(disk, device.ImageId, int.Parse(options["root-number"]), int.Parse(options["verity-number"]))
-            : new FileSlotMarker(options["target-root"] + ".label"),
+            : new FileSlotMarker(options.Optional("label") ?? options["target-root"] + ".label"),
     };
     var running = new RunningSlot(options.Optional("running-root"), options.Optional("running-uki"));
     var installer = new UpdateInstaller(source, trust, device, update);
@@ -109,6 +109,12 @@ static void Print(UpdatePlan plan, UpdateResult? result, IRepositorySource sourc
 
 namespace Appliance.UpdateClient.Host
 {
+    /// <summary>A day at which the tests' metadata has not expired.</summary>
+    internal sealed class FixedTime(DateTimeOffset now) : TimeProvider
+    {
+        public override DateTimeOffset GetUtcNow() => now;
+    }
+
     /// <summary>Progress as lines on standard error.</summary>
     internal sealed class Lines : IProgress<UpdateProgress>
     {

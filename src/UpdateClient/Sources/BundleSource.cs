@@ -28,6 +28,12 @@ public sealed class BundleSource : IRepositorySource, IAsyncDisposable
     /// <inheritdoc/>
     public string? OnlyRelease { get; private set; }
 
+    /// <summary>Where the bundle proper begins in the file.</summary>
+    public long BundleOffset => _start;
+
+    /// <summary>True when the metadata of this channel is in the bundle.</summary>
+    public bool CarriesChannel(string channel) => _members.Keys.Any(name => name.StartsWith(OfflineBundle.MetadataFolder, StringComparison.Ordinal) && name.EndsWith($".{channel}.json", StringComparison.Ordinal));
+
     /// <summary>Reads what lies before the bundle proper: metadata, release and manifest.</summary>
     /// <param name="stream">The bundle; it need not be seekable. The source owns it from here on.</param>
     /// <param name="name">What to call it in errors.</param>

@@ -1,0 +1,221 @@
+using System.Diagnostics;
+using System.Text;
+using System.Text.Json.Nodes;
+using Appliance.Core;
+using Appliance.Core.Tuf;
+using Appliance.UpdateClient.Install;
+using Appliance.UpdateClient.Sources;
+
+namespace UpdateClient.Tests.Install;
+
+/// <summary>One error each, which says what to do.</summary>
+public sealed class InstallFaultTests : IDisposable
+{
+    private readonly UpdateScene _scene = new();
+
+    public void Dispose() => _scene.Dispose();
+
+    private async Task<UserError> FailAsync(TargetSlot? slot = null, UpdateOptions? options = null)
+    {
+        var error = await Assert.ThrowsAsync<UserError>(() => _scene.InstallAsync(slot: slot, options: options));
+        Assert.NotNull(error.Hint);
+        return error;
+    }
+
+    [Fact]
+    public async Task Refuses_ExpiredMetadata()
+    {
+        await _scene.PublishVersionAsync("1.1", 8192);
+        _scene.Time.Now += TimeSpan.FromDays(30);
+
+        Assert.Contains("expired", (await FailAsync()).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Refuses_ARepositoryOfAnotherRoot()
+    {
+        await _scene.PublishVersionAsync("1.1", 8192);
+        using var other = new UpdateScene();
+        await other.PublishVersionAsync("1.1", 8192);
+
+        var error = await Assert.ThrowsAsync<UserError>(() => _scene.InstallAsync(new FolderSource(other.Repository)));
+
+        Assert.NotNull(error.Hint);
+    }
+
+    [Fact]
+    public async Task Refuses_WhatIsForAnotherDevice()
+    {
+        await _scene.PublishVersionAsync("1.1", 8192);
+        var own = _scene.Device;
+        foreach (var (device, word) in new[] { (own with { ImageId = "kiosk" }, "another image"), (own with { Board = "pi" }, "another board"), (own with { Architecture = "arm64" }, "another architecture") })
+        {
+            _scene.Device = device;
+            Assert.Contains(word, (await FailAsync()).Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task Refuses_AnOlderVersion_UnlessForced()
+    {
+        await _scene.PublishVersionAsync("0.9", 8192);
+        Assert.Contains("older than 1.0", (await FailAsync(options: new UpdateOptions { StateFolder = "", Version = "0.9" })).Message, StringComparison.Ordinal);
+
+        await _scene.InstallAsync(options: new UpdateOptions { StateFolder = "", Version = "0.9", Force = true });
+
+        _scene.AssertInstalled("0.9");
+    }
+
+    [Fact]
+    public async Task Refuses_AVersionThatNeedsAnotherFirst_AndTakesTheStepBetween()
+    {
+        await _scene.PublishVersionAsync("2.0", 8192, change: header => header with { MinimumVersion = "1.5" });
+        Assert.Contains("from 1.5 on", (await FailAsync()).Message, StringComparison.Ordinal);
+        await _scene.PublishVersionAsync("1.5", 8192);
+
+        await _scene.InstallAsync();
+
+        _scene.AssertInstalled("1.5");
+    }
+
+    [Fact]
+    public async Task Refuses_ANewerReleaseFormat()
+    {
+        await _scene.PublishVersionAsync("1.1", 8192);
+        PublishChanged(release => release["format"] = 2);
+
+        var error = await FailAsync();
+
+        Assert.Contains("format 2", error.Message, StringComparison.Ordinal);
+        Assert.Contains("Update this program", error.Hint, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Refuses_AReleaseWhoseManifestIsThatOfAnotherBundle()
+    {
+        await _scene.PublishVersionAsync("1.1", 8192);
+        PublishChanged(release => release["header"]!["salt"] = "ffff");
+
+        Assert.Contains("another bundle", (await FailAsync()).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Refuses_AWrongRootHash_AndLeavesTheSlotEmpty()
+    {
+        await _scene.PublishVersionAsync("1.1", 8192, change: header => header with { RootHash = new string('a', 64) });
+
+        Assert.Contains("root hash", (await FailAsync()).Message, StringComparison.Ordinal);
+        _scene.AssertEmpty();
+    }
+
+    [Fact]
+    public async Task Refuses_ATargetThatIsTooSmall_BeforeAnythingIsTouched()
+    {
+        await _scene.PublishVersionAsync("1.1", 1 << 20);
+        await File.WriteAllTextAsync(_scene["slot-label"], "edge_0.9\n");
+
+        Assert.Contains("have to be written", (await FailAsync(_scene.Slot with { Root = new SlotRegion(_scene["slot-root"], 0, 4096) })).Message, StringComparison.Ordinal);
+        Assert.Contains("have to be written", (await FailAsync(_scene.Slot with { Verity = new SlotRegion(_scene["slot-verity"], 0, 4096) })).Message, StringComparison.Ordinal);
+        Assert.Equal("edge_0.9", File.ReadLines(_scene["slot-label"]).First());
+    }
+
+    [Fact]
+    public async Task Refuses_AReadOnlyTarget()
+    {
+        await _scene.PublishVersionAsync("1.1", 8192);
+
+        // A file of sysfs that not even root may write.
+        var error = await FailAsync(_scene.Slot with { Root = new SlotRegion("/sys/kernel/fscaps", 0, 1 << 20) });
+
+        Assert.Contains("cannot be written", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Refuses_ATargetThatIsNotThere()
+    {
+        await _scene.PublishVersionAsync("1.1", 8192);
+
+        Assert.Contains("There is no /dev/none", (await FailAsync(_scene.Slot with { Root = new SlotRegion("/dev/none") })).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task DiskFull_OfTheTarget_SaysSo()
+    {
+        await _scene.PublishVersionAsync("1.1", 1 << 20);
+
+        var error = await FailAsync(_scene.Slot with { Root = new SlotRegion("/dev/full", 0, 1 << 20) });
+
+        Assert.Contains("/dev/full is full", error.Message, StringComparison.Ordinal);
+        _scene.AssertEmpty();
+    }
+
+    [Fact]
+    public async Task DiskFull_OfTheStateFolder_SaysSo()
+    {
+        await _scene.PublishVersionAsync("1.1", 8192);
+        Directory.CreateDirectory(_scene["state"]);
+        using (var mount = Process.Start(new ProcessStartInfo("mount", ["-t", "tmpfs", "-o", "size=64k", "none", _scene["state"]]) { RedirectStandardError = true })!)
+        {
+            await mount.WaitForExitAsync();
+            if (mount.ExitCode != 0) Assert.Skip("a full file system takes the right to mount one");
+        }
+        try
+        {
+            using (var fill = new FileStream(Path.Combine(_scene["state"], "fill"), FileMode.Create, FileAccess.Write, FileShare.None, 1))
+            {
+                Assert.Throws<IOException>(() => fill.Write(new byte[1 << 20]));
+            }
+
+            Assert.Contains("cannot be written", (await FailAsync()).Message, StringComparison.Ordinal);
+        }
+        finally
+        {
+            using var unmount = Process.Start("umount", [_scene["state"]]);
+            await unmount.WaitForExitAsync();
+        }
+    }
+
+    [Fact]
+    public async Task Refuses_WhatIsNoRepository()
+    {
+        Directory.CreateDirectory(_scene["other"]);
+
+        var error = await Assert.ThrowsAsync<UserError>(() => _scene.InstallAsync(new FolderSource(_scene["other"])));
+
+        Assert.NotNull(error.Hint);
+    }
+
+    [Fact]
+    public async Task Refuses_ASecondInstallationAtTheSameTime()
+    {
+        await _scene.PublishVersionAsync("1.1", 8192);
+        Directory.CreateDirectory(_scene["state"]);
+        using var other = new FileStream(Path.Combine(_scene["state"], "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+
+        Assert.Contains("under way", (await FailAsync()).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Refuses_AChannelThatIsNotThere()
+    {
+        await _scene.PublishVersionAsync("1.1", 8192);
+
+        var error = await Assert.ThrowsAsync<UserError>(() => _scene.InstallAsync(channel: "nightly"));
+
+        Assert.Contains("nightly", error.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>Publishes the release again, changed and signed: a publisher that is wrong, or newer.</summary>
+    private void PublishChanged(Action<JsonObject> change)
+    {
+        using var writer = _scene.Writer();
+        var target = writer.TargetsOf("stable").Single();
+        var release = JsonNode.Parse(File.ReadAllBytes(Path.Combine(_scene.Repository, target.PathInRepository(true))))!.AsObject();
+        change(release);
+        var bytes = Encoding.UTF8.GetBytes(release.ToJsonString());
+        var changed = TargetFile.Of(target.Path, bytes, target.Custom);
+        File.WriteAllBytes(Path.Combine(_scene.Repository, changed.PathInRepository(true)), bytes);
+        writer.SetTarget("stable", changed);
+        writer.Commit();
+    }
+}

@@ -1,0 +1,105 @@
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+using UpdateClient.Tests.Sources;
+
+namespace UpdateClient.Tests.Install;
+
+/// <summary>A real process is killed at moments that nothing in it knows of, again and again, until it comes through.</summary>
+public sealed class KillTests : IDisposable
+{
+    private const int Kills = 24;
+    private const int Size = 48 << 20;
+    private readonly UpdateScene _scene = new();
+
+    public void Dispose() => _scene.Dispose();
+
+    [Fact]
+    public async Task Install_KilledAtRandomMoments_GoesOn_AndFetchesLittleTwice()
+    {
+        await _scene.PublishVersionAsync("1.1", Size);
+        await File.WriteAllBytesAsync(_scene["root.json"], _scene.Root);
+        await using var server = new FaultyServer(_scene.Repository);
+        var random = new Random(11);
+        var kills = 0;
+        long atStart = 0, limit = 0;
+        Process? running = null;
+        server.Spoil = _ =>
+        {
+            // Death comes while an answer is on its way, somewhere between the first byte and the last.
+            if (server.Sent - atStart >= limit && kills < Kills) running?.Kill();
+            return null;
+        };
+
+        while (true)
+        {
+            (atStart, limit) = (server.Sent, random.Next(0, 5_000_000));
+            using (running = Start(server.Address))
+            {
+                var output = await running.StandardOutput.ReadToEndAsync();
+                var errors = await running.StandardError.ReadToEndAsync();
+                await running.WaitForExitAsync();
+                if (running.ExitCode == 0)
+                {
+                    if (kills >= Kills) break;
+                    // It came through before its time: once more from the start, with the slot as it is.
+                    Assert.NotNull(JsonNode.Parse(output));
+                    File.Delete(_scene["slot-root"]);
+                    continue;
+                }
+                Assert.True(running.ExitCode == 137, $"it ended with {running.ExitCode}: {errors}");
+                kills++;
+                Assert.False(File.Exists(_scene.Slot.Uki));
+            }
+        }
+
+        _scene.AssertInstalled("1.1");
+    }
+
+    /// <summary>The network is what counts here: what was fetched and written once is not fetched again.</summary>
+    [Fact]
+    public async Task Install_KilledOnce_FetchesNoMoreThanItsWindowTwice()
+    {
+        await _scene.PublishVersionAsync("1.1", Size);
+        await File.WriteAllBytesAsync(_scene["root.json"], _scene.Root);
+        await using var server = new FaultyServer(_scene.Repository);
+        Process? running = null;
+        server.Spoil = _ =>
+        {
+            if (server.Sent > 16_000_000) running?.Kill();
+            return null;
+        };
+        using (running = Start(server.Address))
+        {
+            await running.WaitForExitAsync();
+            Assert.Equal(137, running.ExitCode);
+        }
+        server.Spoil = _ => null;
+
+        using var again = Start(server.Address);
+        await again.StandardOutput.ReadToEndAsync();
+        await again.WaitForExitAsync();
+
+        Assert.Equal(0, again.ExitCode);
+        _scene.AssertInstalled("1.1");
+        const int window = (8 << 20) + 3 * (2 << 20);
+        Assert.InRange(server.Sent, 0, new FileInfo(_scene["edge_1.1.bundle"]).Length + window + 200_000);
+    }
+
+    private Process Start(Uri address) => Process.Start(new ProcessStartInfo(Host, [
+        "install", "--root", _scene["root.json"], "--repo", address.AbsoluteUri, "--channel", "stable", "--id", "edge", "--board", "vm", "--arch", "amd64", "--version", "1.0",
+        "--target-root", _scene["slot-root"], "--target-verity", _scene["slot-verity"], "--target-uki", _scene.Slot.Uki, "--state", _scene["state"], "--label", _scene["slot-label"], "--pause", "5", "--quiet", "--now", UpdateScene.Now.ToString("O"),
+    ])
+    { RedirectStandardOutput = true, RedirectStandardError = true })!;
+
+    /// <summary>The host program as the build put it beside its project.</summary>
+    private static string Host
+    {
+        get
+        {
+            var folder = new DirectoryInfo(AppContext.BaseDirectory);
+            while (!File.Exists(Path.Combine(folder.FullName, "build.sh"))) folder = folder.Parent!;
+            var (framework, configuration) = (Path.GetFileName(AppContext.BaseDirectory.TrimEnd('/')), Path.GetFileName(Path.GetDirectoryName(AppContext.BaseDirectory.TrimEnd('/'))!));
+            return Path.Combine(folder.FullName, "tests/UpdateClient.Host/bin", configuration, framework, "update-client-host");
+        }
+    }
+}
