@@ -1,0 +1,208 @@
+using Appliance.Core.Chunks;
+using Microsoft.Win32.SafeHandles;
+
+namespace Appliance.UpdateClient.Chunks;
+
+/// <summary>
+/// A payload put together from seeds and fetched frames, strictly forward. Every big chunk is verified before a byte of it is
+/// handed on; one that cannot be put together as planned, because a seed changed or cannot be read, is fetched as a whole.
+/// </summary>
+internal sealed class ChunkStream : Stream
+{
+    private const int Room = 4 << 20;
+    private readonly ChunkPlan _plan;
+    private readonly ChunkIndex _index;
+    private readonly IRepositorySource _source;
+    private readonly string _dataPath;
+    private readonly IReadOnlyList<ChunkSeed> _seeds;
+    private readonly SafeFileHandle _written;
+    private readonly CancellationToken _cancellationToken;
+    private readonly FrameDecoder _decoder;
+    private readonly RangeFeed _feed;
+    private readonly byte[] _buffer; // the window frames may point into, and chunks after it
+    private readonly int _window;
+    private long _skip;
+    private int _filled, _handedOn, _big;
+
+    public ChunkStream(ChunkPlan plan, IRepositorySource source, string dataPath, IReadOnlyList<ChunkSeed> seeds, SafeFileHandle written, long offset, CancellationToken cancellationToken)
+    {
+        (_plan, _index, _source, _dataPath, _seeds, _written, _cancellationToken) = (plan, plan.Index, source, dataPath, seeds, written, cancellationToken);
+        ArgumentOutOfRangeException.ThrowIfLessThan(offset, _index.OffsetOf(plan.First));
+        _decoder = new FrameDecoder(_index.Primes);
+        _big = offset == _index.PayloadLength ? _index.Count : _index.Find(offset);
+        _window = 1 << _index.WindowBits;
+        _buffer = new byte[_window + ChunkSizes.LargestBig + Room];
+        _feed = new RangeFeed(source, dataPath, plan.FramesFrom(_big), cancellationToken);
+        if (_big < _index.Count) ReadWritten(offset);
+    }
+
+    public override bool CanRead => true;
+
+    public override bool CanSeek => false;
+
+    public override bool CanWrite => false;
+
+    public override long Length => throw new NotSupportedException();
+
+    public override long Position
+    {
+        get => throw new NotSupportedException();
+        set => throw new NotSupportedException();
+    }
+
+    /// <summary>Gives the next bytes.</summary>
+    /// <exception cref="InvalidDataException">What the repository gives is damaged.</exception>
+    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        while (_handedOn == _filled)
+        {
+            if (_big == _index.Count || buffer.IsEmpty) return 0;
+            await AppendAsync(_big++);
+            var skipped = (int)Math.Min(_skip, _filled - _handedOn);
+            _handedOn += skipped;
+            _skip -= skipped;
+        }
+        var count = Math.Min(buffer.Length, _filled - _handedOn);
+        _buffer.AsMemory(_handedOn, count).CopyTo(buffer);
+        _handedOn += count;
+        return count;
+    }
+
+    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("read asynchronously");
+
+    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+    public override void SetLength(long value) => throw new NotSupportedException();
+
+    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+    public override void Flush()
+    {
+    }
+
+    public override async ValueTask DisposeAsync()
+    {
+        await _feed.DisposeAsync();
+        await base.DisposeAsync();
+    }
+
+    /// <summary>After a resume, what frames may point to is in the target.</summary>
+    private void ReadWritten(long offset)
+    {
+        // Places in the buffer keep the last two bits of those in the payload; the frame coder looks at them.
+        var start = _index.OffsetOf(_big);
+        var first = Math.Max(0, start - _window) & ~3L;
+        for (_filled = 0; _filled < start - first;)
+        {
+            var read = RandomAccess.Read(_written, _buffer.AsSpan(_filled, (int)(start - first) - _filled), first + _filled);
+            if (read == 0) throw new InvalidDataException("the target does not have the bytes that were written to it");
+            _filled += read;
+        }
+        _handedOn = _filled;
+        _skip = offset - start;
+    }
+
+    /// <summary>Puts a big chunk together at the end of the buffer.</summary>
+    private async ValueTask AppendAsync(int big)
+    {
+        _cancellationToken.ThrowIfCancellationRequested();
+        var length = _index.LengthOf(big);
+        if (_filled + length > _buffer.Length)
+        {
+            var drop = (_filled - _window) & ~3;
+            _buffer.AsSpan(drop, _filled - drop).CopyTo(_buffer);
+            _filled -= drop;
+            _handedOn -= drop;
+        }
+        var missing = _plan.MissingOf(big);
+        var whole = missing is null ? Copy(_plan.PlaceOf(big), _filled, length) : await AssembleAsync(big, missing);
+        if (!(whole && Matches(big))) await FetchAsync(big, missing?.List);
+        _filled += length;
+    }
+
+    private bool Matches(int big) => ChunkScanner.Hash(_buffer.AsSpan(_filled, _index.LengthOf(big))) == _index.HashOf(big);
+
+    private bool Copy(SeedPlace place, int position, int length)
+    {
+        try
+        {
+            for (var done = 0; done < length;)
+            {
+                var read = RandomAccess.Read(_seeds[place.Seed].File, _buffer.AsSpan(position + done, length - done), place.Offset + done);
+                if (read == 0) return false;
+                done += read;
+            }
+            return true;
+        }
+        catch (IOException)
+        {
+            return false; // a bad block in a seed: the chunk is fetched
+        }
+    }
+
+    private async ValueTask<bool> AssembleAsync(int big, MissingChunk missing)
+    {
+        var position = _filled;
+        var (offset, chunks) = ChunksOf(missing.List, big);
+        for (var i = 0; i < chunks.Length; i++)
+        {
+            var chunk = chunks[i];
+            var place = missing.Places[i];
+            if (!(place.Exists ? Copy(place, position, chunk.Length) : TryDecode(await _feed.ReadAsync(offset, chunk.PackedLength), position, chunk.Length))) return false;
+            position += chunk.Length;
+            offset += chunk.PackedLength;
+        }
+        return true;
+    }
+
+    /// <summary>Fetches a big chunk as a whole; what it then does not match is damaged in the repository.</summary>
+    private async Task FetchAsync(int big, byte[]? list)
+    {
+        list ??= (await FetchAsync(_index.ListOffsetOf(big), _index.ListLengthOf(big))).ToArray();
+        var (offset, chunks) = ChunksOf(list, big);
+        var frames = await FetchAsync(offset, chunks.Sum(chunk => chunk.PackedLength));
+        var position = _filled;
+        foreach (var chunk in chunks)
+        {
+            if (!TryDecode(frames[..chunk.PackedLength], position, chunk.Length)) throw Damaged(big);
+            frames = frames[chunk.PackedLength..];
+            position += chunk.Length;
+        }
+        if (!Matches(big)) throw Damaged(big);
+    }
+
+    private (long Offset, ListedChunk[] Chunks) ChunksOf(byte[] bytes, int big)
+    {
+        var list = ChunkList.Parse(bytes, _index, big);
+        var chunks = new ListedChunk[list.Count];
+        for (var i = 0; i < chunks.Length; i++) chunks[i] = list[i];
+        return (list.FrameOffset, chunks);
+    }
+
+    private async Task<ReadOnlyMemory<byte>> FetchAsync(long offset, int length)
+    {
+        await foreach (var bytes in _source.ReadRangesAsync(_dataPath, [new ByteRange(offset, length)], _cancellationToken))
+        {
+            if (bytes.Length == length) return bytes.ToArray();
+        }
+        throw new InvalidDataException("the source gave a range of another length than was asked for");
+    }
+
+    private bool TryDecode(ReadOnlyMemory<byte> packed, int position, int length)
+    {
+        try
+        {
+            _decoder.Decode(packed.Span, _buffer, position, length);
+            return true;
+        }
+        catch (InvalidDataException)
+        {
+            return false; // after a wrong chunk before it a frame makes no sense; on its own it is damaged
+        }
+    }
+
+    private static InvalidDataException Damaged(int big) => new($"big chunk {big} in the repository does not match the index");
+}
