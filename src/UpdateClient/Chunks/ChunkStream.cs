@@ -1,4 +1,5 @@
 using Appliance.Core.Chunks;
+using Appliance.UpdateClient.Install;
 using Microsoft.Win32.SafeHandles;
 
 namespace Appliance.UpdateClient.Chunks;
@@ -7,7 +8,7 @@ namespace Appliance.UpdateClient.Chunks;
 /// A payload put together from seeds and fetched frames, strictly forward. Every big chunk is verified before a byte of it is
 /// handed on; one that cannot be put together as planned, because a seed changed or cannot be read, is fetched as a whole.
 /// </summary>
-internal sealed class ChunkStream : Stream
+internal sealed class ChunkStream : ForwardStream
 {
     private const int Room = 4 << 20;
     private readonly ChunkPlan _plan;
@@ -36,20 +37,6 @@ internal sealed class ChunkStream : Stream
         if (_big < _index.Count) ReadWritten(offset);
     }
 
-    public override bool CanRead => true;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => false;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
-
     /// <summary>Gives the next bytes.</summary>
     /// <exception cref="InvalidDataException">What the repository gives is damaged.</exception>
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
@@ -67,20 +54,6 @@ internal sealed class ChunkStream : Stream
         _buffer.AsMemory(_handedOn, count).CopyTo(buffer);
         _handedOn += count;
         return count;
-    }
-
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("read asynchronously");
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    public override void Flush()
-    {
     }
 
     public override async ValueTask DisposeAsync()
