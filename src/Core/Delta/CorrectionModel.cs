@@ -15,7 +15,7 @@ internal sealed class CorrectionModel(AlignmentMap alignment, SpellingModel spel
     private readonly uint[] _blockFlags = NumberModel.NewCounters(4 << 8), _blockHints = NumberModel.NewCounters(4 << 9);
     private readonly Mixer _blockMixer = new(2, 4, rate: 2);
     private readonly int[] _blockOdds = new int[2];
-    private readonly Decision _wordIsRight = new(6, 18, Kinds * 16, Agreements), _byteIsRight = new(7, 18, Kinds * 4 * 16, 256 * 4);
+    private readonly Decision _wordIsRight = new(6, 17, Kinds * 16, Agreements), _byteIsRight = new(7, 17, Kinds * 4 * 16, 256 * 4);
     private readonly uint[] _right = NumberModel.NewCounters(Kinds << 8);
     private readonly byte[] _bytes = new byte[Kinds];
     private readonly int[] _trust = new int[Kinds];

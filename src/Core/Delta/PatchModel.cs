@@ -12,7 +12,7 @@ internal sealed class PatchModel
     /// <summary>Most commands of a group; bounds the reader's memory.</summary>
     public const int MostCommands = 1 << 16;
 
-    private const int WindowSize = 4 << 20, Slide = 2 << 20, LiteralKind = 7;
+    private const int WindowSize = 2 << 20, Slide = 1 << 20, LiteralKind = 7;
     private readonly AlignmentMap _alignment = new();
     private readonly CorrectionModel _corrections;
     private readonly SpellingModel _spelling = new();

@@ -4,7 +4,7 @@ namespace Appliance.Core.Delta;
 
 /// <summary>
 /// Applies a patch: gives the new payload's bytes front to back while it reads the patch front to back and the old payload
-/// wherever it must. Memory is bounded (about 40 MiB) whatever the sizes. The caller verifies what it gets.
+/// wherever it must. Memory is bounded (about 24 MiB) whatever the sizes. The caller verifies what it gets.
 /// </summary>
 public sealed class PatchReader
 {

@@ -7,7 +7,7 @@ namespace Appliance.Core.Delta;
 internal sealed class SpellingModel
 {
     private const int Orders = 6, OldContexts = 7, Contexts = Orders + OldContexts, Inputs = Contexts + 1;
-    private const int SlotBits = 20, SlotSize = 16, MatchBits = 18, ShortestMatch = 5, LongestCounted = 15;
+    private const int SlotBits = 19, SlotSize = 16, MatchBits = 18, ShortestMatch = 5, LongestCounted = 15;
     private readonly byte[] _histories = new byte[SlotSize << SlotBits]; // a check and the 15 histories of a nibble each
     private readonly uint[][] _counters = [.. Enumerable.Range(0, Contexts).Select(_ => BitHistory.NewCounters())];
     private readonly int[] _lastPlace = new int[1 << MatchBits];
