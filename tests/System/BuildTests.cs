@@ -35,13 +35,41 @@ public sealed class BuildTests : IDisposable
         Assert.Equal(0, (await BuildAsync(definition)).ExitCode);
 
         var unchanged = Product.Stages((await BuildAsync(definition)).Output);
+        var (oldRoot, oldKernel) = await PartsAsync();
         File.WriteAllText(overlay, "two\n");
         var changed = Product.Stages((await BuildAsync(definition)).Output);
+        var (newRoot, newKernel) = await PartsAsync();
 
         Assert.All(unchanged.Values, state => Assert.Equal("cached", state));
         Assert.DoesNotContain("disk", unchanged.Keys);
         foreach (var stage in new[] { "tools", "base", "supervisor", "initrd" }) Assert.Equal("cached", changed[stage]);
         foreach (var stage in new[] { "overlays", "erofs", "verity", "uki", "esp", "disk", "bundle" }) Assert.Equal("done", changed[stage]);
+        // What is not touched stays where it is, or no delta can be small: the file's block; the root hash and the PE check sum.
+        Assert.Equal(1, ChangedBlocks(oldRoot, newRoot));
+        Assert.InRange(ChangedBlocks(oldKernel, newKernel), 1, 2);
+    }
+
+    /// <summary>The root and the kernel image that the last build's outputs were made of.</summary>
+    private async Task<(byte[] Root, byte[] Kernel)> PartsAsync()
+    {
+        var record = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(_folder, "out", "appliance_1.0.0_amd64", "build.json"), TestContext.Current.CancellationToken))!;
+        Task<byte[]> Part(string stage, string name) =>
+            File.ReadAllBytesAsync(Path.Combine(Product.Cache, $"{stage}-{((string)record["stages"]![stage]!["key"]!)[..16]}", name), TestContext.Current.CancellationToken);
+        return (await Part("erofs", "root.erofs"), await Part("uki", "uki.efi"));
+    }
+
+    /// <summary>How many blocks of 4 KiB differ at the same place.</summary>
+    private static int ChangedBlocks(byte[] before, byte[] after)
+    {
+        const int block = 4096;
+        Assert.Equal(before.Length, after.Length);
+        var changed = 0;
+        for (var at = 0; at < before.Length; at += block)
+        {
+            var length = Math.Min(block, before.Length - at);
+            if (!before.AsSpan(at, length).SequenceEqual(after.AsSpan(at, length))) changed++;
+        }
+        return changed;
     }
 
     [Fact]

@@ -21,6 +21,6 @@ public sealed record BoardDefinition
     /// <summary>Folders below <c>/lib/modules/VERSION/kernel</c> that are left out of the root, e.g. <c>sound</c>.</summary>
     public IReadOnlyList<string> ModulesExclude { get; init; } = [];
 
-    /// <summary>Kernel modules the initrd carries.</summary>
+    /// <summary>The kernel modules the initrd carries, and no others but those they need: names, or folders below <c>/lib/modules/VERSION/kernel</c>.</summary>
     public IReadOnlyList<string> InitrdDrivers { get; init; } = [];
 }

@@ -72,7 +72,7 @@ internal sealed class DefinitionLookup(string definitionFolder, string libraryFo
     [
         new("packages", DefinitionShapes.Packages, "Debian packages.", "[]"),
         new("kernelArguments", DefinitionShapes.KernelArguments, "Kernel arguments.", "[]"),
-        new("initrdDrivers", DefinitionShapes.Words, "Kernel modules the initrd carries.", "[]"),
+        new("initrdDrivers", DefinitionShapes.Words, "Kernel modules the initrd carries: names, or folders below /lib/modules/VERSION/kernel.", "[]"),
     ];
 
     private static readonly MappingShape SharedShape = new("a mapping with packages, kernelArguments and initrdDrivers", SharedFields,
