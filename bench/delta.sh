@@ -36,9 +36,11 @@ run=$work/run served=$work/run/served
 mkdir -p "$run" "$peer_tree/mnt/pair" "$peer_tree/mnt/run"
 mount --rbind /dev "$peer_tree/dev"
 mount -t proc proc "$peer_tree/proc"
-mount --bind "$run" "$peer_tree/mnt/run"
 
 rm -rf "$served"; mkdir -p "$served"
+# What the server has lies in memory: a chunk store is tens of thousands of files, and making and removing them is not measured.
+mount -t tmpfs -o size=6g tmpfs "$served"
+mount --rbind "$run" "$peer_tree/mnt/run"
 rm -f "$work/port"
 python3 bench/delta/server.py "$served" "$work/port" "$work/requests.log" &
 server_process=$!

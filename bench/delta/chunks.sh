@@ -11,7 +11,7 @@ rauc() {
             cp /mnt/pair/new.erofs in/rootfs.img
             printf '[update]\ncompatible=bench\nversion=2\n[bundle]\nformat=verity\n[image.rootfs]\nfilename=rootfs.img\nadaptive=block-hash-index\n' > in/manifest.raucm"
         # -noI leaves the inode table readable; it is a few bytes.
-        server "rauc --cert=cert.pem --key=key.pem bundle --mksquashfs-args='-comp zstd -Xcompression-level 19 -b $block -noI' in out.raucb"
+        server "rauc --cert=cert.pem --key=key.pem bundle --mksquashfs-args='-comp zstd -b $block -noI' in out.raucb"
         [ -n "$failed" ] || python3 bench/delta/rauc.py "$run/out.raucb" "$pairs/$pair/old.erofs" "$pairs/$pair/new.erofs" > "$run/rauc" 2>"$work/last.log" || fail "did not run"
         computed; note="computed"
         row "$(cat "$run/rauc" 2>/dev/null)"
