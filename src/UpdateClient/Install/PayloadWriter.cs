@@ -13,6 +13,9 @@ internal sealed class PayloadWriter(BundlePayload payload, BlockTarget target, V
     /// <summary>A power cut loses no more than what was written since the last but one sync.</summary>
     private const long SyncInterval = 64L << 20;
 
+    /// <summary>Windows for sources that give plain bytes: they need memory of their own, and filling is what takes the time.</summary>
+    private const int PlainDepth = 2;
+
     private Task _syncing = Task.CompletedTask;
     private long _unsynced;
     private int _next;
@@ -24,14 +27,14 @@ internal sealed class PayloadWriter(BundlePayload payload, BlockTarget target, V
     public bool IsComplete => _next == payload.Frames.Count;
 
     /// <summary>Finds what an earlier run has written: reads the target back up to the first window that is not the right one.</summary>
-    public Task ResumeAsync(CancellationToken cancellationToken) => PumpAsync(FillFromTargetAsync, write: false, cancellationToken);
+    public Task ResumeAsync(CancellationToken cancellationToken) => PumpAsync(FillFromTargetAsync, PlainDepth, write: false, cancellationToken);
 
     /// <summary>Writes from <see cref="Position"/> to the end.</summary>
     /// <param name="source">The plain bytes from <see cref="Position"/> on.</param>
     /// <param name="cancellationToken">Ends the writing; what was written stays.</param>
     /// <exception cref="InvalidDataException">The source gives wrong bytes or ends; everything before <see cref="Position"/> is good.</exception>
     public Task WriteAsync(Stream source, CancellationToken cancellationToken) =>
-        PumpAsync((window, token) => FillAsync(source, window, token), write: true, cancellationToken);
+        PumpAsync((window, token) => FillAsync(source, window, token), source is FrameStream ? WindowPool.Most : PlainDepth, write: true, cancellationToken);
 
     /// <summary>Waits until everything is on the disk.</summary>
     public async Task SyncAsync()
@@ -43,11 +46,12 @@ internal sealed class PayloadWriter(BundlePayload payload, BlockTarget target, V
     /// <summary>Waits for a sync that is under way, which must end before its file is closed.</summary>
     public async ValueTask DisposeAsync() => await _syncing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
-    private async Task PumpAsync(Func<Window, CancellationToken, ValueTask<bool>> fill, bool write, CancellationToken cancellationToken)
+    private async Task PumpAsync(Func<Window, CancellationToken, ValueTask<bool>> fill, int depth, bool write, CancellationToken cancellationToken)
     {
         using var end = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var checks = Channel.CreateBounded<(Window Window, Task<bool> Check)>(WindowPool.Most);
-        var feeding = Task.Run(() => FeedAsync(fill, checks.Writer, end.Token), CancellationToken.None);
+        using var places = new SemaphoreSlim(depth);
+        var feeding = Task.Run(() => FeedAsync(fill, places, checks.Writer, end.Token), CancellationToken.None);
         try
         {
             await foreach (var (window, check) in checks.Reader.ReadAllAsync(cancellationToken))
@@ -67,6 +71,7 @@ internal sealed class PayloadWriter(BundlePayload payload, BlockTarget target, V
                 finally
                 {
                     windows.Return(window);
+                    places.Release();
                 }
             }
         }
@@ -83,13 +88,14 @@ internal sealed class PayloadWriter(BundlePayload payload, BlockTarget target, V
     }
 
     /// <summary>Fills windows in order and starts their checks; its own failure reaches the reader after the windows before it.</summary>
-    private async Task FeedAsync(Func<Window, CancellationToken, ValueTask<bool>> fill, ChannelWriter<(Window, Task<bool>)> checks, CancellationToken cancellationToken)
+    private async Task FeedAsync(Func<Window, CancellationToken, ValueTask<bool>> fill, SemaphoreSlim places, ChannelWriter<(Window, Task<bool>)> checks, CancellationToken cancellationToken)
     {
         Exception? failure = null;
         try
         {
             for (var index = _next; index < payload.Frames.Count; index++)
             {
+                await places.WaitAsync(cancellationToken);
                 var window = await windows.RentAsync(cancellationToken);
                 var handedOn = false;
                 try

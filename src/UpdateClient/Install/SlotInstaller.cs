@@ -14,7 +14,7 @@ internal sealed class SlotInstaller(IRepositorySource source, UpdatePlan plan, T
     /// <summary>Tries of one way without a window of progress, where trying again can help.</summary>
     private const int TriesInPlace = 2;
 
-    private readonly WindowPool _windows = new();
+    private readonly WindowPool _windows = new(plan.Payloads.SelectMany(payload => payload.Payload.Frames).Max(frame => (int?)frame.Size) ?? 1);
     private readonly ProgressMeter _meter = new(progress, options.Time, plan.Payloads.Sum(payload => payload.Payload.Size), () => source.BytesRead);
     private readonly Dictionary<string, string> _ways = [];
     private readonly List<string> _warnings = [];

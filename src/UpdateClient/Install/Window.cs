@@ -9,7 +9,8 @@ namespace Appliance.UpdateClient.Install;
 /// The buffers for one window of a payload (the plain bytes of one frame), used again for other windows. What is done here for
 /// one window is independent of all others, so that several windows are worked on at once.
 /// </summary>
-internal sealed class Window : IDisposable
+/// <param name="largestFrame">Bytes of the largest compressed frame there will be.</param>
+internal sealed class Window(int largestFrame) : IDisposable
 {
     private readonly byte[] _plain = GC.AllocateUninitializedArray<byte>(FrameCompressor.FrameSize);
     private readonly byte[] _leaves = new byte[FrameCompressor.FrameSize / VerityGeometry.BlockSize * VerityGeometry.DigestSize];
@@ -36,7 +37,7 @@ internal sealed class Window : IDisposable
     /// <summary>Room for a compressed frame.</summary>
     public Memory<byte> BeginPacked(int size)
     {
-        if (_packed.Length < size) _packed = GC.AllocateUninitializedArray<byte>((size + 0xffff) & ~0xffff);
+        if (_packed.Length < size) _packed = GC.AllocateUninitializedArray<byte>(Math.Max(size, largestFrame));
         return Packed = _packed.AsMemory(0, size);
     }
 

@@ -1,7 +1,8 @@
 namespace Appliance.UpdateClient.Install;
 
 /// <summary>The windows of an update, made when first needed. Who wants more than there are waits: that is what bounds the memory.</summary>
-internal sealed class WindowPool : IDisposable
+/// <param name="largestFrame">Bytes of the largest compressed frame of the update.</param>
+internal sealed class WindowPool(int largestFrame) : IDisposable
 {
     /// <summary>One window more than cores, so that one is filled while the others are checked; at most four, for the memory's sake.</summary>
     public static readonly int Most = Math.Clamp(Environment.ProcessorCount + 1, 2, 4);
@@ -13,7 +14,7 @@ internal sealed class WindowPool : IDisposable
     public async ValueTask<Window> RentAsync(CancellationToken cancellationToken)
     {
         await _available.WaitAsync(cancellationToken);
-        lock (_free) return _free.TryPop(out var window) ? window : new Window();
+        lock (_free) return _free.TryPop(out var window) ? window : new Window(largestFrame);
     }
 
     /// <summary>Takes a window back.</summary>

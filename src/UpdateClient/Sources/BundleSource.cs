@@ -72,19 +72,20 @@ public sealed class BundleSource : IRepositorySource, IAsyncDisposable
     public async IAsyncEnumerable<ReadOnlyMemory<byte>> ReadRangesAsync(string path, IReadOnlyList<ByteRange> ranges, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         if (path != _release!.Bundle.Path) throw new InvalidDataException($"{_name} does not hold {path}");
-        foreach (var range in ranges)
+        if (ranges.Count == 0) yield break;
+        var buffer = _buffers.Rent(ranges.Max(range => range.Length));
+        try
         {
-            var buffer = _buffers.Rent(range.Length);
-            try
+            foreach (var range in ranges)
             {
                 var bytes = buffer.AsMemory(0, range.Length);
                 await ReadAtAsync(_start + range.Offset, bytes, cancellationToken);
                 yield return bytes;
             }
-            finally
-            {
-                _buffers.Return(buffer);
-            }
+        }
+        finally
+        {
+            _buffers.Return(buffer);
         }
     }
 

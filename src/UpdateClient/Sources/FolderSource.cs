@@ -38,20 +38,21 @@ public sealed class FolderSource(string folder) : IRepositorySource
     public async IAsyncEnumerable<ReadOnlyMemory<byte>> ReadRangesAsync(string path, IReadOnlyList<ByteRange> ranges, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await using var file = Open(path);
-        foreach (var range in ranges)
+        if (ranges.Count == 0) yield break;
+        var buffer = _buffers.Rent(ranges.Max(range => range.Length));
+        try
         {
-            var buffer = _buffers.Rent(range.Length);
-            try
+            foreach (var range in ranges)
             {
                 var bytes = buffer.AsMemory(0, range.Length);
                 await FillAsync(file, path, range.Offset, bytes, cancellationToken);
                 Interlocked.Add(ref _read, range.Length);
                 yield return bytes;
             }
-            finally
-            {
-                _buffers.Return(buffer);
-            }
+        }
+        finally
+        {
+            _buffers.Return(buffer);
         }
     }
 

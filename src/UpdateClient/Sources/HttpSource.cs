@@ -90,19 +90,19 @@ public sealed class HttpSource : IRepositorySource, IDisposable
         if (next == ranges.Count) yield break;
 
         await using var forward = new HttpForwardReader(this, path);
-        for (; next < ranges.Count; next++)
+        var buffer = _buffers.Rent(ranges.Max(range => range.Length));
+        try
         {
-            var buffer = _buffers.Rent(ranges[next].Length);
-            try
+            for (; next < ranges.Count; next++)
             {
                 var bytes = buffer.AsMemory(0, ranges[next].Length);
                 await forward.ReadAsync(ranges[next].Offset, bytes, cancellationToken);
                 yield return bytes;
             }
-            finally
-            {
-                _buffers.Return(buffer);
-            }
+        }
+        finally
+        {
+            _buffers.Return(buffer);
         }
     }
 

@@ -9,21 +9,25 @@ internal sealed class RangeWindow : IAsyncDisposable
     private readonly IEnumerator<Joined> _waiting;
     private readonly Queue<(Joined Range, byte[] Buffer, Task<bool> Transfer)> _running = new();
     private readonly CancellationTokenSource _end;
-    private long _inFlight;
+    private readonly int _bufferSize;
+    private readonly int _most;
     private bool _more;
     private byte[]? _given;
-    private int _givenLength;
 
-    public RangeWindow(HttpSource source, BufferPool buffers, string path, IEnumerable<Joined> ranges, CancellationToken cancellationToken)
+    public RangeWindow(HttpSource source, BufferPool buffers, string path, IReadOnlyList<Joined> ranges, CancellationToken cancellationToken)
     {
         (_source, _buffers, _path, _waiting) = (source, buffers, path, ranges.GetEnumerator());
+        // All buffers have the size of the longest range: then each is made once and used again for any other.
+        _bufferSize = ranges.Count == 0 ? 1 : ranges.Max(range => range.Length);
+        _most = Math.Clamp(source.Options.Window / _bufferSize, 2, source.Options.Connections);
         _end = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         _more = _waiting.MoveNext();
     }
 
     /// <summary>Joins ranges that touch, up to a size.</summary>
-    public static IEnumerable<Joined> Join(IReadOnlyList<ByteRange> ranges, int largest)
+    public static IReadOnlyList<Joined> Join(IReadOnlyList<ByteRange> ranges, int largest)
     {
+        var joined = new List<Joined>();
         for (var i = 0; i < ranges.Count;)
         {
             var (offset, length, count) = (ranges[i].Offset, ranges[i].Length, 1);
@@ -32,9 +36,10 @@ internal sealed class RangeWindow : IAsyncDisposable
                 length += ranges[i + count].Length;
                 count++;
             }
-            yield return new Joined(offset, length, count, default);
+            joined.Add(new Joined(offset, length, count, default));
             i += count;
         }
+        return joined;
     }
 
     /// <summary>The next joined range with its bytes, valid until the next call; null when there are none, or when the server turns out to know no ranges.</summary>
@@ -46,7 +51,7 @@ internal sealed class RangeWindow : IAsyncDisposable
         var (range, buffer, transfer) = _running.Peek();
         if (!await transfer) return null;
         _running.Dequeue();
-        (_given, _givenLength) = (buffer, range.Length);
+        _given = buffer;
         return range with { Bytes = buffer.AsMemory(0, range.Length) };
     }
 
@@ -67,11 +72,10 @@ internal sealed class RangeWindow : IAsyncDisposable
 
     private void Start()
     {
-        while (_more && _running.Count < _source.Options.Connections && (_inFlight == 0 || _inFlight + _waiting.Current.Length <= _source.Options.Window))
+        while (_more && _running.Count < _most)
         {
             var range = _waiting.Current;
-            var buffer = _buffers.Rent(range.Length);
-            _inFlight += range.Length;
+            var buffer = _buffers.Rent(_bufferSize);
             _running.Enqueue((range, buffer, TransferAsync(range, buffer.AsMemory(0, range.Length), _end.Token)));
             _more = _waiting.MoveNext();
         }
@@ -81,7 +85,6 @@ internal sealed class RangeWindow : IAsyncDisposable
     {
         if (_given is null) return;
         _buffers.Return(_given);
-        _inFlight -= _givenLength;
         _given = null;
     }
 
