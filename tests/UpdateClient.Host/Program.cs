@@ -60,7 +60,7 @@ try
         Console.WriteLine($$"""{"verdict":"{{check.Verdict}}"}""");
         return 0;
     }
-    var plan = await installer.PlanAsync(check, running, slot, interrupt.Token);
+    using var plan = await installer.PlanAsync(check, running, slot, interrupt.Token);
     var planned = clock.Elapsed;
     UpdateResult? result = null;
     if (!options.Has("plan-only"))
@@ -91,7 +91,11 @@ static void Print(UpdatePlan plan, UpdateResult? result, IRepositorySource sourc
     {
         writer.WriteStartObject(payload.Payload.Name);
         writer.WriteString("way", result?.Ways.GetValueOrDefault(payload.Payload.Name));
-        foreach (var way in payload.Ways) writer.WriteNumber(way.Name, way.DownloadBytes);
+        foreach (var way in payload.Ways)
+        {
+            if (way.DownloadBytes is { } bytes) writer.WriteNumber(way.Name, bytes);
+            else writer.WriteNull(way.Name);
+        }
         writer.WriteEndObject();
     }
     writer.WriteEndObject();

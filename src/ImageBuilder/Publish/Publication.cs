@@ -41,7 +41,7 @@ internal sealed class Publication(PublishOptions options, TufRepositoryWriter me
     private async Task<Release> MakeReleaseAsync(UnpackedBundle bundle, IReadOnlyList<PublishedRelease> siblings, CancellationToken cancellationToken)
     {
         var (manifest, reference, offsets) = await RepackAsync(bundle, cancellationToken);
-        var chunks = await _stages.RunAsync("chunks", report => ReleaseChunks.MakeAsync(bundle, folder, report, cancellationToken));
+        var chunks = !options.Chunks ? new Dictionary<string, ChunkReference>() : await _stages.RunAsync("chunks", report => ReleaseChunks.MakeAsync(bundle, folder, report, cancellationToken));
         var patches = await MakePatchesAsync(manifest, bundle, siblings, cancellationToken);
         return new Release
         {

@@ -24,6 +24,7 @@ internal static class PublishCommand
         var rollout = new Option<string?>("--rollout") { Description = "Share of the devices that may take it, e.g. 10% (default: all; of a published version, what it was)." };
         var keep = new Option<int?>("--keep") { Description = "Versions that stay in the channel; older ones leave it (default: all stay)." };
         var patches = new Option<int>("--patches") { Description = "Earlier versions that get a patch to this one.", DefaultValueFactory = _ => PublishOptions.DefaultPatches };
+        var noChunks = new Option<bool>("--no-chunks") { Description = "Leave out the chunks, which serve devices of any earlier version." };
         var notes = new Option<string?>("--notes") { Description = "File that says what is new." };
         var level = new Option<int>("--level") { Description = "Compression level of the bundle, 1 to 22.", DefaultValueFactory = _ => PublishOptions.DefaultLevel };
         var passphrase = PassphraseOption.Create();
@@ -36,7 +37,7 @@ internal static class PublishCommand
               appliance publish edge_1.1_amd64.bundle --repo /srv/updates --keys keys --channel beta --rollout 10% --notes news.md
               appliance publish edge_1.1_amd64.bundle --repo /srv/updates --keys keys --rollout 100%     only widens the rollout
             """)
-        { bundle, repository, keys, channel, rollout, keep, patches, notes, level, passphrase, json };
+        { bundle, repository, keys, channel, rollout, keep, patches, noChunks, notes, level, passphrase, json };
         command.SetAction(async (result, cancellationToken) =>
         {
             var options = new PublishOptions
@@ -47,6 +48,7 @@ internal static class PublishCommand
                 Rollout = result.GetValue(rollout) is { } text ? ParseRollout(text) : null,
                 Keep = result.GetValue(keep) is { } count ? Require(count, 1, 1000, "--keep") : null,
                 Patches = Require(result.GetValue(patches), 0, 100, "--patches"),
+                Chunks = !result.GetValue(noChunks),
                 Notes = result.GetValue(notes) is { } file ? ReadNotes(file) : null,
                 Level = Require(result.GetValue(level), 1, 22, "--level"),
             };

@@ -30,6 +30,9 @@ internal sealed record PublishOptions
     /// <summary>Versions before this one that get a patch.</summary>
     public int Patches { get; init; } = DefaultPatches;
 
+    /// <summary>False leaves the chunks out: devices that no patch is for then download the whole.</summary>
+    public bool Chunks { get; init; } = true;
+
     /// <summary>What is new, in words.</summary>
     public string? Notes { get; init; }
 

@@ -12,6 +12,9 @@ internal sealed class PatchSpool(IRepositorySource source, ObjectReference patch
 
     private string FilePath => Path.Combine(folder, Prefix + patch.Sha256);
 
+    /// <summary>Bytes that are there already.</summary>
+    public long Spooled => new FileInfo(FilePath) is { Exists: true } file ? Math.Min(file.Length, patch.Size) : 0;
+
     /// <summary>Removes all spooled patches.</summary>
     public static void Clear(string folder)
     {
@@ -50,6 +53,7 @@ internal sealed class PatchSpool(IRepositorySource source, ObjectReference patch
 
     private async Task FetchAsync(CancellationToken cancellationToken)
     {
+        Directory.CreateDirectory(folder);
         await using var file = new FileStream(FilePath, FileMode.OpenOrCreate, FileAccess.Write, FileShare.None, 1);
         if (file.Length > patch.Size) file.SetLength(0);
         file.Position = file.Length;

@@ -43,8 +43,6 @@ internal sealed class SlotInstaller(IRepositorySource source, UpdatePlan plan, T
 
     private string UkiFolder => Path.GetDirectoryName(Path.GetFullPath(slot.Uki))!;
 
-    private string PartialUki => Path.Combine(UkiFolder, $".{Path.GetFileName(slot.Uki)}.part");
-
     /// <summary>Makes the slot unbootable, then notes down what will be in it. True when an earlier run began the same.</summary>
     private async Task<bool> BeginAsync(CancellationToken cancellationToken)
     {
@@ -54,7 +52,8 @@ internal sealed class SlotInstaller(IRepositorySource source, UpdatePlan plan, T
         if (Directory.Exists(UkiFolder)) DurableFile.SyncFolder(UkiFolder);
         await slot.Marker.MarkEmptyAsync(cancellationToken);
         if (resume) return true;
-        File.Delete(PartialUki);
+        // Emptied and not replaced: the plan may have it open.
+        if (File.Exists(slot.PartialUki)) using (var partial = File.OpenHandle(slot.PartialUki, FileMode.Open, FileAccess.Write, FileShare.ReadWrite)) RandomAccess.SetLength(partial, 0);
         PatchSpool.Clear(options.StateFolder);
         WriteState(() => journal.Write(options.StateFolder));
         return false;
@@ -80,7 +79,7 @@ internal sealed class SlotInstaller(IRepositorySource source, UpdatePlan plan, T
 
     private async Task WriteUkiAsync(PayloadPlan uki, bool resume, CancellationToken cancellationToken)
     {
-        using var target = BlockTarget.Open(new SlotRegion(PartialUki), uki.Payload.Size);
+        using var target = BlockTarget.Open(new SlotRegion(slot.PartialUki), uki.Payload.Size);
         await using var writer = NewWriter(uki, target, null, null);
         await WriteAsync(uki, writer, resume, cancellationToken);
         _meter.Begin(UpdatePhase.Finishing);
@@ -96,7 +95,7 @@ internal sealed class SlotInstaller(IRepositorySource source, UpdatePlan plan, T
         await slot.Marker.MarkInstalledAsync(ImageIdentity.SlotLabel(header.Id, header.Version), root, verity, cancellationToken);
         if (hasUki)
         {
-            File.Move(PartialUki, slot.Uki, overwrite: true);
+            File.Move(slot.PartialUki, slot.Uki, overwrite: true);
             DurableFile.SyncFolder(UkiFolder);
         }
         PatchSpool.Clear(options.StateFolder);

@@ -12,6 +12,9 @@ public sealed record TargetSlot
     /// <summary>The boot entry to be made. It appears last, whole and by rename; until then the old system is what boots.</summary>
     public required string Uki { get; init; }
 
+    /// <summary>Where the boot entry is written before it gets its name.</summary>
+    internal string PartialUki => Path.Combine(Path.GetDirectoryName(Path.GetFullPath(Uki))!, $".{Path.GetFileName(Uki)}.part");
+
     /// <summary>Boot entries of what the slot holds now; they are removed before it is overwritten.</summary>
     public IReadOnlyList<string> OldUkis { get; init; } = [];
 

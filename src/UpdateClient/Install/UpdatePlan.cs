@@ -3,9 +3,13 @@ using Appliance.Core.Releases;
 
 namespace Appliance.UpdateClient.Install;
 
-/// <summary>What an update will do.</summary>
-public sealed record UpdatePlan
+/// <summary>What an update will do. It keeps files of the running slot open until it is disposed of.</summary>
+public sealed class UpdatePlan : IDisposable
 {
+    private readonly IReadOnlyList<IDisposable> _open;
+
+    internal UpdatePlan(IReadOnlyList<IDisposable> open) => _open = open;
+
     /// <summary>The release, as it was signed.</summary>
     public required Release Release { get; init; }
 
@@ -16,5 +20,11 @@ public sealed record UpdatePlan
     public required IReadOnlyList<PayloadPlan> Payloads { get; init; }
 
     /// <summary>Bytes that the cheapest ways download together.</summary>
-    public long DownloadBytes => Payloads.Sum(payload => payload.Ways[0].DownloadBytes);
+    public long DownloadBytes => Payloads.Sum(payload => payload.Ways[0].DownloadBytes ?? 0);
+
+    /// <summary>Closes the files.</summary>
+    public void Dispose()
+    {
+        foreach (var file in _open) file.Dispose();
+    }
 }

@@ -1,32 +1,127 @@
+using System.Security.Cryptography;
 using Appliance.Core.Bundles;
+using Appliance.Core.Chunks;
 using Appliance.Core.Releases;
+using Appliance.UpdateClient.Chunks;
+using Microsoft.Win32.SafeHandles;
 
 namespace Appliance.UpdateClient.Install;
 
 /// <summary>Finds the ways to get each payload and orders them by what they download.</summary>
 internal sealed class UpdatePlanner(IRepositorySource source, DeviceFacts device, RunningSlot running, TargetSlot slot, UpdateOptions options)
 {
+    /// <summary>
+    /// A patch below this share of the whole is taken without looking at what chunks would take: they hardly ever take less,
+    /// and finding out means to read both slots.
+    /// </summary>
+    private const int SmallPatch = 8;
+
+    private readonly List<IDisposable> _open = [];
+
     /// <summary>Plans a release.</summary>
     public async Task<UpdatePlan> PlanAsync(Release release, BundleManifest manifest, CancellationToken cancellationToken)
     {
         var payloads = new List<PayloadPlan>();
-        foreach (var (listed, payload) in release.Payloads.Zip(manifest.Payloads))
+        try
         {
-            if (payload.Kind is not (BundlePayloadKind.Root or BundlePayloadKind.Uki)) continue;
-            var ways = await WaysAsync(release, listed, payload, cancellationToken);
-            payloads.Add(new PayloadPlan(payload, ways.OrderBy(way => way.DownloadBytes).ToList()));
+            foreach (var (listed, payload) in release.Payloads.Zip(manifest.Payloads))
+            {
+                if (payload.Kind is not (BundlePayloadKind.Root or BundlePayloadKind.Uki)) continue;
+                payloads.Add(new PayloadPlan(payload, await WaysAsync(release, listed, payload, cancellationToken)));
+            }
+            return new UpdatePlan(_open) { Release = release, Manifest = manifest, Payloads = payloads };
         }
-        return new UpdatePlan { Release = release, Manifest = manifest, Payloads = payloads };
+        catch
+        {
+            foreach (var file in _open) file.Dispose();
+            throw;
+        }
     }
 
-    private async Task<List<PlannedWay>> WaysAsync(Release release, ReleasePayload listed, BundlePayload payload, CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<PlannedWay>> WaysAsync(Release release, ReleasePayload listed, BundlePayload payload, CancellationToken cancellationToken)
     {
-        await Task.CompletedTask;
-        var ways = new List<PlannedWay>();
-        _ = (device, running, slot, options);
-        Add(ways, PlannedWay.Full, new FullWay(source, release.Bundle, listed, payload));
-        return ways;
+        var full = new PlannedWay(PlannedWay.Full, new FullWay(source, release.Bundle, listed, payload));
+        if (source.OnlyRelease is not null) return [full];
+        var old = TryOpen(payload.Kind == BundlePayloadKind.Root ? running.Root : running.Uki);
+        var patch = old is null ? null : TryPatch(listed, payload, old);
+        if (patch is not null && patch.DownloadBytes < full.DownloadBytes / SmallPatch)
+            return listed.Chunks is null || OpenTarget(payload) is not { } late ? [patch, full]
+                : [patch, new PlannedWay(PlannedWay.Chunks, new LateChunkWay(async (offset, token) => await PlanChunksAsync(listed, old, late, offset, token))), full];
+
+        var ways = new List<PlannedWay> { full };
+        if (patch is not null) ways.Add(patch);
+        if (listed.Chunks is not null && OpenTarget(payload) is { } target)
+        {
+            try
+            {
+                ways.Add(new PlannedWay(PlannedWay.Chunks, await PlanChunksAsync(listed, old, target, 0, cancellationToken)));
+            }
+            catch (InvalidDataException)
+            {
+                // The index is damaged; the other ways need none.
+            }
+        }
+        return ways.OrderBy(way => way.DownloadBytes).ToList();
     }
 
-    private static void Add(List<PlannedWay> ways, string name, IPayloadWay way) => ways.Add(new PlannedWay(name, way));
+    private PlannedWay? TryPatch(ReleasePayload listed, BundlePayload payload, SafeFileHandle old)
+    {
+        var size = NativeFile.SizeOf(old);
+        var patch = listed.Patches.Where(patch => patch.FromVersion == device.Version && patch.FromSize <= size).MinBy(patch => patch.Patch.Size);
+        return patch is null ? null : new PlannedWay(PlannedWay.Patch, new PatchWay(source, patch, payload, old, options.StateFolder));
+    }
+
+    private async Task<IPayloadWay> PlanChunksAsync(ReleasePayload listed, SafeFileHandle? old, SafeFileHandle target, long offset, CancellationToken cancellationToken)
+    {
+        var reference = listed.Chunks!.Index;
+        var bytes = await ReadIndexAsync(reference, cancellationToken);
+        var index = ChunkIndex.Parse(bytes);
+        if (index.PayloadLength != listed.Size || index.DataLength != listed.Chunks.Data.Size) throw new InvalidDataException("the chunk index is that of another payload");
+        var seeds = new List<ChunkSeed>();
+        if (old is not null) seeds.Add(new ChunkSeed(old, NativeFile.SizeOf(old), IsTarget: false));
+        if (NativeFile.SizeOf(target) is > 0 and var size) seeds.Add(new ChunkSeed(target, size, IsTarget: true));
+        return await ChunkWay.PlanAsync(index, source, listed.Chunks.Data.Path, seeds, target, offset, null, cancellationToken);
+    }
+
+    private async Task<byte[]> ReadIndexAsync(ObjectReference reference, CancellationToken cancellationToken)
+    {
+        if (reference.Size > ChunkIndex.LargestSize) throw new InvalidDataException("the chunk index is too large");
+        var bytes = await source.TryReadAsync(reference.Path, (int)reference.Size, cancellationToken) ?? throw new InvalidDataException($"{reference.Path} is missing");
+        return Convert.ToHexStringLower(SHA256.HashData(bytes)) == reference.Sha256 ? bytes : throw new InvalidDataException($"{reference.Path} is damaged");
+    }
+
+    /// <summary>What runs; null when there is none or it cannot be read: then the update is downloaded whole.</summary>
+    private SafeFileHandle? TryOpen(string? path)
+    {
+        if (path is null || !File.Exists(path)) return null;
+        try
+        {
+            return Keep(File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>The target, for the chunks in it; null where that is not possible, and writing will say why.</summary>
+    private SafeFileHandle? OpenTarget(BundlePayload payload)
+    {
+        if (payload.Kind == BundlePayloadKind.Root && slot.Root.Offset != 0) return null; // chunks know no pieces of disk images
+        var path = payload.Kind == BundlePayloadKind.Root ? slot.Root.Path : slot.PartialUki;
+        try
+        {
+            return Keep(File.OpenHandle(path, path.StartsWith("/dev/", StringComparison.Ordinal) ? FileMode.Open : FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    private SafeFileHandle Keep(SafeFileHandle handle)
+    {
+        _open.Add(handle);
+        return handle;
+    }
 }

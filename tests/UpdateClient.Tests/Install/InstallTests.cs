@@ -92,7 +92,7 @@ public sealed class InstallTests : IDisposable
             4 => new FaultyServer.Fault { AnnouncedRange = "1-2" },
             _ => null,
         };
-        using var source = new HttpSource(server.Address, Quick);
+        using var source = new HttpSource(server.Address, Quick with { Tries = 10 });
 
         await _scene.InstallAsync(source);
 

@@ -20,6 +20,19 @@ internal sealed class UpdateScene : IDisposable
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("update");
     private readonly MemorySigners _keys = new("root", "timestamp", "snapshot", "targets", "stable", "beta");
 
+    /// <summary>A scene that begins where another one is: the same keys, a copy of all files.</summary>
+    public UpdateScene(UpdateScene other)
+    {
+        (_keys, Root, Time, Deltas) = (other._keys, other.Root, other.Time, other.Deltas);
+        foreach (var file in Directory.EnumerateFiles(other.Folder, "*", SearchOption.AllDirectories))
+        {
+            var copy = this[Path.GetRelativePath(other.Folder, file)];
+            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
+            File.Copy(file, copy);
+        }
+        Directory.CreateDirectory(this["esp"]);
+    }
+
     public UpdateScene()
     {
         Root = RootDocument.CreateFirst(TufRole.TopLevel.ToDictionary(role => role, _ => 1), _keys, Now, TimeSpan.FromDays(365));
@@ -28,6 +41,9 @@ internal sealed class UpdateScene : IDisposable
     }
 
     public byte[] Root { get; }
+    /// <summary>True publishes patches and chunks, which takes a while in a debug build.</summary>
+    public bool Deltas { get; init; }
+
     public SettableTime Time { get; } = new(Now);
     public string this[string name] => Path.Combine(_folder.FullName, name);
     public string Repository => this["repository"];
@@ -94,7 +110,7 @@ internal sealed class UpdateScene : IDisposable
 
     public async Task<PublishResult> PublishAsync(string bundle, Func<PublishOptions, PublishOptions>? change = null, Action<string>? beforeStep = null)
     {
-        var options = new PublishOptions { Bundle = bundle, Repository = Repository, Channel = "stable", Level = 1 };
+        var options = new PublishOptions { Bundle = bundle, Repository = Repository, Channel = "stable", Level = 1, Patches = Deltas ? 3 : 0, Chunks = Deltas };
         using var writer = Writer(beforeStep);
         return await new Publication(change?.Invoke(options) ?? options, writer, new RepositoryFolder(Repository, beforeStep), Observer).RunAsync(CancellationToken.None);
     }
@@ -115,7 +131,7 @@ internal sealed class UpdateScene : IDisposable
         var installer = Installer(source ?? new FolderSource(Repository), options);
         var check = await installer.CheckAsync(channel, cancellationToken);
         Assert.Equal(UpdateVerdict.Available, check.Verdict);
-        var plan = await installer.PlanAsync(check, Running, slot ?? Slot, cancellationToken);
+        using var plan = await installer.PlanAsync(check, Running, slot ?? Slot, cancellationToken);
         return await installer.InstallAsync(change?.Invoke(plan) ?? plan, slot ?? Slot, null, cancellationToken);
     }
 

@@ -36,6 +36,19 @@ public sealed class PublishTests : IDisposable
     }
 
     [Fact]
+    public async Task Publish_WithPatchesAndChunks_IsSoundToo()
+    {
+        using var scene = new UpdateScene { Deltas = true };
+        foreach (var version in new[] { "1.0", "1.1" }) await scene.PublishAsync(await scene.BuildAsync(version, 128 << 10, 32 << 10));
+        await File.WriteAllBytesAsync(scene["root.json"], scene.Root);
+        var check = () => new RepositoryCheck(scene["root.json"], scene.Time, scene.Observer).CheckRepositoryAsync(scene.Repository, CancellationToken.None);
+
+        Assert.Empty((await check()).Faults);
+        Assert.Contains("patch 1.0", scene.Observer.Stages);
+        Assert.Contains("patches from 1.0", scene.Observer.Stages);
+    }
+
+    [Fact]
     public async Task Publish_TheSameAgain_ChangesNothing()
     {
         var bundle = await _scene.BuildAsync("1.1", 1 << 20);
