@@ -71,18 +71,19 @@ client() { timed client chroot "$peer_tree" sh -ec "cd /mnt/run; $1"; }
 reset_count() { curl -sf "$url/-/reset" >/dev/null; }
 counted() { curl -sf "$url/-/sum"; } # requests, bytes of bodies, of answers' headers, of requests' headers
 row() { # BYTES [REQUESTS]
-    local line
+    local line client_memory=-
+    [ "$client_rss" = - ] || client_memory=$((client_rss / 1024))
     if [ -n "$failed" ]; then
         line=$(printf '%s\t%s\t-\t-\t-\t-\t-\t-\t%s' "$pair" "$technique" "$failed")
     else
-        line=$(printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s' "$pair" "$technique" "$1" "${2:--}" "$server_cpu" $((server_rss / 1024)) "$client_cpu" $((client_rss / 1024)) "$note")
+        line=$(printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s' "$pair" "$technique" "$1" "${2:--}" "$server_cpu" $((server_rss / 1024)) "$client_cpu" "$client_memory" "$note")
     fi
     awk -F '\t' -v pair="$pair" -v technique="$technique" '!($1 == pair && $2 == technique)' "$results" > "$results.part"
     echo "$line" >> "$results.part"
     mv "$results.part" "$results"
     echo "    $line" >&2
 }
-computed() { client_cpu=- client_rss=$((-1024)); } # for what was computed and not run
+computed() { client_cpu=- client_rss=-; } # for what was computed and not run
 same() { # FILE: what a client made is the new image
     [ -n "$failed" ] || cmp -s "$run/$1" "$pairs/$pair/new.erofs" || { echo "the result differs" > "$work/last.log"; fail "wrong result"; }
 }
