@@ -6,7 +6,8 @@ namespace Appliance.Core.Chunks;
 /// The index of a payload: where its big chunks end and what they hash to. A device fetches it whole, finds the big chunks it
 /// has, and fetches from the data file the lists of small chunks of those it has not.
 /// <para>Little-endian: magic, payload size, bytes of all frames (64 bits each), number of big chunks, bytes of the packed
-/// primes (32 bits each), binary logarithms of the average small and big chunk and of the window (8 bits each), a zero byte;
+/// primes (32 bits each), binary logarithms of the average small and big chunk and of the window, machine code (8 bits each), 32
+    /// zero bits;
 /// the primes; the first eight bytes of every big chunk's SHA-256; then for every big chunk its length and its number of small
 /// chunks as LEB128. The data file is all frames in order, then all lists in order.</para>
 /// </summary>
@@ -26,9 +27,9 @@ public sealed class ChunkIndex
     private readonly int[] _counts;
     private readonly long[] _listOffsets;
 
-    private ChunkIndex(ChunkSizes sizes, int windowBits, FramePrimes primes, ulong[] hashes, long[] offsets, int[] counts, long framesLength)
+    private ChunkIndex(ChunkSizes sizes, int windowBits, MachineCode code, FramePrimes primes, ulong[] hashes, long[] offsets, int[] counts, long framesLength)
     {
-        (Sizes, WindowBits, Primes, Hashes, _offsets, _counts, FramesLength) = (sizes, windowBits, primes, hashes, offsets, counts, framesLength);
+        (Sizes, WindowBits, Code, Primes, Hashes, _offsets, _counts, FramesLength) = (sizes, windowBits, code, primes, hashes, offsets, counts, framesLength);
         _listOffsets = new long[counts.Length + 1];
         _listOffsets[0] = framesLength;
         for (var i = 0; i < counts.Length; i++) _listOffsets[i + 1] = _listOffsets[i] + ChunkList.SizeOf(sizes, counts[i]);
@@ -39,6 +40,9 @@ public sealed class ChunkIndex
 
     /// <summary>Binary logarithm of how far back a frame may point.</summary>
     public int WindowBits { get; }
+
+    /// <summary>Whose code has absolute addresses in frames.</summary>
+    public MachineCode Code { get; }
 
     /// <summary>What the frame coder starts with.</summary>
     public FramePrimes Primes { get; }
@@ -95,7 +99,7 @@ public sealed class ChunkIndex
         var primesLength = BinaryPrimitives.ReadInt32LittleEndian(bytes[28..]);
         var sizes = new ChunkSizes(bytes[32], bytes[33]);
         int windowBits = bytes[34];
-        if (payload is < 0 or > LargestPayload || frames < 0 || frames > payload || !sizes.Valid || windowBits is < SmallestWindowBits or > LargestWindowBits || bytes[35] != 0
+        if (payload is < 0 or > LargestPayload || frames < 0 || frames > payload || !sizes.Valid || windowBits is < SmallestWindowBits or > LargestWindowBits || bytes[35] > (byte)MachineCode.Arm64
             || BinaryPrimitives.ReadInt32LittleEndian(bytes[36..]) != 0)
             throw Damaged("its header makes no sense");
         // Ten bytes are the least a big chunk needs: nothing is allocated that the file does not back.
@@ -117,7 +121,7 @@ public sealed class ChunkIndex
             offsets[i + 1] = offsets[i] + length;
         }
         if (!rest.IsEmpty || offsets[count] != payload) throw Damaged("its chunks do not make up the payload");
-        return new ChunkIndex(sizes, windowBits, primes, hashes, offsets, counts, frames);
+        return new ChunkIndex(sizes, windowBits, (MachineCode)bytes[35], primes, hashes, offsets, counts, frames);
     }
 
     private static int ReadNumber(scoped ref ReadOnlySpan<byte> bytes)

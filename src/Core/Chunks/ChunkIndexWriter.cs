@@ -3,7 +3,7 @@ using System.Buffers.Binary;
 namespace Appliance.Core.Chunks;
 
 /// <summary>Collects the big chunks of a payload and writes the index. The format is described at <see cref="ChunkIndex"/>.</summary>
-internal sealed class ChunkIndexWriter(ChunkSizes sizes, int windowBits)
+internal sealed class ChunkIndexWriter(ChunkSizes sizes, int windowBits, MachineCode code)
 {
     private readonly List<(ulong Hash, int Length, int Count)> _bigs = [];
     private long _payload;
@@ -25,7 +25,7 @@ internal sealed class ChunkIndexWriter(ChunkSizes sizes, int windowBits)
         BinaryPrimitives.WriteInt64LittleEndian(header[16..], framesLength);
         BinaryPrimitives.WriteInt32LittleEndian(header[24..], _bigs.Count);
         BinaryPrimitives.WriteInt32LittleEndian(header[28..], packed.Length);
-        (header[32], header[33], header[34]) = ((byte)sizes.SmallBits, (byte)sizes.BigBits, (byte)windowBits);
+        (header[32], header[33], header[34], header[35]) = ((byte)sizes.SmallBits, (byte)sizes.BigBits, (byte)windowBits, (byte)code);
         stream.Write(header);
         stream.Write(packed);
         Span<byte> number = stackalloc byte[8];

@@ -20,11 +20,12 @@ public static class ChunkPublisher
         var length = RandomAccess.GetLength(file);
         if (length > ChunkIndex.LargestPayload) throw new UserError($"{path} is {ByteSize.Format(length)} large; payloads of up to {ByteSize.Format(ChunkIndex.LargestPayload)} can be cut.");
         var sizes = ChunkSizes.For(length);
-        var writer = new ChunkIndexWriter(sizes, WindowBits);
-        var primes = await FrameTraining.LearnAsync(file, length, sizes, cancellationToken);
+        var code = FrameTraining.FindCode(file, length);
+        var writer = new ChunkIndexWriter(sizes, WindowBits, code);
+        var primes = await FrameTraining.LearnAsync(file, length, sizes, code, cancellationToken);
         using var lists = new MemoryStream();
         long done = 0, frames = 0;
-        foreach (var running in Pipeline(Segments(file, length, sizes, cancellationToken), segment => Pack(file, segment, sizes, primes, cancellationToken)))
+        foreach (var running in Pipeline(Segments(file, length, sizes, cancellationToken), segment => Pack(file, segment, sizes, code, primes, cancellationToken)))
         {
             var packed = await running;
             await data.WriteAsync(packed.Frames, cancellationToken);
@@ -46,7 +47,7 @@ public static class ChunkPublisher
     private static IEnumerable<Segment> Segments(SafeFileHandle file, long length, ChunkSizes sizes, CancellationToken cancellationToken)
     {
         var scanner = new ChunkScanner(file, length, sizes, tolerant: false);
-        var bigs = new List<Big>();
+        List<Big> history = [], bigs = [];
         var chunks = new List<ListedChunk>();
         long start = 0;
         while (scanner.MoveNext())
@@ -58,9 +59,18 @@ public static class ChunkPublisher
             chunks.Clear();
             var end = scanner.BigOffset + scanner.BigLength;
             if (end - start < SegmentSize && end < length) continue;
-            yield return new Segment(start, (int)(end - start), bigs);
+            yield return new Segment(history, bigs, start);
+            history = Last([.. history, .. bigs]);
             (start, bigs) = (end, []);
         }
+    }
+
+    /// <summary>The big chunks at the end that frames after them may point into.</summary>
+    private static List<Big> Last(List<Big> bigs)
+    {
+        var first = bigs.Count;
+        for (var length = 0; first > 0 && length < 1 << WindowBits; length += bigs[first].Length) first--;
+        return bigs[first..];
     }
 
     /// <summary>Runs work on every core, with the results in order and only a few ahead.</summary>
@@ -75,30 +85,40 @@ public static class ChunkPublisher
         while (running.TryDequeue(out var task)) yield return task;
     }
 
-    private static (ReadOnlyMemory<byte> Frames, List<Big> Bigs) Pack(SafeFileHandle file, Segment segment, ChunkSizes sizes, FramePrimes primes, CancellationToken cancellationToken)
+    private static (ReadOnlyMemory<byte> Frames, List<Big> Bigs) Pack(SafeFileHandle file, Segment segment, ChunkSizes sizes, MachineCode code, FramePrimes primes, CancellationToken cancellationToken)
     {
-        // Matches reach back into the payload before the segment; the place of the first byte keeps its last two bits.
-        var history = (int)Math.Min(1 << WindowBits, segment.Start) & ~3;
-        history += (int)(segment.Start & 3);
-        var bytes = new byte[history + segment.Length];
-        ReadExactly(file, bytes, segment.Start - history);
+        // Places in the buffer keep the last two bits of those in the payload; the frame coder looks at them.
+        var historyLength = segment.History.Sum(big => big.Length);
+        var start = segment.Start - historyLength;
+        var margin = (int)(start & 3);
+        var length = historyLength + segment.Bigs.Sum(big => big.Length);
+        var bytes = new byte[margin + length];
+        ReadExactly(file, bytes.AsSpan(margin), start);
+        var position = margin;
+        foreach (var chunk in segment.History.Concat(segment.Bigs).SelectMany(big => big.Chunks))
+        {
+            AddressFilter.MakeAbsolute(code, bytes.AsSpan(position, chunk.Length), start - margin + position);
+            position += chunk.Length;
+        }
         var finder = new MatchFinder(bytes, bytes.Length, 1 << WindowBits);
-        var position = 0;
-        for (; position < history; position++) finder.Insert(position, []);
+        for (position = 0; position < margin + historyLength; position++) finder.Insert(position, []);
         var encoder = new FrameEncoder(bytes, finder, sizes.SmallMax, primes);
-        using var frames = new MemoryStream(segment.Length / 2);
-        foreach (var big in segment.Bigs)
+        using var frames = new MemoryStream(length / 2);
+        // Other segments look at these while they are packed, so what is learned goes to copies.
+        var bigs = segment.Bigs.ConvertAll(big => big with { Chunks = [.. big.Chunks] });
+        foreach (var big in bigs)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            foreach (ref var chunk in big.Chunks.AsSpan())
+            for (var i = 0; i < big.Chunks.Length; i++)
             {
+                var chunk = big.Chunks[i];
                 var packed = encoder.Encode(position, chunk.Length);
                 frames.Write(packed);
-                chunk = chunk with { PackedLength = packed.Length };
+                big.Chunks[i] = chunk with { PackedLength = packed.Length };
                 position += chunk.Length;
             }
         }
-        return (frames.GetBuffer().AsMemory(0, (int)frames.Length), segment.Bigs);
+        return (frames.GetBuffer().AsMemory(0, (int)frames.Length), bigs);
     }
 
     internal static void ReadExactly(SafeFileHandle file, Span<byte> target, long offset)
@@ -112,7 +132,7 @@ public static class ChunkPublisher
         }
     }
 
-    private sealed record Segment(long Start, int Length, List<Big> Bigs);
+    private sealed record Segment(List<Big> History, List<Big> Bigs, long Start);
 
     private sealed record Big(ulong Hash, int Length, ListedChunk[] Chunks);
 }

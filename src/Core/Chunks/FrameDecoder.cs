@@ -4,7 +4,7 @@ namespace Appliance.Core.Chunks;
 
 /// <summary>Unpacks frames. A frame may point back to the payload's bytes before it, which the reader has by then, whichever way they came.</summary>
 /// <param name="primes">From the index.</param>
-public sealed class FrameDecoder(FramePrimes primes)
+internal sealed class FrameDecoder(FramePrimes primes)
 {
     private readonly ushort[] _probabilities = new ushort[FrameModel.Size];
 
@@ -21,9 +21,8 @@ public sealed class FrameDecoder(FramePrimes primes)
             packed.CopyTo(buffer.Slice(position, length));
             return;
         }
-        primes.Values.CopyTo(_probabilities.AsSpan());
         var run = new Run(packed, _probabilities, buffer[..(position + length)], position);
-        run.Decode();
+        run.Decode(primes);
     }
 
     private ref struct Run
@@ -44,8 +43,11 @@ public sealed class FrameDecoder(FramePrimes primes)
             for (var i = 0; i < 4; i++) _code = (_code << 8) | Next();
         }
 
-        public void Decode()
+        public void Decode(FramePrimes primes)
         {
+            var set = Direct(FrameModel.SetBits);
+            if (set >= FrameModel.Sets) throw Damaged();
+            primes[set].CopyTo(_probabilities);
             var state = 0;
             int distance0 = 1, distance1 = 2, distance2 = 3, distance3 = 4;
             while (_position < _buffer.Length)

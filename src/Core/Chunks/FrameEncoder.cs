@@ -12,7 +12,8 @@ internal sealed class FrameEncoder
     private readonly byte[] _bytes;
     private readonly MatchFinder _finder;
     private readonly FramePrimes _primes;
-    private readonly FramePrices _prices;
+    private readonly FramePrices[] _sets;
+    private FramePrices _prices;
     private readonly RangeEncoder _coder = new();
     private readonly (int Length, int Distance)[] _matches = new (int, int)[MatchFinder.Nice + 4];
     private readonly Step[] _steps;
@@ -24,24 +25,43 @@ internal sealed class FrameEncoder
     /// <param name="primes">What every frame starts with.</param>
     public FrameEncoder(byte[] bytes, MatchFinder finder, int largest, FramePrimes primes)
     {
-        (_bytes, _finder, _primes, _prices) = (bytes, finder, primes, new FramePrices(primes));
+        (_bytes, _finder, _primes) = (bytes, finder, primes);
+        _sets = Enumerable.Range(0, FrameModel.Sets).Select(set => new FramePrices(primes[set])).ToArray();
+        _prices = _sets[0];
         _steps = new Step[largest + 1];
     }
 
     /// <summary>Where decisions are counted, or null.</summary>
-    public (int[] Zeros, int[] Ones)? Counts
+    public FrameCounts? Counts
     {
         get => _coder.Counts;
         set => _coder.Counts = value;
     }
 
     /// <summary>Packs a frame; the strings before it must be in the finder, its own are put there.</summary>
+    /// <param name="start">Where the frame's bytes begin.</param>
+    /// <param name="length">How many they are.</param>
+    /// <param name="set">What kind of frame it is; null for the kind whose literals are cheapest.</param>
     /// <returns>The frame, valid until the next; the plain bytes themselves when packing does not make them fewer.</returns>
-    public ReadOnlySpan<byte> Encode(int start, int length)
+    public ReadOnlySpan<byte> Encode(int start, int length, int? set = null)
     {
+        var kind = set ?? CheapestSet(start, length);
+        _prices = _sets[kind];
         FindPath(start, length);
-        var packed = Write(start, length);
+        var packed = Write(start, length, kind);
         return packed.IsEmpty || packed.Length >= length ? _bytes.AsSpan(start, length) : packed;
+    }
+
+    private int CheapestSet(int start, int length)
+    {
+        var (best, bestPrice) = (0, long.MaxValue);
+        for (var set = 0; set < _sets.Length; set++)
+        {
+            long price = 0;
+            for (var i = start; i < start + length; i++) price += _sets[set].Literal(i > 0 ? _bytes[i - 1] : (byte)0, _bytes[i]);
+            if (price < bestPrice) (best, bestPrice) = (set, price);
+        }
+        return best;
     }
 
     private void FindPath(int start, int length)
@@ -120,7 +140,7 @@ internal sealed class FrameEncoder
         step.Last = last;
     }
 
-    private ReadOnlySpan<byte> Write(int start, int length)
+    private ReadOnlySpan<byte> Write(int start, int length, int set)
     {
         // The path is known from its end; turn it round. Next goes where the price was.
         for (int at = length, next = 0; at > 0;)
@@ -131,7 +151,7 @@ internal sealed class FrameEncoder
             at = step.From;
             if (at == 0) _steps[0].Price = next;
         }
-        _coder.Start(_primes);
+        _coder.Start(_primes, set);
         var state = 0;
         var last = Recent.Initial;
         for (int at = 0, next; at < length; at = next)

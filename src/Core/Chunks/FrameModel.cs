@@ -38,6 +38,10 @@ internal static class FrameModel
     public const int Literal = DistanceAlign + (1 << AlignBits);
     public const int LiteralSize = 0x300;
 
+    /// <summary>Kinds of frames with expectations of their own: the training finds them, each frame names its.</summary>
+    public const int Sets = 3;
+    public const int SetBits = 2;
+
     /// <summary>Probabilities in all.</summary>
     public const int Size = Literal + (LiteralSize << LiteralContextBits);
 

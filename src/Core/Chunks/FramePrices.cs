@@ -16,9 +16,9 @@ internal sealed class FramePrices
     private readonly int[] _special = new int[FrameModel.SpecialDistances];
     private readonly int[] _aligned = new int[1 << FrameModel.AlignBits];
 
-    public FramePrices(FramePrimes primes)
+    public FramePrices(ReadOnlySpan<ushort> probabilities)
     {
-        _probabilities = primes.Values;
+        _probabilities = probabilities.ToArray();
         for (var place = 0; place < FrameModel.Positions; place++)
             for (var length = FrameModel.MinMatch; length <= FrameModel.MaxMatch; length++)
             {

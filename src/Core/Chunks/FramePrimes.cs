@@ -3,39 +3,42 @@ using ZstdSharp;
 namespace Appliance.Core.Chunks;
 
 /// <summary>
-/// What the frame coder expects at the start of every frame, learned from the payload and sent once with the index: without it
-/// a short frame would spend its bytes on learning.
+/// What the frame coder expects at the start of a frame, for each kind of frames, learned from the payload and sent once with the
+/// index: without it a short frame would spend its bytes on learning.
 /// </summary>
 public sealed class FramePrimes
 {
     private const int Level = 19;
     private const int StepBits = 7;
-    internal readonly ushort[] Values = new ushort[FrameModel.Size];
+    private readonly ushort[] _values = new ushort[FrameModel.Sets * FrameModel.Size];
 
     private FramePrimes()
     {
     }
 
     /// <summary>Largest packed form in bytes.</summary>
-    internal const int LargestPacked = FrameModel.Size + 1024;
+    internal const int LargestPacked = (FrameModel.Sets * FrameModel.Size) + 1024;
+
+    /// <summary>The probabilities of a zero for a kind of frames, in units of 1/<see cref="FrameModel.One"/>.</summary>
+    internal ReadOnlySpan<ushort> this[int set] => _values.AsSpan(set * FrameModel.Size, FrameModel.Size);
 
     /// <summary>Expects nothing in particular.</summary>
     internal static FramePrimes Neutral()
     {
         var primes = new FramePrimes();
-        Array.Fill(primes.Values, (ushort)(FrameModel.One / 2));
+        Array.Fill(primes._values, (ushort)(FrameModel.One / 2));
         return primes;
     }
 
     /// <summary>Learns from how often every decision went which way.</summary>
-    internal static FramePrimes FromCounts(ReadOnlySpan<int> zeros, ReadOnlySpan<int> ones)
+    internal static FramePrimes FromCounts(FrameCounts counts)
     {
         var primes = new FramePrimes();
-        for (var i = 0; i < primes.Values.Length; i++)
+        for (var i = 0; i < primes._values.Length; i++)
         {
-            var probability = ((zeros[i] * 5L) + 2) * FrameModel.One / (((zeros[i] + (long)ones[i]) * 5) + 4);
+            var probability = ((counts.Zeros[i] * 5L) + 2) * FrameModel.One / (((counts.Zeros[i] + (long)counts.Ones[i]) * 5) + 4);
             var step = Math.Clamp((probability + (1 << (StepBits - 1))) >> StepBits, 1, byte.MaxValue);
-            primes.Values[i] = (ushort)(step << StepBits);
+            primes._values[i] = (ushort)(step << StepBits);
         }
         return primes;
     }
@@ -44,14 +47,14 @@ public sealed class FramePrimes
     internal byte[] Pack()
     {
         using var compressor = new Compressor(Level);
-        return compressor.Wrap(Array.ConvertAll(Values, value => (byte)(value >> StepBits))).ToArray();
+        return compressor.Wrap(Array.ConvertAll(_values, value => (byte)(value >> StepBits))).ToArray();
     }
 
     /// <summary>Reads the form the index carries.</summary>
     /// <exception cref="InvalidDataException">It is damaged.</exception>
     internal static FramePrimes Unpack(ReadOnlySpan<byte> packed)
     {
-        var steps = new byte[FrameModel.Size];
+        var steps = new byte[FrameModel.Sets * FrameModel.Size];
         using var decompressor = new Decompressor();
         try
         {
@@ -65,7 +68,7 @@ public sealed class FramePrimes
         for (var i = 0; i < steps.Length; i++)
         {
             if (steps[i] == 0) throw new InvalidDataException("the chunk index has an impossible probability");
-            primes.Values[i] = (ushort)(steps[i] << StepBits);
+            primes._values[i] = (ushort)(steps[i] << StepBits);
         }
         return primes;
     }

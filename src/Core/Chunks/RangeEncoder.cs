@@ -11,23 +11,26 @@ internal sealed class RangeEncoder
     private byte _held;
     private int _pending;
     private int _count;
+    private int _set;
 
     /// <summary>The probabilities of a zero, in units of 1/<see cref="FrameModel.One"/>.</summary>
     public ushort[] Probabilities { get; } = new ushort[FrameModel.Size];
 
     /// <summary>Where decisions are counted, or null.</summary>
-    public (int[] Zeros, int[] Ones)? Counts { get; set; }
+    public FrameCounts? Counts { get; set; }
 
-    /// <summary>Begins a frame with the given expectations.</summary>
-    public void Start(FramePrimes primes)
+    /// <summary>Begins a frame with the given set of expectations.</summary>
+    public void Start(FramePrimes primes, int set)
     {
-        primes.Values.CopyTo(Probabilities, 0);
+        primes[set].CopyTo(Probabilities);
+        _set = set * FrameModel.Size;
         (_low, _range, _held, _pending, _count) = (0, uint.MaxValue, 0, 1, -1); // the first byte put out is always zero and left away
+        Direct(set, FrameModel.SetBits);
     }
 
     public void Bit(int index, int bit)
     {
-        if (Counts is { } counts) (bit == 0 ? counts.Zeros : counts.Ones)[index]++;
+        if (Counts is { } counts) (bit == 0 ? counts.Zeros : counts.Ones)[_set + index]++;
         ref var probability = ref Probabilities[index];
         var bound = (_range >> 15) * probability;
         if (bit == 0)

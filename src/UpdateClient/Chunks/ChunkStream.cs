@@ -10,7 +10,7 @@ namespace Appliance.UpdateClient.Chunks;
 /// </summary>
 internal sealed class ChunkStream : ForwardStream
 {
-    private const int Room = 4 << 20;
+    private const int Room = 1 << 20;
     private readonly ChunkPlan _plan;
     private readonly ChunkIndex _index;
     private readonly IRepositorySource _source;
@@ -18,10 +18,10 @@ internal sealed class ChunkStream : ForwardStream
     private readonly IReadOnlyList<ChunkSeed> _seeds;
     private readonly SafeFileHandle _written;
     private readonly CancellationToken _cancellationToken;
-    private readonly FrameDecoder _decoder;
+    private readonly FrameWindow _frames;
     private readonly RangeFeed _feed;
-    private readonly byte[] _buffer; // the window frames may point into, and chunks after it
-    private readonly int _window;
+    private readonly byte[] _buffer; // what frames may need, and chunks after it
+    private readonly int _reach;
     private long _skip;
     private int _filled, _handedOn, _big;
 
@@ -29,10 +29,10 @@ internal sealed class ChunkStream : ForwardStream
     {
         (_plan, _index, _source, _dataPath, _seeds, _written, _cancellationToken) = (plan, plan.Index, source, dataPath, seeds, written, cancellationToken);
         ArgumentOutOfRangeException.ThrowIfLessThan(offset, _index.OffsetOf(plan.First));
-        _decoder = new FrameDecoder(_index.Primes);
+        _frames = new FrameWindow(_index);
         _big = offset == _index.PayloadLength ? _index.Count : _index.Find(offset);
-        _window = 1 << _index.WindowBits;
-        _buffer = new byte[_window + ChunkSizes.LargestBig + Room];
+        _reach = FrameWindow.Reach(_index);
+        _buffer = new byte[_reach + ChunkSizes.LargestBig + Room];
         _feed = new RangeFeed(source, dataPath, plan.FramesFrom(_big), cancellationToken);
         if (_big < _index.Count) ReadWritten(offset);
     }
@@ -65,9 +65,8 @@ internal sealed class ChunkStream : ForwardStream
     /// <summary>After a resume, what frames may point to is in the target.</summary>
     private void ReadWritten(long offset)
     {
-        // Places in the buffer keep the last two bits of those in the payload; the frame coder looks at them.
         var start = _index.OffsetOf(_big);
-        var first = Math.Max(0, start - _window) & ~3L;
+        var first = Math.Max(0, start - _reach);
         for (_filled = 0; _filled < start - first;)
         {
             var read = RandomAccess.Read(_written, _buffer.AsSpan(_filled, (int)(start - first) - _filled), first + _filled);
@@ -85,7 +84,7 @@ internal sealed class ChunkStream : ForwardStream
         var length = _index.LengthOf(big);
         if (_filled + length > _buffer.Length)
         {
-            var drop = (_filled - _window) & ~3;
+            var drop = _filled - _reach;
             _buffer.AsSpan(drop, _filled - drop).CopyTo(_buffer);
             _filled -= drop;
             _handedOn -= drop;
@@ -120,11 +119,17 @@ internal sealed class ChunkStream : ForwardStream
     {
         var position = _filled;
         var (offset, chunks) = ChunksOf(missing.List, big);
+        _frames.Begin(big, _buffer.AsSpan(0, _filled));
         for (var i = 0; i < chunks.Length; i++)
         {
             var chunk = chunks[i];
             var place = missing.Places[i];
-            if (!(place.Exists ? Copy(place, position, chunk.Length) : TryDecode(await _feed.ReadAsync(offset, chunk.PackedLength), position, chunk.Length))) return false;
+            if (place.Exists)
+            {
+                if (!Copy(place, position, chunk.Length)) return false;
+                _frames.AddPlain(_buffer.AsSpan(position, chunk.Length));
+            }
+            else if (!TryUnpack(await _feed.ReadAsync(offset, chunk.PackedLength), position, chunk.Length)) return false;
             position += chunk.Length;
             offset += chunk.PackedLength;
         }
@@ -138,9 +143,10 @@ internal sealed class ChunkStream : ForwardStream
         var (offset, chunks) = ChunksOf(list, big);
         var frames = await FetchAsync(offset, chunks.Sum(chunk => chunk.PackedLength));
         var position = _filled;
+        _frames.Begin(big, _buffer.AsSpan(0, _filled));
         foreach (var chunk in chunks)
         {
-            if (!TryDecode(frames[..chunk.PackedLength], position, chunk.Length)) throw Damaged(big);
+            if (!TryUnpack(frames[..chunk.PackedLength], position, chunk.Length)) throw Damaged(big);
             frames = frames[chunk.PackedLength..];
             position += chunk.Length;
         }
@@ -164,11 +170,11 @@ internal sealed class ChunkStream : ForwardStream
         throw new InvalidDataException("the source gave a range of another length than was asked for");
     }
 
-    private bool TryDecode(ReadOnlyMemory<byte> packed, int position, int length)
+    private bool TryUnpack(ReadOnlyMemory<byte> packed, int position, int length)
     {
         try
         {
-            _decoder.Decode(packed.Span, _buffer, position, length);
+            _frames.AddFrame(packed.Span, _buffer.AsSpan(position, length));
             return true;
         }
         catch (InvalidDataException)

@@ -21,14 +21,15 @@ public sealed class ChunkPublisherTests : IDisposable
         Assert.Equal(length, index.PayloadLength);
         Assert.Equal(data.Length, index.DataLength);
         var target = new byte[length];
-        var decoder = new FrameDecoder(index.Primes);
+        var frames = new FrameWindow(index);
         for (var big = 0; big < index.Count; big++)
         {
             var list = ChunkList.Parse(data.AsSpan((int)index.ListOffsetOf(big), index.ListLengthOf(big)), index, big);
+            frames.Begin(big, target.AsSpan(0, (int)index.OffsetOf(big)));
             int from = (int)list.FrameOffset, to = (int)index.OffsetOf(big);
             for (var i = 0; i < list.Count; i++)
             {
-                decoder.Decode(data.AsSpan(from, list[i].PackedLength), target, to, list[i].Length);
+                frames.AddFrame(data.AsSpan(from, list[i].PackedLength), target.AsSpan(to, list[i].Length));
                 Assert.Equal(list[i].ShortHash, ChunkScanner.ShortHash(target.AsSpan(to, list[i].Length)));
                 (from, to) = (from + list[i].PackedLength, to + list[i].Length);
             }
