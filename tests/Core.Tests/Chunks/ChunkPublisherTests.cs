@@ -4,6 +4,7 @@ namespace Core.Tests.Chunks;
 
 public sealed class ChunkPublisherTests : IDisposable
 {
+    private static readonly string Corpus = Path.Combine(AppContext.BaseDirectory, "Chunks", "Corpus");
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("chunks");
 
     public void Dispose() => _folder.Delete(recursive: true);
@@ -70,6 +71,17 @@ public sealed class ChunkPublisherTests : IDisposable
             TryParse(() => ChunkIndex.Parse(Damage(index, random)));
             TryParse(() => ChunkList.Parse(Damage(list, random), good, 1));
         }
+    }
+
+    public static TheoryData<string> CorpusFiles() => [.. Directory.GetFiles(Corpus).Select(file => Path.GetFileName(file))];
+
+    [Theory]
+    [MemberData(nameof(CorpusFiles))]
+    public void Refuses_every_index_of_the_corpus_but_the_good_one(string file)
+    {
+        var bytes = File.ReadAllBytes(Path.Combine(Corpus, file));
+        if (file == "good.index") Assert.Equal(150_000, ChunkIndex.Parse(bytes).PayloadLength);
+        else Assert.Throws<InvalidDataException>(() => ChunkIndex.Parse(bytes));
     }
 
     [Fact]
