@@ -13,9 +13,15 @@ const string Usage = """
       --target-root FILE --target-verity FILE --target-uki FILE --state DIR
       [--running-root FILE] [--running-uki FILE] [--device ID] [--wanted V] [--force] [--rate BYTES] [--proxy URL] [--plan-only] [--quiet] [--now TIME] [--pause MILLISECONDS]
       [--label FILE] [--gpt DISK --root-number N --verity-number N]
+    update-client-host pack --root-image FILE [--uki FILE] --id ID --board BOARD --arch ARCH --version V --output FILE.bundle
     Updates plain files (or devices) and prints what it took as JSON. For tests and benchmarks.
     """;
 
+if (args is ["pack", ..])
+{
+    await PackVerb.RunAsync(new Arguments(args));
+    return 0;
+}
 if (args is not ["install", ..])
 {
     Console.Error.WriteLine(Usage);
