@@ -1,0 +1,71 @@
+using System.Text.Json.Nodes;
+using Appliance.Core;
+using Appliance.Core.Delta;
+using Microsoft.Win32.SafeHandles;
+
+namespace Appliance.ImageBuilder.Publish;
+
+/// <summary>What differs between two images: packages by their bills of materials, files by what lies in the root file system.</summary>
+internal static class ImageDiff
+{
+    /// <summary>A package or file of which the two sides differ; null where a side lacks it.</summary>
+    public sealed record Change<T>(string Name, T? Old, T? New) where T : struct;
+
+    /// <summary>A package and its versions; null where a side lacks it.</summary>
+    public sealed record PackageChange(string Name, string? Old, string? New);
+
+    /// <summary>Compares bills of materials (CycloneDX).</summary>
+    /// <exception cref="UserError">A file is no bill of materials.</exception>
+    public static IReadOnlyList<PackageChange> Packages(string oldBill, string newBill)
+    {
+        var (old, fresh) = (ReadBill(oldBill), ReadBill(newBill));
+        return old.Keys.Union(fresh.Keys).Order(StringComparer.Ordinal)
+            .Select(name => new PackageChange(name, old.GetValueOrDefault(name), fresh.GetValueOrDefault(name)))
+            .Where(change => change.Old != change.New).ToList();
+    }
+
+    /// <summary>Compares the files of two EROFS images by path, size and content; sizes in bytes. Null when an image cannot be read as such.</summary>
+    public static IReadOnlyList<Change<long>>? Files(string oldImage, string newImage, CancellationToken cancellationToken)
+    {
+        using var oldHandle = File.OpenHandle(oldImage);
+        using var newHandle = File.OpenHandle(newImage);
+        var old = ErofsReader.ReadFiles(oldHandle, RandomAccess.GetLength(oldHandle)).ToDictionary(file => file.Path);
+        var fresh = ErofsReader.ReadFiles(newHandle, RandomAccess.GetLength(newHandle)).ToDictionary(file => file.Path);
+        if (old.Count == 0 || fresh.Count == 0) return null;
+        var changes = new List<Change<long>>();
+        foreach (var path in old.Keys.Union(fresh.Keys).Order(StringComparer.Ordinal))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var (inOld, inNew) = (old.TryGetValue(path, out var before), fresh.TryGetValue(path, out var after));
+            if (inOld && inNew && before.Length == after.Length && SameBytes(oldHandle, before.Offset, newHandle, after.Offset, after.Length)) continue;
+            changes.Add(new Change<long>(path, inOld ? before.Length : null, inNew ? after.Length : null));
+        }
+        return changes;
+    }
+
+    private static bool SameBytes(SafeFileHandle a, long atA, SafeFileHandle b, long atB, long length)
+    {
+        Span<byte> left = new byte[64 << 10], right = new byte[64 << 10];
+        for (long done = 0; done < length;)
+        {
+            var count = (int)Math.Min(left.Length, length - done);
+            if (RandomAccess.Read(a, left[..count], atA + done) != count || RandomAccess.Read(b, right[..count], atB + done) != count || !left[..count].SequenceEqual(right[..count])) return false;
+            done += count;
+        }
+        return true;
+    }
+
+    private static Dictionary<string, string> ReadBill(string path)
+    {
+        try
+        {
+            return JsonNode.Parse(File.ReadAllText(path))!["components"]!.AsArray()
+                .GroupBy(component => (string)component!["name"]!, component => (string?)component!["version"] ?? "")
+                .ToDictionary(group => group.Key, group => group.First(), StringComparer.Ordinal);
+        }
+        catch (Exception e) when (e is System.Text.Json.JsonException or NullReferenceException or InvalidOperationException)
+        {
+            throw new UserError($"{path} is no bill of materials: {e.Message}", "It should be the sbom.cdx.json that a build made.", e);
+        }
+    }
+}
