@@ -90,11 +90,7 @@ same() { # FILE: what a client made is the new image
 size() { if [ -e "$run/$1" ]; then stat -c %s "$run/$1"; else echo 0; fi; }
 clear_run() { find "$run" -mindepth 1 -maxdepth 1 ! -name served -exec rm -rf {} +; find "$served" -mindepth 1 -maxdepth 1 -exec rm -rf {} +; }
 
-for part in patches chunks whole; do . "bench/delta/$part.sh"; done
-# Ours: bench/delta/ours.sh defines `ours`, with the same begin, server, client, row (named "ours patch", "ours chunks",
-# "ours full") and with $url and $served for its repository.
-ours() { echo "$pair: no bench/delta/ours.sh, so no row of ours" >&2; }
-[ ! -e bench/delta/ours.sh ] || . bench/delta/ours.sh
+for part in patches chunks whole ours; do . "bench/delta/$part.sh"; done
 
 echo "load before: $(cut -d' ' -f1-3 /proc/loadavg); $(nproc) processors" >&2
 for pair in "$@"; do
