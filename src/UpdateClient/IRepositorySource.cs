@@ -6,6 +6,9 @@ public interface IRepositorySource
     /// <summary>Bytes that were read from it so far, those that had to be read twice included.</summary>
     long BytesRead => 0;
 
+    /// <summary>True once it has turned out that a range costs everything before it as well, as on web servers that know no ranges.</summary>
+    bool ReadsFromTheFront => false;
+
     /// <summary>SHA-256 of the one release this source carries, together with its bundle and nothing else; null for a whole repository.</summary>
     string? OnlyRelease => null;
 

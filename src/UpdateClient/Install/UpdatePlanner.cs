@@ -12,9 +12,9 @@ internal sealed class UpdatePlanner(IRepositorySource source, DeviceFacts device
 {
     /// <summary>
     /// A patch below this share of the whole is taken without looking at what chunks would take: they hardly ever take less,
-    /// and finding out means to read both slots.
+    /// and finding out means to fetch their index and to read both slots.
     /// </summary>
-    private const int SmallPatch = 8;
+    private const int SmallPatch = 2;
 
     private readonly List<IDisposable> _open = [];
 
@@ -50,10 +50,12 @@ internal sealed class UpdatePlanner(IRepositorySource source, DeviceFacts device
 
         var ways = new List<PlannedWay> { full };
         if (patch is not null) ways.Add(patch);
-        if (listed.Chunks is not null && OpenTarget(payload) is { } target)
+        if (listed.Chunks is { } chunks && OpenTarget(payload) is { } target)
         {
             try
             {
+                // From a server that knows no ranges all chunks come, and then the whole is less.
+                if (!await KnowsRangesAsync(chunks.Data, cancellationToken)) return ways.OrderBy(way => way.DownloadBytes).ToList();
                 ways.Add(new PlannedWay(PlannedWay.Chunks, await PlanChunksAsync(listed, old, target, 0, cancellationToken)));
             }
             catch (InvalidDataException)
@@ -81,6 +83,12 @@ internal sealed class UpdatePlanner(IRepositorySource source, DeviceFacts device
         if (old is not null) seeds.Add(new ChunkSeed(old, NativeFile.SizeOf(old), IsTarget: false));
         if (NativeFile.SizeOf(target) is > 0 and var size) seeds.Add(new ChunkSeed(target, size, IsTarget: true));
         return await ChunkWay.PlanAsync(index, source, listed.Chunks.Data.Path, seeds, target, offset, null, cancellationToken);
+    }
+
+    private async Task<bool> KnowsRangesAsync(ObjectReference data, CancellationToken cancellationToken)
+    {
+        await foreach (var _ in source.ReadRangesAsync(data.Path, [new ByteRange(0, 1)], cancellationToken)) break;
+        return !source.ReadsFromTheFront;
     }
 
     private async Task<byte[]> ReadIndexAsync(ObjectReference reference, CancellationToken cancellationToken)

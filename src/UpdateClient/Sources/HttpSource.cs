@@ -44,6 +44,9 @@ public sealed class HttpSource : IRepositorySource, IDisposable
     /// <inheritdoc/>
     public long BytesRead => Interlocked.Read(ref _received);
 
+    /// <inheritdoc/>
+    public bool ReadsFromTheFront => _ignoresRanges;
+
     internal HttpSourceOptions Options { get; }
 
     internal HttpClient Client { get; }

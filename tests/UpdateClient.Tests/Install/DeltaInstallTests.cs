@@ -58,6 +58,19 @@ public sealed class DeltaInstallTests(PublishedPair pair) : IClassFixture<Publis
     }
 
     [Fact]
+    public async Task Install_FromAServerWithoutRanges_TakesTheWholeInsteadOfChunks()
+    {
+        _scene.Device = _scene.Device with { Version = "0.7" };
+        await using var server = new FaultyServer(_scene.Repository) { Spoil = _ => new FaultyServer.Fault { IgnoreRange = true } };
+        using var source = new HttpSource(server.Address, Quick);
+
+        var result = await _scene.InstallAsync(source);
+
+        _scene.AssertInstalled("1.1");
+        Assert.Equal(PlannedWay.Full, result.Ways["root.erofs"]);
+    }
+
+    [Fact]
     public async Task Install_OverARunningRootThatIsNotWhatItSays_FallsBackFromThePatch()
     {
         var root = await File.ReadAllBytesAsync(_scene.Plain("1.0", "root.erofs"));
