@@ -5,7 +5,7 @@ namespace Appliance.UpdateClient.Chunks;
 /// <summary>What of a payload is copied from where, and what is fetched.</summary>
 internal sealed class ChunkPlan
 {
-    private const int MostWanted = 400_000; // beyond, small chunks are fetched without looking: the tables stay small
+    private const int MostWanted = 250_000; // beyond, small chunks are fetched without looking: the tables stay small
     private readonly SeedPlace[] _places;
     private readonly Dictionary<int, MissingChunk> _missing = [];
 

@@ -6,7 +6,7 @@ namespace Appliance.UpdateClient.Chunks;
 internal sealed class SeedScan
 {
     private const int BlockSize = 1 << 16;
-    private const int MostRemembered = 3 << 20;
+    private const int MostRemembered = 2 << 20;
     private readonly ChunkIndex _index;
     private readonly IReadOnlyList<ChunkSeed> _seeds;
     private readonly WantedChunks _bigs;

@@ -1,4 +1,6 @@
+using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
+using System.Security.Cryptography;
 using Appliance.Core.Chunks;
 using Appliance.UpdateClient;
 using Appliance.UpdateClient.Chunks;
@@ -10,6 +12,7 @@ namespace UpdateClient.Tests.Chunks;
 internal sealed class ChunkScene : IRepositorySource, IDisposable
 {
     private const string DataPath = "objects/data";
+    private static readonly ConcurrentDictionary<string, Task<(byte[] Index, byte[] Data)>> Published = new();
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("chunks");
     private readonly List<SafeFileHandle> _open = [];
 
@@ -25,11 +28,18 @@ internal sealed class ChunkScene : IRepositorySource, IDisposable
     public static async Task<ChunkScene> PublishAsync(byte[] payload)
     {
         var scene = new ChunkScene { Payload = payload };
-        await File.WriteAllBytesAsync(scene["payload"], payload);
-        using MemoryStream index = new(), data = new();
-        await ChunkPublisher.WriteAsync(scene["payload"], index, data, null, CancellationToken.None);
-        (scene.IndexBytes, scene.Data) = (index.ToArray(), data.ToArray());
+        // Packing is what takes the time here; several tests have the same payload.
+        var (index, data) = await Published.GetOrAdd(Convert.ToHexString(SHA256.HashData(payload)), _ => PackAsync(scene["payload"], payload));
+        (scene.IndexBytes, scene.Data) = (index, (byte[])data.Clone());
         return scene;
+    }
+
+    private static async Task<(byte[] Index, byte[] Data)> PackAsync(string path, byte[] payload)
+    {
+        await File.WriteAllBytesAsync(path, payload);
+        using MemoryStream index = new(), data = new();
+        await ChunkPublisher.WriteAsync(path, index, data, null, CancellationToken.None);
+        return (index.ToArray(), data.ToArray());
     }
 
     public string this[string name] => Path.Combine(_folder.FullName, name);
