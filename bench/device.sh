@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 image=$(ls -td out/appliance_*_amd64 | head -n 1)
 supervisor=$(ls -td out/cache/supervisor-*/appliance-supervisor | head -n 1)
-port=28443
+port=38443
 work=$(mktemp -d)
 trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$work"' EXIT
 
