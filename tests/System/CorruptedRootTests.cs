@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using System.Text;
+using System.Text.Json.Nodes;
 
 namespace Appliance.SystemTests;
 
@@ -26,6 +28,14 @@ public sealed class CorruptedRootTests
         }
     }
 
+    /// <summary>Where slot A begins; the ESP before it holds an initrd with the same program in it.</summary>
+    private static long StartOfRoot(string image)
+    {
+        using var sfdisk = Process.Start(new ProcessStartInfo("sfdisk", ["--json", image]) { RedirectStandardOutput = true })!;
+        var table = JsonNode.Parse(sfdisk.StandardOutput.ReadToEnd())!["partitiontable"]!;
+        return table["partitions"]![1]!["start"]!.GetValue<long>() * table["sectorsize"]!.GetValue<long>();
+    }
+
     /// <summary>Finds the program of PID 1 in the root partition by its content and flips one bit in its first block.</summary>
     private static void FlipOneByteOfPidOne(string copy)
     {
@@ -34,7 +44,7 @@ public sealed class CorruptedRootTests
         using var file = File.OpenHandle(copy, FileMode.Open, FileAccess.ReadWrite);
         var buffer = new byte[8 << 20];
         var step = buffer.Length - needle.Length;
-        for (long position = 0; position < RandomAccess.GetLength(file); position += step)
+        for (var position = StartOfRoot(copy); position < RandomAccess.GetLength(file); position += step)
         {
             var read = RandomAccess.Read(file, buffer, position);
             var at = buffer.AsSpan(0, read).IndexOf(needle);
