@@ -7,7 +7,7 @@ namespace Appliance.Core.Chunks;
 /// has, and fetches from the data file the lists of small chunks of those it has not.
 /// <para>Little-endian: magic, payload size, bytes of all frames (64 bits each), number of big chunks, bytes of the packed
 /// primes (32 bits each), binary logarithms of the average small and big chunk and of the window, machine code (8 bits each), 32
-    /// zero bits;
+/// zero bits;
 /// the primes; the first eight bytes of every big chunk's SHA-256; then for every big chunk its length and its number of small
 /// chunks as LEB128. The data file is all frames in order, then all lists in order.</para>
 /// </summary>

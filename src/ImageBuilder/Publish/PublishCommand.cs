@@ -88,8 +88,16 @@ internal static class PublishCommand
                 list.Add((JsonNode)new JsonObject { ["name"] = payload.Name, ["size"] = payload.Size, ["chunkData"] = payload.Chunks?.Data.Size, ["chunkIndex"] = payload.Chunks?.Index.Size, ["patches"] = Patches(payload) });
             Console.WriteLine(new JsonObject
             {
-                ["event"] = "done", ["id"] = header.Id, ["version"] = header.Version, ["channel"] = options.Channel, ["rollout"] = published.Rollout, ["changed"] = published.Changed,
-                ["bundle"] = published.Release.Bundle.Size, ["payloads"] = list, ["dropped"] = new JsonArray([.. published.Dropped.Select(version => JsonValue.Create(version))]), ["freed"] = published.FreedBytes,
+                ["event"] = "done",
+                ["id"] = header.Id,
+                ["version"] = header.Version,
+                ["channel"] = options.Channel,
+                ["rollout"] = published.Rollout,
+                ["changed"] = published.Changed,
+                ["bundle"] = published.Release.Bundle.Size,
+                ["payloads"] = list,
+                ["dropped"] = new JsonArray([.. published.Dropped.Select(version => JsonValue.Create(version))]),
+                ["freed"] = published.FreedBytes,
             }.ToJsonString());
             return;
         }
