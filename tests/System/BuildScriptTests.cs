@@ -87,8 +87,8 @@ public sealed class BuildScriptTests : IDisposable
         var (exitCode, errors) = await BuildAsNobodyAsync();
 
         Assert.Equal(2, exitCode);
-        Assert.Contains("These host packages are missing: mmdebstrap uidmap zlib1g-dev\n", errors, StringComparison.Ordinal);
-        Assert.Contains("  sudo sh -c 'apt-get update && apt-get install --yes --no-install-recommends mmdebstrap uidmap zlib1g-dev'\n", errors, StringComparison.Ordinal);
+        Assert.Contains("These host packages are missing: mmdebstrap uidmap zlib1g-dev libdivsufsort3\n", errors, StringComparison.Ordinal);
+        Assert.Contains("  sudo sh -c 'apt-get update && apt-get install --yes --no-install-recommends mmdebstrap uidmap zlib1g-dev libdivsufsort3'\n", errors, StringComparison.Ordinal);
     }
 
     [Theory]
