@@ -123,13 +123,7 @@ public static class ChunkPublisher
 
     internal static void ReadExactly(SafeFileHandle file, Span<byte> target, long offset)
     {
-        while (!target.IsEmpty)
-        {
-            var read = RandomAccess.Read(file, target, offset);
-            if (read == 0) throw new EndOfStreamException("the payload became shorter while it was read");
-            target = target[read..];
-            offset += read;
-        }
+        if (file.ReadUpTo(target, offset) < target.Length) throw new EndOfStreamException("the payload became shorter while it was read");
     }
 
     private sealed record Segment(List<Big> History, List<Big> Bigs, long Start);

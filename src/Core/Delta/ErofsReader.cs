@@ -130,12 +130,7 @@ internal sealed class ErofsReader
 
     private static void ReadExactly(SafeFileHandle file, Span<byte> buffer, long offset)
     {
-        for (var filled = 0; filled < buffer.Length;)
-        {
-            var read = RandomAccess.Read(file, buffer[filled..], offset + filled);
-            if (read == 0) throw new InvalidDataException("the image ends too early");
-            filled += read;
-        }
+        if (file.ReadUpTo(buffer, offset) < buffer.Length) throw new InvalidDataException("the image ends too early");
     }
 
     private readonly record struct Node(int Mode, long Size, int Layout, long DataOffset, long Tail)

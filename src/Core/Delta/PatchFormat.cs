@@ -50,12 +50,7 @@ internal static class PatchFormat
             offset = 0;
         }
         var inside = (int)Math.Clamp(length - offset, 0, buffer.Length);
-        for (var filled = 0; filled < inside;)
-        {
-            var read = RandomAccess.Read(file, buffer[filled..inside], offset + filled);
-            if (read == 0) throw new InvalidDataException("the old payload is shorter than the patch expects");
-            filled += read;
-        }
+        if (file.ReadUpTo(buffer[..inside], offset) < inside) throw new InvalidDataException("the old payload is shorter than the patch expects");
         buffer[inside..].Clear();
     }
 }

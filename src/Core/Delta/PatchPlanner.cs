@@ -159,13 +159,7 @@ internal sealed class PatchPlanner(SafeFileHandle oldFile, long oldLength, SafeF
     private static byte[] Read(SafeFileHandle file, long offset, int length)
     {
         var bytes = new byte[length];
-        for (var filled = 0; filled < length;)
-        {
-            var read = RandomAccess.Read(file, bytes.AsSpan(filled), offset + filled);
-            if (read == 0) throw new EndOfStreamException("the payload became shorter while it was read");
-            filled += read;
-        }
-        return bytes;
+        return file.ReadUpTo(bytes, offset) == length ? bytes : throw new EndOfStreamException("the payload became shorter while it was read");
     }
 
     private readonly record struct Unit(long Offset, long Length, ErofsFile? File);

@@ -49,7 +49,7 @@ internal static class ImageDiff
         for (long done = 0; done < length;)
         {
             var count = (int)Math.Min(left.Length, length - done);
-            if (RandomAccess.Read(a, left[..count], atA + done) != count || RandomAccess.Read(b, right[..count], atB + done) != count || !left[..count].SequenceEqual(right[..count])) return false;
+            if (a.ReadUpTo(left[..count], atA + done) != count || b.ReadUpTo(right[..count], atB + done) != count || !left[..count].SequenceEqual(right[..count])) return false;
             done += count;
         }
         return true;

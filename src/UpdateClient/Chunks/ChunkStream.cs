@@ -1,3 +1,4 @@
+using Appliance.Core;
 using Appliance.Core.Chunks;
 using Appliance.UpdateClient.Install;
 using Microsoft.Win32.SafeHandles;
@@ -67,12 +68,8 @@ internal sealed class ChunkStream : ForwardStream
     {
         var start = _index.OffsetOf(_big);
         var first = Math.Max(0, start - _reach);
-        for (_filled = 0; _filled < start - first;)
-        {
-            var read = RandomAccess.Read(_written, _buffer.AsSpan(_filled, (int)(start - first) - _filled), first + _filled);
-            if (read == 0) throw new InvalidDataException("the target does not have the bytes that were written to it");
-            _filled += read;
-        }
+        _filled = (int)(start - first);
+        if (_written.ReadUpTo(_buffer.AsSpan(0, _filled), first) < _filled) throw new InvalidDataException("the target does not have the bytes that were written to it");
         _handedOn = _filled;
         _skip = offset - start;
     }
@@ -101,13 +98,7 @@ internal sealed class ChunkStream : ForwardStream
     {
         try
         {
-            for (var done = 0; done < length;)
-            {
-                var read = RandomAccess.Read(_seeds[place.Seed].File, _buffer.AsSpan(position + done, length - done), place.Offset + done);
-                if (read == 0) return false;
-                done += read;
-            }
-            return true;
+            return _seeds[place.Seed].File.ReadUpTo(_buffer.AsSpan(position, length), place.Offset) == length;
         }
         catch (IOException)
         {
@@ -139,9 +130,9 @@ internal sealed class ChunkStream : ForwardStream
     /// <summary>Fetches a big chunk as a whole; what it then does not match is damaged in the repository.</summary>
     private async Task FetchAsync(int big, byte[]? list)
     {
-        list ??= (await FetchAsync(_index.ListOffsetOf(big), _index.ListLengthOf(big))).ToArray();
+        list ??= await FetchAsync(_index.ListOffsetOf(big), _index.ListLengthOf(big));
         var (offset, chunks) = ChunksOf(list, big);
-        var frames = await FetchAsync(offset, chunks.Sum(chunk => chunk.PackedLength));
+        ReadOnlyMemory<byte> frames = await FetchAsync(offset, chunks.Sum(chunk => chunk.PackedLength));
         var position = _filled;
         _frames.Begin(big, _buffer.AsSpan(0, _filled));
         foreach (var chunk in chunks)
@@ -161,7 +152,7 @@ internal sealed class ChunkStream : ForwardStream
         return (list.FrameOffset, chunks);
     }
 
-    private async Task<ReadOnlyMemory<byte>> FetchAsync(long offset, int length)
+    private async Task<byte[]> FetchAsync(long offset, int length)
     {
         await foreach (var bytes in _source.ReadRangesAsync(_dataPath, [new ByteRange(offset, length)], _cancellationToken))
         {

@@ -40,17 +40,7 @@ internal sealed class BlockTarget : IDisposable
     }
 
     /// <summary>Reads what is there; fewer bytes than asked for only at the end.</summary>
-    public int Read(Span<byte> buffer, long offset)
-    {
-        var filled = 0;
-        while (filled < buffer.Length)
-        {
-            var read = RandomAccess.Read(_handle, buffer[filled..], _region.Offset + offset + filled);
-            if (read == 0) break;
-            filled += read;
-        }
-        return filled;
-    }
+    public int Read(Span<byte> buffer, long offset) => _handle.ReadUpTo(buffer, _region.Offset + offset);
 
     /// <summary>Writes, and has the kernel begin to put it on the disk.</summary>
     /// <exception cref="UserError">The disk is full or failing.</exception>
