@@ -9,6 +9,9 @@ namespace Appliance.Core;
 /// </summary>
 public static partial class DurableFile
 {
+    /// <summary>Mode 0644: everybody may read it, the owner write it.</summary>
+    public const UnixFileMode Readable = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
+
     /// <summary>Replaces <paramref name="path"/> with <paramref name="content"/>; <paramref name="mode"/> applies from the first byte on.</summary>
     /// <exception cref="IOException">The disk is full, read-only or failing; the old file is untouched.</exception>
     public static void Write(string path, ReadOnlySpan<byte> content, UnixFileMode mode = UnixFileMode.UserRead | UnixFileMode.UserWrite)

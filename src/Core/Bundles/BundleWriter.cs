@@ -87,7 +87,7 @@ public static class BundleWriter
             {
                 DataStream = content,
                 ModificationTime = header.SourceDate,
-                Mode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead,
+                Mode = DurableFile.Readable,
             }, cancellationToken);
         }
     }

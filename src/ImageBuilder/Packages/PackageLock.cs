@@ -52,8 +52,7 @@ internal static class PackageLock
         }
         var bytes = Encoding.UTF8.GetBytes(text.ToString());
         if (File.Exists(path) && File.ReadAllBytes(path).AsSpan().SequenceEqual(bytes)) return;
-        const UnixFileMode mode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
-        DurableFile.Write(path, bytes, mode);
+        DurableFile.Write(path, bytes, DurableFile.Readable);
     }
 
     private static string Entry(DebianPackage package) => $"{package.Name} {package.Version} {package.Architecture} {package.Sha256}";

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using Appliance.Core;
 using Appliance.Core.Health;
 using Appliance.Core.Updates;
 using Appliance.ImageBuilder.Definition;
@@ -16,7 +17,6 @@ internal sealed class RootContent(ImageDefinition definition, WorkloadChoice wor
     private static readonly string[] PackageManager =
         ["apt", "dpkg", "debconf", "perl-base", "adduser", "debian-archive-keyring", "sqv", "gpgv", "libapt-pkg7.0", "init-system-helpers", "ucf", "sensible-utils", "debianutils"];
 
-    private const UnixFileMode Plain = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
 
     /// <summary>Packages that follow from other settings.</summary>
     public static IEnumerable<string> ImpliedPackages(ImageDefinition definition)
@@ -51,7 +51,7 @@ internal sealed class RootContent(ImageDefinition definition, WorkloadChoice wor
         {
             var source = Path.Combine(folder, file.Target == OsReleasePath ? "os-release" : $"file-{number++}");
             File.WriteAllText(source, file.Content);
-            File.SetUnixFileMode(source, Plain);
+            File.SetUnixFileMode(source, DurableFile.Readable);
             files.Add($"{source}\t{file.Target}\t{file.Mode}");
         }
 

@@ -9,7 +9,6 @@ namespace Appliance.ImageBuilder.Publish;
 /// <summary>Exports a release of a repository as one file with its signatures, for USB sticks and uploads.</summary>
 internal sealed class OfflineExport(string repository, string channel, string? version, TimeProvider time)
 {
-    private const UnixFileMode Readable = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
     private readonly RepositoryFolder _folder = new(repository);
 
     /// <summary>Writes the file beside its place and gives it its name when it is whole.</summary>
@@ -66,7 +65,7 @@ internal sealed class OfflineExport(string repository, string channel, string? v
         await using (var tar = new TarWriter(member, TarEntryFormat.Ustar, leaveOpen: true))
         {
             await using var content = File.OpenRead(path);
-            await tar.WriteEntryAsync(new UstarTarEntry(TarEntryType.RegularFile, name) { DataStream = content, ModificationTime = date, Mode = Readable }, cancellationToken);
+            await tar.WriteEntryAsync(new UstarTarEntry(TarEntryType.RegularFile, name) { DataStream = content, ModificationTime = date, Mode = DurableFile.Readable }, cancellationToken);
         }
         const int end = 2 * 512; // two blocks of zeros end an archive; the bundle brings its own
         await output.WriteAsync(member.GetBuffer().AsMemory(0, (int)member.Length - end), cancellationToken);

@@ -12,8 +12,6 @@ namespace Appliance.ImageBuilder.Publish;
 /// <param name="beforeStep">Called before every change that readers could see; the crash tests stop there.</param>
 internal sealed class RepositoryFolder(string path, Action<string>? beforeStep = null)
 {
-    private const UnixFileMode Readable = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
-
     /// <summary>The repository's folder.</summary>
     public string Path { get; } = System.IO.Path.GetFullPath(path);
 
@@ -49,7 +47,7 @@ internal sealed class RepositoryFolder(string path, Action<string>? beforeStep =
             if (Has(reference)) return reference;
             stream.Flush(flushToDisk: true);
         }
-        File.SetUnixFileMode(file, Readable);
+        File.SetUnixFileMode(file, DurableFile.Readable);
         MoveInto(file, reference.Path);
         return reference;
     }
@@ -62,7 +60,7 @@ internal sealed class RepositoryFolder(string path, Action<string>? beforeStep =
         var folder = System.IO.Path.GetDirectoryName(target)!;
         Step(relative);
         MakeFolder(folder);
-        DurableFile.Write(target, content, Readable);
+        DurableFile.Write(target, content, DurableFile.Readable);
     }
 
     /// <summary>Places bytes among the objects.</summary>

@@ -37,8 +37,7 @@ internal sealed class ConsoleIssue(SupervisorOptions options, DeviceFacts facts)
             var text = new StringBuilder($"{facts.Image.Id} {facts.Image.Version}\n");
             foreach (var address in addresses) text.Append($"Status page: https://{(address.Contains(':') ? $"[{address}]" : address)}/\n");
             if (addresses.Count == 0) text.Append("Status page: waiting for a network address\n");
-            const UnixFileMode mode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
-            DurableFile.Write(_path, Encoding.UTF8.GetBytes(text.Append('\n').ToString()), mode);
+            DurableFile.Write(_path, Encoding.UTF8.GetBytes(text.Append('\n').ToString()), DurableFile.Readable);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -7,7 +7,6 @@ namespace Appliance.Core.Tuf.Keys;
 public sealed class KeyFolder : ISignerSource
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
-    private const UnixFileMode Readable = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
 
     private readonly Func<string> _passphrase;
     private List<KeyFile> _keys = [];
@@ -64,7 +63,7 @@ public sealed class KeyFolder : ISignerSource
     }
 
     /// <summary>Replaces the root metadata.</summary>
-    public void WriteRoot(ReadOnlySpan<byte> root) => DurableFile.Write(RootPath, root, Readable);
+    public void WriteRoot(ReadOnlySpan<byte> root) => DurableFile.Write(RootPath, root, DurableFile.Readable);
 
     /// <summary>Makes a key.</summary>
     /// <param name="role">The role or channel it is for.</param>

@@ -8,7 +8,6 @@ namespace Appliance.Core.Tuf.Publishing;
 /// </summary>
 internal sealed class MetadataFolder : IDisposable
 {
-    private const UnixFileMode Readable = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
     private const string TemporarySuffix = ".tmp";
     private const int LockedOnLinux = 11, LockedOnMac = 35, LockedOnWindows = unchecked((int)0x80070020); // EWOULDBLOCK, sharing violation
 
@@ -84,7 +83,7 @@ internal sealed class MetadataFolder : IDisposable
         var temporary = Path.Combine(_path, $".{name}{TemporarySuffix}");
         _beforeStep?.Invoke($"write {name}");
         var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, BufferSize = 0 };
-        if (!OperatingSystem.IsWindows()) options.UnixCreateMode = Readable;
+        if (!OperatingSystem.IsWindows()) options.UnixCreateMode = DurableFile.Readable;
         using (var stream = new FileStream(temporary, options))
         {
             stream.Write(content);
