@@ -17,4 +17,22 @@ public sealed record UpdateSettings
 
     /// <summary>The channel it follows.</summary>
     public string Channel { get; init; } = "stable";
+
+    /// <summary>Pause between two looks into the repository; every pause is drawn at random around it.</summary>
+    public TimeSpan Check { get; init; } = TimeSpan.FromHours(1);
+
+    /// <summary>True installs what a look finds; false waits until somebody asks for it.</summary>
+    public bool Install { get; init; } = true;
+
+    /// <summary>True restarts into an installed version by itself, in a window; false waits until somebody does.</summary>
+    public bool Reboot { get; init; } = true;
+
+    /// <summary>When the device may restart by itself, as <see cref="MaintenanceWindow"/> reads them; none means at any time.</summary>
+    public IReadOnlyList<string> Windows { get; init; } = [];
+
+    /// <summary>Most bytes a second that a download may take, or null for as many as come.</summary>
+    public long? BytesPerSecond { get; init; }
+
+    /// <summary>True installs a signed bundle from a USB stick that is put in.</summary>
+    public bool Usb { get; init; }
 }

@@ -33,6 +33,11 @@ internal static class DefinitionShapes
         text => ByteSize.TryParse(text, out var bytes) && bytes >= least && bytes <= 1L << 40 && bytes % MiB == 0 ? bytes : null,
         () => new JsonObject { ["type"] = new JsonArray("string", "integer"), ["pattern"] = "^[0-9]+ ?([KMGT]iB|B)?$" });
 
+    public static readonly Shape Rate = new ValueShape(
+        "a size of 1KiB to 1TiB, e.g. 512KiB",
+        text => ByteSize.TryParse(text, out var bytes) && bytes is >= 1 << 10 and <= 1L << 40 ? bytes : null,
+        () => new JsonObject { ["type"] = new JsonArray("string", "integer"), ["pattern"] = "^[0-9]+ ?([KMGT]iB|B)?$" });
+
     public static Shape Duration(TimeSpan longest) => new ValueShape(
         $"a time of 1s to {longest.TotalSeconds:0}s such as 10s, 5min or 1h",
         text => ParseDuration(text) is { } time && time >= TimeSpan.FromSeconds(1) && time <= longest ? time : null,

@@ -64,13 +64,23 @@ internal static class ImageShape
                 new("timeout", DefinitionShapes.Duration(TimeSpan.FromHours(1)), "Time from the supervisor's start within which all gating checks must pass.", "5min"),
                 new("checks", new ListShape<HealthCheck>(DefinitionShapes.HealthCheck, "a list of health checks"), "Checks beside the built-in ones.", "[]"),
             ], CreateHealth), "When a boot counts as good.", "{}"),
-        new("updates", new MappingShape("a mapping with root, url and channel",
+        new("updates", new MappingShape("a mapping with root, url, channel, check, install, reboot, windows, rate and usb",
             [
                 new("root", DefinitionShapes.File, "The TUF `root.json` the device trusts first, baked in. Without it the device takes no update.", ""),
                 new("url", new TextShape("an http, https or file URL", @"(https?|file)://[!-~]+", IsRepository), "The repository the device asks. Without it updates are only pushed to it or brought on a stick.", ""),
                 new("channel", new TextShape("the name of a channel such as stable", "[a-z0-9][a-z0-9-]{0,39}", ChannelName.IsValid), "The channel it follows.", "stable"),
+                new("check", DefinitionShapes.Duration(TimeSpan.FromDays(7)), "Pause between two looks into the repository, give or take a fifth.", "1h"),
+                new("install", Automatic(), "Whether what a look finds is installed, or waits until somebody asks for it.", "automatic"),
+                new("reboot", Automatic(), "Whether the device restarts into an installed version by itself, in a window, or waits until somebody does.", "automatic"),
+                new("windows", new ListShape<string>(Window, "a list of times of the week"), "When the device may restart by itself, in its local time. None means at any time.", "[]"),
+                new("rate", DefinitionShapes.Rate, "Most that a download may take, a second.", ""),
+                new("usb", ValueShape.Boolean(), "Installs a signed bundle from a USB stick that is put in.", "false"),
             ], bag => bag), "Where updates come from.", "{}"),
     ];
+
+    private static readonly Shape Window = new TextShape("a time of the week such as 02:00-04:00 or Mon-Fri 22:00-05:30", "((Mon|Tue|Wed|Thu|Fri|Sat|Sun)([,-](Mon|Tue|Wed|Thu|Fri|Sat|Sun))* )?[0-2][0-9]:[0-5][0-9]-[0-2][0-9]:[0-5][0-9]", text => MaintenanceWindow.TryParse(text) is not null, 64);
+
+    private static ValueShape Automatic() => ValueShape.Choice(("automatic", true), ("manual", false));
 
     private static TextShape EngineName() => new("the name of an engine file such as k3s or podman, or none", "[a-z0-9][a-z0-9_-]*", longest: 64);
 
@@ -84,7 +94,17 @@ internal static class ImageShape
         if (bag.Has("url") && !bag.Has("root")) throw bag.Error("url", "there is a repository but no root, and a device takes nothing that it cannot verify; name the repository's root.json in updates.root");
         UserError AtRoot(string problem) => bag.Error("root", problem);
         var root = bag.Get<string?>("root", null) is { } path ? TrustedRoot.Read(lookUp.File(path, AtRoot), AtRoot) : null;
-        return new UpdateDefinition(new UpdateSettings { Url = bag.Get<string?>("url", null), Channel = bag.Get("channel", "stable") }, root);
+        return new UpdateDefinition(new UpdateSettings
+        {
+            Url = bag.Get<string?>("url", null),
+            Channel = bag.Get("channel", "stable"),
+            Check = bag.Get("check", TimeSpan.FromHours(1)),
+            Install = bag.Get("install", true),
+            Reboot = bag.Get("reboot", true),
+            Windows = bag.List<string>("windows"),
+            BytesPerSecond = bag.Get<long?>("rate", null),
+            Usb = bag.Get("usb", false),
+        }, root);
     }
 
     private static HealthSettings CreateHealth(Bag bag)
