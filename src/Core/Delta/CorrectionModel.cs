@@ -188,7 +188,7 @@ internal sealed class CorrectionModel(AlignmentMap alignment, SpellingModel spel
         // Whether the bytes 4, 8, 12, 16, 24 and 32 before changed: the rhythm of a table.
         var rhythm = (uint)((_changes >> 3) & 1) | (uint)((_changes >> 6) & 2) | (uint)((_changes >> 9) & 4) | (uint)((_changes >> 12) & 8) | (uint)((_changes >> 19) & 16) | (uint)((_changes >> 26) & 32);
         _byteIsRight.See(4, rhythm | ((_hits & 0xFF) << 6) | (kind << 14) | (phase << 17) | (stays << 19));
-        _byteIsRight.See(5, (uint)(old.Surroundings(i) * 0x9E3779B97F4A7C15ul >> 32) + guess);
+        _byteIsRight.See(5, (uint)(old.TwoWords(i) * 0x9E3779B97F4A7C15ul >> 32) + guess);
         _byteIsRight.See(6, ((uint)agreement << 16) | ((uint)old[i] << 8) | guess);
         var hit = _byteIsRight.Code(ref coder, TCoder.Writes && window[at] == guess ? 1 : 0, (((best * 4) + (int)phase) * 16) + (int)(_changes & 15), (int)((_hits & 0xFF) << 2) | (int)(stays << 1) | (disputed ? 1 : 0));
         _hits = (_hits << 1) | (uint)hit;

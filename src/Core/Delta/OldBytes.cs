@@ -25,11 +25,8 @@ internal readonly ref struct OldBytes(ReadOnlySpan<byte> bytes)
     /// <summary>The 32-bit word that begins at a counterpart.</summary>
     public uint Word(int i) => BinaryPrimitives.ReadUInt32LittleEndian(_bytes[(Margin + i)..]);
 
-    /// <summary>That word and the one before it.</summary>
+    /// <summary>That word and the one before it: the eight bytes around a counterpart.</summary>
     public ulong TwoWords(int i) => BinaryPrimitives.ReadUInt64LittleEndian(_bytes[(Margin + i - 4)..]);
-
-    /// <summary>The eight bytes around a counterpart.</summary>
-    public ulong Surroundings(int i) => TwoWords(i);
 
     /// <summary>Whether a 32-bit address relative to its own end begins here, as x86-64 code has them: call, jmp, jcc, and operands relative to RIP.</summary>
     public bool IsAddress(int i)

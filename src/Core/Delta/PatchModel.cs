@@ -81,19 +81,20 @@ internal sealed class PatchModel
         var at = MakeRoom(command.NewOffset + done, size);
         var piece = _window.AsSpan(at, size);
         if (TCoder.Writes) readNew!(command.NewOffset + done, piece);
-        var old = _old.AsSpan(0, size + 2 * OldBytes.Margin);
-        readOld(command.OldOffset + done - OldBytes.Margin, old);
+        var bytes = _old.AsSpan(0, size + 2 * OldBytes.Margin);
+        readOld(command.OldOffset + done - OldBytes.Margin, bytes);
+        var old = new OldBytes(bytes);
         if (command.Kind == PatchCommandKind.Literal)
         {
             for (var i = 0; i < size; i++)
             {
-                _spelling.Code(ref coder, _window, at + i, old[(OldBytes.Margin + i - 2)..], LiteralKind, old[OldBytes.Margin + i], -1);
+                _spelling.Code(ref coder, _window, at + i, old.Around(i), LiteralKind, old[i], -1);
                 _spelling.Learn(_window, at + i);
             }
         }
         else
         {
-            _corrections.Code(ref coder, new OldBytes(old), command.OldOffset + done, _window, at, command.NewOffset + done, size);
+            _corrections.Code(ref coder, old, command.OldOffset + done, _window, at, command.NewOffset + done, size);
         }
         _at = at + size;
         return piece;

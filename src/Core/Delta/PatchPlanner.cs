@@ -22,6 +22,7 @@ internal sealed class PatchPlanner(SafeFileHandle oldFile, long oldLength, SafeF
     private const int LargestPadding = 4096;
 
     private IReadOnlyList<ErofsFile> _oldFiles = [];
+    private HashSet<long> _sharedSizes = []; // only files of a size that both sides have can be equal
 
     /// <summary>Plans the whole payload.</summary>
     public async Task<List<PatchCommand>> PlanAsync(Action<long>? onPlanned, CancellationToken cancellationToken)
@@ -29,7 +30,9 @@ internal sealed class PatchPlanner(SafeFileHandle oldFile, long oldLength, SafeF
         _oldFiles = ErofsReader.ReadFiles(oldFile, oldLength);
         var newFiles = ErofsReader.ReadFiles(newFile, newLength);
         var pairs = new FilePairs(_oldFiles);
-        var byContent = await ContentsAsync(oldFile, SizesOf(newFiles, _oldFiles), cancellationToken);
+        _sharedSizes = [.. newFiles.Select(file => file.Length)];
+        _sharedSizes.IntersectWith(_oldFiles.Select(file => file.Length));
+        var byContent = await ContentsAsync(cancellationToken);
         var commands = new List<PatchCommand>();
         var running = new Queue<(long Length, Task<List<PatchCommand>> Work)>();
         long end = 0;
@@ -81,7 +84,7 @@ internal sealed class PatchPlanner(SafeFileHandle oldFile, long oldLength, SafeF
     private List<PatchCommand> PlanUnit(Unit unit, FilePairs pairs, Dictionary<(long Length, string Hash), long> byContent, CancellationToken cancellationToken)
     {
         var text = Read(newFile, unit.Offset, (int)unit.Length);
-        if (unit.File is { } file && file.Offset == unit.Offset && file.Length <= unit.Length
+        if (unit.File is { } file && file.Offset == unit.Offset && file.Length <= unit.Length && _sharedSizes.Contains(file.Length)
             && byContent.TryGetValue((file.Length, HashOf(text.AsSpan(0, (int)file.Length))), out var same) && same + unit.Length <= oldLength)
         {
             var padding = Read(oldFile, same + file.Length, (int)(unit.Length - file.Length));
@@ -113,12 +116,12 @@ internal sealed class PatchPlanner(SafeFileHandle oldFile, long oldLength, SafeF
             var end = Math.Min(old.Offset + old.Length + LargestPadding, oldLength);
             return (old.Offset + start, (int)Math.Min(LargestWindow, end - old.Offset - start));
         }
-        var from = Math.Max(0, Math.Min(unit.Offset, oldLength) - (LargestWindow - unit.Length) / 2);
         if (_oldFiles.Count > 0) return MetadataWindow(unit);
+        var from = Math.Max(0, Math.Min(unit.Offset, oldLength) - (LargestWindow - unit.Length) / 2);
         return (from, (int)Math.Min(LargestWindow, oldLength - from));
     }
 
-    /// <summary>The old stretch between files that lies nearest and is about as long.</summary>
+    /// <summary>The old stretch between files whose length is nearest.</summary>
     private (long Offset, int Length) MetadataWindow(Unit unit)
     {
         (long Offset, int Length) best = (0, 0);
@@ -134,19 +137,13 @@ internal sealed class PatchPlanner(SafeFileHandle oldFile, long oldLength, SafeF
         long Distance(long length) => Math.Abs(length - unit.Length);
     }
 
-    private static HashSet<long> SizesOf(IReadOnlyList<ErofsFile> one, IReadOnlyList<ErofsFile> other)
-    {
-        var sizes = one.Select(file => file.Length).ToHashSet();
-        sizes.IntersectWith(other.Select(file => file.Length));
-        return sizes;
-    }
-
-    private async Task<Dictionary<(long, string), long>> ContentsAsync(SafeFileHandle image, HashSet<long> sizes, CancellationToken cancellationToken)
+    /// <summary>Where the old payload has what content, as far as the new one may have the same.</summary>
+    private async Task<Dictionary<(long, string), long>> ContentsAsync(CancellationToken cancellationToken)
     {
         var contents = new Dictionary<(long, string), long>();
-        await Parallel.ForEachAsync(_oldFiles.Where(file => sizes.Contains(file.Length) && file.Length <= LargestUnit), cancellationToken, (file, _) =>
+        await Parallel.ForEachAsync(_oldFiles.Where(file => _sharedSizes.Contains(file.Length) && file.Length <= LargestUnit), cancellationToken, (file, _) =>
         {
-            var hash = HashOf(Read(image, file.Offset, (int)file.Length));
+            var hash = HashOf(Read(oldFile, file.Offset, (int)file.Length));
             lock (contents)
                 if (!contents.TryGetValue((file.Length, hash), out var known) || file.Offset < known) contents[(file.Length, hash)] = file.Offset;
             return ValueTask.CompletedTask;

@@ -20,7 +20,7 @@ internal static class ReleasePatches
         {
             var file = Path.Combine(folder.Staging, "patch");
             await using (var target = File.Create(file))
-                await PatchWriter.WriteAsync(old.Files[payload.Name], bundle.Files[payload.Name], target, (done, all) => progress(before + (all == 0 ? 0 : (long)((double)done / all * payload.Size)), total), cancellationToken);
+                await PatchWriter.WriteAsync(old.Files[payload.Name], bundle.Files[payload.Name], target, (done, _) => progress(before + done, total), cancellationToken);
             before += payload.Size;
             if (new FileInfo(file).Length >= payload.Frames.Sum(frame => (long)frame.Size)) continue; // it is no use
             var plain = old.Manifest.Payloads.Single(other => other.Name == payload.Name);

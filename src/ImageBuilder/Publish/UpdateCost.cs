@@ -29,7 +29,7 @@ internal sealed record UpdateCost(string Payload, long? Patch, long Chunks, long
         if (old is null) return new UpdateCost(name, null, chunks, full);
         var file = Path.Combine(work, "patch");
         await using (var target = File.Create(file))
-            await PatchWriter.WriteAsync(old, fresh, target, (done, all) => progress(size + (all == 0 ? 0 : (long)((double)done / all * size)), 2 * size), cancellationToken);
+            await PatchWriter.WriteAsync(old, fresh, target, (done, _) => progress(size + done, 2 * size), cancellationToken);
         return new UpdateCost(name, new FileInfo(file).Length, chunks, full);
     }
 
