@@ -51,7 +51,7 @@ internal sealed class HttpBody : IAsyncDisposable
                 return null;
             }
             Require(source, path, response);
-            var position = Position0(source, path, response, range);
+            var position = FirstPosition(source, path, response, range);
             var stream = await response.Content.ReadAsStreamAsync(linked.Token);
             stall.CancelAfter(source.Options.StallLimit);
             return new HttpBody(source, response, stream, stall, position, range is not null && response.StatusCode == HttpStatusCode.OK);
@@ -131,8 +131,8 @@ internal sealed class HttpBody : IAsyncDisposable
         });
     }
 
-    /// <summary>Where the body begins in the file.</summary>
-    private static long Position0(HttpSource source, string path, HttpResponseMessage response, (long Offset, long? End)? range)
+    /// <summary>The offset in the file that the body begins at.</summary>
+    private static long FirstPosition(HttpSource source, string path, HttpResponseMessage response, (long Offset, long? End)? range)
     {
         if (response.StatusCode == HttpStatusCode.OK) return 0; // RFC 9110, 14.2: a server may ignore Range
         if (range is not { } wanted) throw new TransientFailure("the server sent a part although the whole was asked for");
