@@ -222,7 +222,7 @@ public sealed class InstallTests : IDisposable
             Marker = new GptSlotMarker(_scene["disk.img"], "edge", 1, 2),
         };
         var during = "";
-        var source = new CallbackSource(new FolderSource(_scene.Repository), () => during = SfdiskAsync(null, "--dump", _scene["disk.img"]).Result);
+        var source = new CallbackSource(new FolderSource(_scene.Repository), async () => during = await SfdiskAsync(null, "--dump", _scene["disk.img"]));
 
         await _scene.InstallAsync(source, slot: slot);
 

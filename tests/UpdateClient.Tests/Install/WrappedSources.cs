@@ -3,15 +3,15 @@ using Appliance.UpdateClient;
 
 namespace UpdateClient.Tests.Install;
 
-/// <summary>Calls back before the first range is read.</summary>
-internal sealed class CallbackSource(IRepositorySource inner, Action before) : IRepositorySource
+/// <summary>Calls back before ranges are read.</summary>
+internal sealed class CallbackSource(IRepositorySource inner, Func<Task> before) : IRepositorySource
 {
     public Task<byte[]?> TryReadAsync(string path, int limit, CancellationToken cancellationToken) => inner.TryReadAsync(path, limit, cancellationToken);
 
-    public IAsyncEnumerable<ReadOnlyMemory<byte>> ReadRangesAsync(string path, IReadOnlyList<ByteRange> ranges, CancellationToken cancellationToken)
+    public async IAsyncEnumerable<ReadOnlyMemory<byte>> ReadRangesAsync(string path, IReadOnlyList<ByteRange> ranges, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        before();
-        return inner.ReadRangesAsync(path, ranges, cancellationToken);
+        await before();
+        await foreach (var bytes in inner.ReadRangesAsync(path, ranges, cancellationToken)) yield return bytes;
     }
 }
 
