@@ -1,7 +1,7 @@
-using System.Security.Cryptography;
 using Appliance.Core;
 using Appliance.Core.Bundles;
 using Appliance.Core.Releases;
+using Appliance.UpdateClient.Sources;
 using Appliance.UpdateClient.Trust;
 
 namespace Appliance.UpdateClient.Install;
@@ -44,7 +44,7 @@ public sealed class UpdateInstaller(IRepositorySource source, TufClient trust, D
             var offer = check.Offer!;
             if (header.Id != offer.Id || header.Version != offer.Version || header.Board != offer.Board || header.Architecture != offer.Architecture || header.MinimumVersion != offer.MinimumVersion)
                 throw new InvalidDataException("the channel describes it otherwise than it does itself");
-            var manifest = ReleaseReader.ParseManifest(release, await ReadObjectAsync(release.Manifest, cancellationToken));
+            var manifest = ReleaseReader.ParseManifest(release, await source.ReadObjectAsync(release.Manifest, cancellationToken));
             RequireParts(manifest);
             return await new UpdatePlanner(source, device, running, slot, options).PlanAsync(release, manifest, cancellationToken);
         }
@@ -65,17 +65,6 @@ public sealed class UpdateInstaller(IRepositorySource source, TufClient trust, D
         using var guard = Lock();
         using var installer = new SlotInstaller(source, plan, slot, options, progress);
         return await installer.RunAsync(cancellationToken);
-    }
-
-    private async Task<byte[]> ReadObjectAsync(ObjectReference reference, CancellationToken cancellationToken)
-    {
-        // A second try, for what a proxy has damaged.
-        for (var tries = 1; ; tries++)
-        {
-            var bytes = await source.TryReadAsync(reference.Path, (int)reference.Size, cancellationToken) ?? throw new InvalidDataException($"{reference.Path} is missing");
-            if (Convert.ToHexStringLower(SHA256.HashData(bytes)) == reference.Sha256) return bytes;
-            if (tries == 2) throw new InvalidDataException($"{reference.Path} is damaged");
-        }
     }
 
     private static void RequireParts(BundleManifest manifest)

@@ -1,8 +1,8 @@
-using System.Security.Cryptography;
 using Appliance.Core.Bundles;
 using Appliance.Core.Chunks;
 using Appliance.Core.Releases;
 using Appliance.UpdateClient.Chunks;
+using Appliance.UpdateClient.Sources;
 using Microsoft.Win32.SafeHandles;
 
 namespace Appliance.UpdateClient.Install;
@@ -76,8 +76,8 @@ internal sealed class UpdatePlanner(IRepositorySource source, DeviceFacts device
     private async Task<IPayloadWay> PlanChunksAsync(ReleasePayload listed, SafeFileHandle? old, SafeFileHandle target, long offset, CancellationToken cancellationToken)
     {
         var reference = listed.Chunks!.Index;
-        var bytes = await ReadIndexAsync(reference, cancellationToken);
-        var index = ChunkIndex.Parse(bytes);
+        if (reference.Size > ChunkIndex.LargestSize) throw new InvalidDataException("the chunk index is too large");
+        var index = ChunkIndex.Parse(await source.ReadObjectAsync(reference, cancellationToken));
         if (index.PayloadLength != listed.Size || index.DataLength != listed.Chunks.Data.Size) throw new InvalidDataException("the chunk index is that of another payload");
         var seeds = new List<ChunkSeed>();
         if (old is not null) seeds.Add(new ChunkSeed(old, NativeFile.SizeOf(old), IsTarget: false));
@@ -89,13 +89,6 @@ internal sealed class UpdatePlanner(IRepositorySource source, DeviceFacts device
     {
         await foreach (var _ in source.ReadRangesAsync(data.Path, [new ByteRange(0, 1)], cancellationToken)) break;
         return !source.ReadsFromTheFront;
-    }
-
-    private async Task<byte[]> ReadIndexAsync(ObjectReference reference, CancellationToken cancellationToken)
-    {
-        if (reference.Size > ChunkIndex.LargestSize) throw new InvalidDataException("the chunk index is too large");
-        var bytes = await source.TryReadAsync(reference.Path, (int)reference.Size, cancellationToken) ?? throw new InvalidDataException($"{reference.Path} is missing");
-        return Convert.ToHexStringLower(SHA256.HashData(bytes)) == reference.Sha256 ? bytes : throw new InvalidDataException($"{reference.Path} is damaged");
     }
 
     /// <summary>What runs; null when there is none or it cannot be read: then the update is downloaded whole.</summary>
