@@ -1,0 +1,95 @@
+using System.ComponentModel;
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using Appliance.Core;
+
+namespace Appliance.Supervisor.Processes;
+
+/// <summary>
+/// The one way the supervisor starts another program: argument lists, standard input at its end, bounded capture, a time limit,
+/// and a process group of its own that is gone, whole, when the call returns.
+/// </summary>
+internal static partial class ProcessRunner
+{
+    private const int Terminate = 15, Kill = 9;
+
+    /// <summary>After the group is gone nothing writes any more, but for a process that left the group and kept the output.</summary>
+    private static readonly TimeSpan LastOutput = TimeSpan.FromSeconds(2);
+
+    /// <summary>Runs a program to its end, or ends it with its group when its time is over.</summary>
+    /// <exception cref="OperationCanceledException">It was cancelled; the program and its group have ended.</exception>
+    /// <exception cref="UserError">Programs cannot be started at all.</exception>
+    public static async Task<ProcessOutcome> RunAsync(ProcessCommand command, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        using var process = Start(command);
+        process.StandardInput.Close();
+        var lines = new OutputLines(command.TailLines, command.OnLine);
+        var reading = Task.WhenAll(lines.ReadAsync(process.StandardOutput), lines.ReadAsync(process.StandardError));
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(command.Limit);
+        var cut = false;
+        try
+        {
+            await process.WaitForExitAsync(limit.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            cut = true;
+            await EndAsync(process, command.Grace);
+        }
+        Signal(process.Id, Kill); // what the program left behind in its group
+        await Task.WhenAny(reading, Task.Delay(LastOutput, CancellationToken.None));
+        cancellationToken.ThrowIfCancellationRequested();
+        return new ProcessOutcome(process.ExitCode, cut, lines.Tail);
+    }
+
+    private static Process Start(ProcessCommand command)
+    {
+        // setsid(1) becomes the program: its process id is also that of its group.
+        var start = new ProcessStartInfo("setsid", [command.Program, .. command.Arguments])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = "/",
+        };
+        if (command.Environment is { } environment)
+        {
+            start.Environment.Clear();
+            foreach (var (name, value) in environment) start.Environment[name] = value;
+        }
+        try
+        {
+            return Process.Start(start)!;
+        }
+        catch (Win32Exception e)
+        {
+            throw new UserError($"setsid, which starts {command.Program}, cannot be started: {e.Message}", "The image needs the package util-linux.", e);
+        }
+    }
+
+    private static async Task EndAsync(Process process, TimeSpan grace)
+    {
+        Signal(process.Id, Terminate);
+        using var patience = new CancellationTokenSource(grace);
+        try
+        {
+            await process.WaitForExitAsync(patience.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            Signal(process.Id, Kill);
+            await process.WaitForExitAsync(CancellationToken.None);
+        }
+    }
+
+    /// <summary>Signals the group; in the instant before setsid has made one, the process itself.</summary>
+    private static void Signal(int id, int signal)
+    {
+        if (kill(-id, signal) != 0 && signal == Terminate) kill(id, signal);
+    }
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int kill(int id, int signal);
+}
