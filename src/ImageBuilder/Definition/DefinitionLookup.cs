@@ -96,13 +96,14 @@ internal sealed class DefinitionLookup(string definitionFolder, string libraryFo
             InitrdDrivers = bag.List<string>("initrdDrivers"),
         });
 
-    private MappingShape EngineShape(string name) => new("a mapping with packages, overlays, components, services and persist",
+    private MappingShape EngineShape(string name) => new("a mapping with packages, overlays, components, services, persist and state",
         [
             new("packages", DefinitionShapes.Packages, "Debian packages.", "[]"),
             new("overlays", DefinitionShapes.Folders, "File trees laid over the root before the image's own.", "[]"),
             new("components", DefinitionShapes.Words, "Pinned components (components.lock.yaml).", "[]"),
             new("services", DefinitionShapes.Units, "Units started at boot.", "[]"),
             new("persist", DefinitionShapes.EtcPaths, "Paths below /etc kept on the data partition.", "[]"),
+            new("state", DefinitionShapes.StatePaths, "Paths that go back with the version: below /var, or kept below /etc.", "[]"),
         ],
         bag => new EngineDefinition
         {
@@ -112,5 +113,6 @@ internal sealed class DefinitionLookup(string definitionFolder, string libraryFo
             Components = bag.List<string>("components"),
             ServicesEnable = bag.List<string>("services"),
             PersistedEtc = bag.List<string>("persist"),
+            State = ImageShape.CreateState(bag, bag.List<string>("persist")),
         });
 }

@@ -26,6 +26,8 @@ internal static class DefinitionShapes
     public static readonly Shape Words = new ListShape<string>(new TextShape("a name", @"[A-Za-z0-9_.+/-]+", longest: 128), "a list of names");
     public static readonly Shape EtcPaths = new ListShape<string>(
         new TextShape("a path below /etc such as /etc/machine-id", @"/etc(/[A-Za-z0-9@_.+-]+)+", text => !text.Split('/').Any(part => part is "." or ".."), 256), "a list of paths below /etc");
+    public static readonly Shape StatePaths = new ListShape<string>(
+        new TextShape("a path below /var or /etc such as /var/lib/rancher/k3s/server", @"/(var|etc)(/[A-Za-z0-9@_.+-]+)+", text => !text.Split('/').Any(part => part is "." or "..") && !Core.Images.StatePaths.IsTheSupervisors(text), 256), "a list of paths below /var and /etc, none of them the supervisor's own");
     public static readonly Shape Architecture = ValueShape.Choice(("amd64", "amd64"), ("arm64", "arm64"));
 
     public static Shape Size(long least) => new ValueShape(

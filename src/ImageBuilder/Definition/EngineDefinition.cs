@@ -20,4 +20,7 @@ public sealed record EngineDefinition
 
     /// <summary>Paths below /etc the engine keeps on the data partition.</summary>
     public IReadOnlyList<string> PersistedEtc { get; init; } = [];
+
+    /// <summary>Paths below /var and persisted ones below /etc whose content goes back with the version.</summary>
+    public IReadOnlyList<string> State { get; init; } = [];
 }

@@ -65,6 +65,9 @@ public sealed record ImageDefinition
     /// <summary>Paths below /etc that live on the data partition and survive updates.</summary>
     public IReadOnlyList<string> PersistedEtc { get; init; } = [];
 
+    /// <summary>Paths below /var and persisted ones below /etc whose content goes back with the version.</summary>
+    public IReadOnlyList<string> State { get; init; } = [];
+
     /// <summary>The workload engine and, when its binaries cannot be had, what stands in for it.</summary>
     public WorkloadSettings Workloads { get; init; } = new();
 

@@ -54,6 +54,7 @@ internal static class ImageShape
         new("kernel", new MappingShape("a mapping with arguments", [new("arguments", DefinitionShapes.KernelArguments, "Added after the board's.", "[]")], bag => bag), "The kernel.", "{}"),
         new("users", new ListShape<UserDefinition>(DefinitionShapes.User, "a list of users"), "People who may log in. Without any, nobody can.", "[]"),
         new("persist", DefinitionShapes.EtcPaths, "Paths below /etc kept on the data partition; everything else in /etc belongs to the image.", "[]"),
+        new("state", DefinitionShapes.StatePaths, "Paths tied to the version, below /var or within `persist`: kept aside before a new version starts, and put back when the device goes back.", "[]"),
         new("workloads", new MappingShape("a mapping with engine and fallback",
             [
                 new("engine", EngineName(), "What runs the workloads: a file `engines/NAME.yaml`, or `none`.", "none"),
@@ -115,6 +116,19 @@ internal static class ImageShape
         return new HealthSettings { Timeout = bag.Get("timeout", TimeSpan.FromMinutes(5)), Checks = checks };
     }
 
+    /// <summary>The key <c>state</c>: what is below /etc must be persisted, for the rest of /etc changes with the image anyway.</summary>
+    public static IReadOnlyList<string> CreateState(Bag bag, IReadOnlyList<string> persisted)
+    {
+        var state = bag.List<string>("state");
+        for (var i = 0; i < state.Count; i++)
+        {
+            if (state.FirstOrDefault(other => state[i].StartsWith(other + "/", StringComparison.Ordinal)) is { } outer) throw bag.ErrorAt("state", i, $"lies within {outer}, which is named already");
+            if (state[i].StartsWith("/etc/", StringComparison.Ordinal) && !persisted.Any(path => state[i] == path || state[i].StartsWith(path + "/", StringComparison.Ordinal)))
+                throw bag.ErrorAt("state", i, $"{state[i]} is not within a path of persist, so it belongs to the image and goes back with it anyway");
+        }
+        return state;
+    }
+
     private static ImageDefinition Create(Bag bag, DefinitionLookup lookUp)
     {
         var (id, version) = (bag.Get<string>("id"), bag.Get<string>("version"));
@@ -129,6 +143,8 @@ internal static class ImageShape
         var packages = bag.Get<Bag?>("packages", null);
         var services = bag.Get<Bag?>("services", null);
         var workloads = bag.Get<Bag?>("workloads", null);
+        var engine = lookUp.Engine(workloads?.Get("engine", "none") ?? "none", problem => workloads!.Error("engine", problem));
+        var fallback = lookUp.Engine(workloads?.Get("fallback", "none") ?? "none", problem => workloads!.Error("fallback", problem));
         return new ImageDefinition
         {
             Folder = lookUp.DefinitionFolder,
@@ -151,11 +167,8 @@ internal static class ImageShape
             KernelArguments = bag.Get<Bag?>("kernel", null)?.List<string>("arguments") ?? [],
             Users = users,
             PersistedEtc = persisted,
-            Workloads = workloads is null ? new() : new()
-            {
-                Engine = lookUp.Engine(workloads.Get("engine", "none"), problem => workloads.Error("engine", problem)),
-                Fallback = lookUp.Engine(workloads.Get("fallback", "none"), problem => workloads.Error("fallback", problem)),
-            },
+            State = CreateState(bag, [.. persisted, .. engine?.PersistedEtc ?? [], .. fallback?.PersistedEtc ?? []]),
+            Workloads = new() { Engine = engine, Fallback = fallback },
             Health = bag.Get("health", new HealthSettings()),
             Updates = CreateUpdates(bag.Get<Bag?>("updates", null), lookUp),
         };

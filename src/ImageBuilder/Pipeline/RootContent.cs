@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using Appliance.Core;
 using Appliance.Core.Health;
+using Appliance.Core.Images;
 using Appliance.Core.Updates;
 using Appliance.ImageBuilder.Definition;
 using Appliance.ImageBuilder.Disk;
@@ -100,6 +101,7 @@ internal sealed class RootContent(ImageDefinition definition, WorkloadChoice wor
         yield return new("/usr/lib/clock-epoch", "");
         yield return new("/usr/lib/appliance/health.json", JsonSerializer.Serialize(definition.Health, HealthJson.Default.HealthSettings) + "\n");
         yield return new("/usr/lib/appliance/persist", string.Concat(PersistedEtc().Select(path => path + "\n")));
+        yield return new(StatePaths.ListPath, string.Concat(StatePaths.Outermost([.. definition.State, .. workloads.Engine?.State ?? []]).Select(path => path + "\n")));
         yield return new("/usr/lib/repart.d/50-data.conf", $"# Grows the data partition to the end of the disk at first boot.\n[Partition]\nType=linux-generic\nLabel={DiskLayout.DataLabel(definition)}\n");
         yield return new("/etc/fstab", $"PARTLABEL={DiskLayout.DataLabel(definition)} /var ext4 noatime,errors=remount-ro,x-initrd.mount,x-systemd.growfs 0 2\n");
         yield return new("/etc/hostname", $"{definition.Hostname}\n");

@@ -63,6 +63,7 @@ public sealed class DefinitionReaderTests : IDisposable
                 sshKeys: [ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl me@here]
                 passwordHash: $6$saltsalt$abcdefghijklmnop
             persist: [/etc/machine-id, /etc/systemd/network]
+            state: [/var/lib/shop, /etc/systemd/network/wan.network]
             workloads: { engine: podman }
             health:
               timeout: 90s
@@ -77,6 +78,7 @@ public sealed class DefinitionReaderTests : IDisposable
         Assert.Equal(256L << 20, definition.Sizes.Esp);
         Assert.Equal(["quiet", "console=ttyS1,9600"], definition.KernelArguments);
         Assert.True(definition.KeepPackageManager);
+        Assert.Equal(["/var/lib/shop", "/etc/systemd/network/wan.network"], definition.State);
         Assert.Equal("admin", Assert.Single(definition.Users).Name);
         Assert.Equal(TimeSpan.FromSeconds(90), definition.Health.Timeout);
         Assert.False(definition.Health.Checks[0].Gate);
@@ -135,6 +137,12 @@ public sealed class DefinitionReaderTests : IDisposable
     [InlineData("persist: [/var/x]", "4:11", "a path below /etc")]
     [InlineData("persist: [/etc/../root]", "4:11", "a path below /etc")]
     [InlineData("persist: [/etc/a, /etc/a/b]", "4:19", "lies within /etc/a")]
+    [InlineData("state: [/usr/x]", "4:9", "a path below /var or /etc")]
+    [InlineData("state: [/var/lib/../../usr]", "4:9", "a path below /var or /etc")]
+    [InlineData("state: [/var/lib]", "4:9", "a path below /var or /etc")]
+    [InlineData("state: [/var/lib/appliance/etc/x]", "4:9", "a path below /var or /etc")]
+    [InlineData("state: [/var/lib/a, /var/lib/a/b]", "4:21", "lies within /var/lib/a")]
+    [InlineData("state: [/etc/hostname]", "4:9", "is not within a path of persist")]
     [InlineData("users: [{ name: root }]", "4:17", "other than root")]
     [InlineData("users: [{ groups: [a] }]", "4:9", "the key name is missing")]
     [InlineData("users: [{ name: a, sshKeys: [ssh-ed25519 AAAA] }]", "4:30", "a public key")]

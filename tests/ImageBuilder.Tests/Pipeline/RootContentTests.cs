@@ -45,6 +45,15 @@ public sealed class RootContentTests : IDisposable
     }
 
     [Fact]
+    public void WriteTo_ListsTheStateOfImageAndEngine_EachPathOnce()
+    {
+        var definition = DefinitionReader.Read(_definition.Write("id: edge\nversion: 1.2.3\nboard: vm-x86_64\nworkloads: { engine: k3s }\nstate: [/var/lib/shop, /var/lib/rancher/k3s/server/db]\n"), DefinitionFolder.Library);
+        var content = new RootContent(definition, new WorkloadChoice(definition.Workloads.Engine, [], null), _folder["supervisor"], _folder["tree"], DefinitionFolder.Library);
+
+        Assert.Equal("/etc/rancher\n/var/lib/rancher/k3s/server\n/var/lib/shop\n", Files(content)["/usr/lib/appliance/state"]);
+    }
+
+    [Fact]
     public void AddTo_AnotherTrustedRoot_ChangesTheKey() =>
         Assert.NotEqual(Key(Root), Key(SomeRoot.Create()));
 
@@ -56,9 +65,11 @@ public sealed class RootContentTests : IDisposable
     }
 
     /// <summary>Target path and content of every generated file.</summary>
-    private Dictionary<string, string> Files(string line) =>
-        Content(line, Root).WriteTo(_folder["generated"])["FILES"]!.Split('\n').Select(entry => entry.Split('\t'))
+    private Dictionary<string, string> Files(RootContent content) =>
+        content.WriteTo(_folder["generated"])["FILES"]!.Split('\n').Select(entry => entry.Split('\t'))
             .Where(entry => File.Exists(entry[0])).ToDictionary(entry => entry[1], entry => File.ReadAllText(entry[0]));
+
+    private Dictionary<string, string> Files(string line) => Files(Content(line, Root));
 
     private RootContent Content(string line, string root)
     {
