@@ -70,7 +70,8 @@ internal sealed class DeviceFacts(string root, string dataFolder)
         return line is not null && long.TryParse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture, out var kibibytes) ? kibibytes * 1024 : 0;
     }
 
-    private static string ReadRootHash(string root) =>
+    /// <summary>The verity root hash on the kernel command line below a root folder, empty without one.</summary>
+    public static string ReadRootHash(string root) =>
         ReadText(root, "proc/cmdline").Split(' ').FirstOrDefault(word => word.StartsWith("roothash=", StringComparison.Ordinal))?["roothash=".Length..] ?? "";
 
     private static string ReadText(string root, string path)

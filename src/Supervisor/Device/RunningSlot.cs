@@ -5,7 +5,10 @@ namespace Appliance.Supervisor.Device;
 /// <summary>The slot the root file system is on: <c>a</c> is partition 2 of the disk, <c>b</c> partition 4.</summary>
 internal sealed record RunningSlot(string Name, string Partition, string Label, bool Verified)
 {
-    private static readonly RunningSlot None = new("unknown", "", "", false);
+    /// <summary>The name when nothing tells which slot it is.</summary>
+    public const string UnknownName = "unknown";
+
+    private static readonly RunningSlot None = new(UnknownName, "", "", false);
 
     /// <summary>Follows the root mount through device-mapper to its partition, below a root folder.</summary>
     public static RunningSlot Read(string root)
@@ -19,12 +22,20 @@ internal sealed record RunningSlot(string Name, string Partition, string Label, 
             var parts = Directory.Exists(slaves) ? Directory.EnumerateDirectories(slaves).Select(slave => ReadPartition(root, Path.GetFileName(slave))) : [ReadPartition(root, device, "sys/dev/block")];
             // Of the two partitions below verity the root comes first.
             var part = parts.Where(part => part.Number > 0).OrderBy(part => part.Number).First();
-            return new RunningSlot(part.Number switch { 2 => "a", 4 => "b", _ => "unknown" }, part.Name, part.Label, verified);
+            return new RunningSlot(part.Number switch { 2 => "a", 4 => "b", _ => UnknownName }, part.Name, part.Label, verified);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidOperationException or IndexOutOfRangeException)
         {
             return None;
         }
+    }
+
+    /// <summary>The whole disk that the partition is on, as <c>/dev/NAME</c>; null when sysfs does not tell.</summary>
+    public string? FindDisk(string root)
+    {
+        // A partition's folder in sysfs lies in its disk's.
+        var link = Partition.Length > 0 ? new DirectoryInfo(Path.Combine(root, "sys/class/block", Partition)).ResolveLinkTarget(returnFinalTarget: true) : null;
+        return link is not null && Directory.GetParent(link.FullName) is { } disk ? Path.Combine("/dev", disk.Name) : null;
     }
 
     private static (int Number, string Name, string Label) ReadPartition(string root, string device, string folder = "sys/class/block")

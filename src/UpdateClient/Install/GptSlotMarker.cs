@@ -1,5 +1,4 @@
-using System.ComponentModel;
-using System.Diagnostics;
+using System.Globalization;
 using Appliance.Core;
 using Appliance.Core.Images;
 
@@ -15,8 +14,6 @@ namespace Appliance.UpdateClient.Install;
 /// <param name="verityPartition">Number of the verity partition.</param>
 public sealed class GptSlotMarker(string disk, string imageId, int rootPartition, int verityPartition) : ISlotMarker
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
-
     /// <inheritdoc/>
     public Task MarkEmptyAsync(CancellationToken cancellationToken) =>
         MarkAsync(ImageIdentity.EmptyLabel, ImageIdentity.NameBased(imageId, $"empty-{rootPartition}"), ImageIdentity.NameBased(imageId, $"empty-{verityPartition}"), cancellationToken);
@@ -38,39 +35,7 @@ public sealed class GptSlotMarker(string disk, string imageId, int rootPartition
 
     private async Task SfdiskAsync(string what, int partition, string value, CancellationToken cancellationToken)
     {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        limit.CancelAfter(Limit);
-        using var process = new Process
-        {
-            StartInfo = new ProcessStartInfo("sfdisk", ["--no-reread", "--no-tell-kernel", "--quiet", what, disk, partition.ToString(), value])
-            {
-                RedirectStandardInput = true,
-                RedirectStandardOutput = true,
-                RedirectStandardError = true,
-            },
-        };
-        try
-        {
-            process.Start();
-        }
-        catch (Win32Exception e)
-        {
-            throw new UserError($"sfdisk cannot be started: {e.Message}", "The package fdisk has to be in the image.", e);
-        }
-        process.StandardInput.Close();
-        try
-        {
-            var output = process.StandardOutput.ReadToEndAsync(limit.Token);
-            var errors = await process.StandardError.ReadToEndAsync(limit.Token);
-            await output;
-            await process.WaitForExitAsync(limit.Token);
-            if (process.ExitCode != 0) throw new UserError($"Partition {partition} of {disk} cannot be marked: {errors.Trim()}", "Check that the disk is writable and has the image's partition table.");
-        }
-        catch (OperationCanceledException)
-        {
-            process.Kill();
-            cancellationToken.ThrowIfCancellationRequested();
-            throw new TimeoutException($"sfdisk did not end within {Limit.TotalSeconds:0} s");
-        }
+        var (code, _, errors) = await Sfdisk.RunAsync(["--no-reread", "--no-tell-kernel", "--quiet", what, disk, partition.ToString(CultureInfo.InvariantCulture), value], cancellationToken);
+        if (code != 0) throw new UserError($"Partition {partition} of {disk} cannot be marked: {errors}", "Check that the disk is writable and has the image's partition table.");
     }
 }

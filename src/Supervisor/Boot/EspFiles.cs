@@ -1,0 +1,49 @@
+using System.Runtime.InteropServices;
+using Appliance.Core;
+using Microsoft.Win32.SafeHandles;
+
+namespace Appliance.Supervisor.Boot;
+
+/// <summary>
+/// The operations on files of a boot partition, each of them on the disk when it returns; tests end them half-way, as a power
+/// cut does. FAT renames in two steps, the new name first: between them both names stand for one chain of clusters.
+/// </summary>
+internal partial class EspFiles(EspMount mount)
+{
+    private const nuint FirstBlock = 1; // FIBMAP
+
+    /// <summary>Writes out a file's content.</summary>
+    public virtual void Sync(string path)
+    {
+        using var handle = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
+        RandomAccess.FlushToDisk(handle);
+    }
+
+    /// <summary>Gives a file another name, which nothing has.</summary>
+    public virtual void Rename(string from, string to)
+    {
+        mount.InOrder(() => File.Move(from, to));
+        DurableFile.SyncFolder(Path.GetDirectoryName(to)!);
+    }
+
+    /// <summary>Deletes a file whose clusters are its own.</summary>
+    public virtual void Delete(string path)
+    {
+        File.Delete(path);
+        DurableFile.SyncFolder(Path.GetDirectoryName(path)!);
+    }
+
+    /// <summary>True unless two files certainly begin in places of their own.</summary>
+    public virtual bool MayShareClusters(string one, string other) => FindStart(one) is not { } start || FindStart(other) is not { } second || start == second;
+
+    /// <summary>The block a file begins at; null when the file system does not tell.</summary>
+    private static int? FindStart(string path)
+    {
+        using var handle = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        var block = 0;
+        return ioctl(handle, FirstBlock, ref block) == 0 && block != 0 ? block : null;
+    }
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int ioctl(SafeFileHandle handle, nuint request, ref int block);
+}

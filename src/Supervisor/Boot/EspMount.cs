@@ -1,0 +1,100 @@
+using System.Runtime.InteropServices;
+using Appliance.Core;
+using Appliance.UpdateClient.Install;
+using Microsoft.Win32.SafeHandles;
+
+namespace Appliance.Supervisor.Boot;
+
+/// <summary>
+/// The mounted EFI system partition, writable and kept mounted until this is disposed (systemd's automount lets go of an idle
+/// one).
+/// </summary>
+internal sealed partial class EspMount : IDisposable
+{
+    /// <summary>Where systemd-gpt-auto-generator mounts it, the likelier place first.</summary>
+    private static readonly string[] Places = ["boot", "efi"];
+    private readonly SafeFileHandle _held;
+
+    private readonly bool _mounted;
+
+    private EspMount(string folder, SafeFileHandle held, bool mounted) => (Folder, _held, _mounted) = (folder, held, mounted);
+
+    /// <summary>The mount point.</summary>
+    public string Folder { get; }
+
+    /// <summary>Finds the mount of a disk's ESP below a root folder; a look into the automount's folder makes it.</summary>
+    /// <exception cref="UserError">The disk has none, or it is not mounted.</exception>
+    public static EspMount Find(GptTable table, string root)
+    {
+        var esp = table.Partitions.FirstOrDefault(part => part.Type == GptTable.EspType) ?? throw new UserError($"{table.Disk} has no EFI system partition.", "Check that it is the disk the image was written to.");
+        var numbers = File.ReadAllText(Path.Combine(root, "sys/class/block", Path.GetFileName(esp.Node), "dev")).Trim();
+        foreach (var place in Places) _ = Directory.Exists(Path.Combine(root, place, "EFI"));
+        var folder = FindMountPoint(File.ReadLines(Path.Combine(root, "proc/self/mountinfo")), numbers)
+            ?? throw new UserError($"The EFI system partition {esp.Node} is not mounted.", "Look at boot.automount or efi.automount: `systemctl status boot.automount`.");
+        return Open(folder, mounted: true);
+    }
+
+    /// <summary>Takes a folder for an ESP.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="mounted">It is a mount point, and its options may be changed.</param>
+    public static EspMount Open(string folder, bool mounted = false)
+    {
+        const int readOnly = 0, closeOnExec = 0x80000;
+        var held = open(folder, readOnly | closeOnExec);
+        if (held.IsInvalid) throw new IOException($"cannot open {folder}: {Marshal.GetLastPInvokeErrorMessage()}");
+        var mount = new EspMount(folder, held, mounted);
+        try
+        {
+            if (mounted) Reconfigure(folder, "rw");
+            return mount;
+        }
+        catch
+        {
+            mount.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// While <paramref name="change"/> runs, names reach the disk in the order they are given: the new name before the old one
+    /// goes. <c>dirsync</c> would be enough, but no kernel changes that for what is mounted; and <c>sync</c> for good would make
+    /// the writing of a kernel image slow.
+    /// </summary>
+    public void InOrder(Action change)
+    {
+        if (_mounted) Reconfigure(Folder, "sync");
+        try
+        {
+            change();
+        }
+        finally
+        {
+            if (_mounted) Reconfigure(Folder, "async");
+        }
+    }
+
+    /// <summary>The mount point of a device (<c>MAJOR:MINOR</c>) in the lines of <c>mountinfo</c>; null when it has none.</summary>
+    public static string? FindMountPoint(IEnumerable<string> mountinfo, string numbers) =>
+        mountinfo.Select(line => line.Split(' ')).Where(fields => fields.Length > 4 && fields[2] == numbers && fields[3] == "/").Select(fields => fields[4].Replace("\\040", " ", StringComparison.Ordinal)).FirstOrDefault();
+
+    /// <inheritdoc/>
+    public void Dispose() => _held.Dispose();
+
+    private static void Reconfigure(string folder, string flag)
+    {
+        const int currentFolder = -100;
+        const uint closeOnExec = 1, setFlag = 0, reconfigure = 7;
+        using var context = fspick(currentFolder, folder, closeOnExec);
+        if (context.IsInvalid || fsconfig(context, setFlag, flag, 0, 0) != 0 || fsconfig(context, reconfigure, null, 0, 0) != 0)
+            throw new IOException($"{folder} cannot be remounted \"{flag}\": {Marshal.GetLastPInvokeErrorMessage()}");
+    }
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial SafeFileHandle open(string path, int flags);
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial SafeFileHandle fspick(int folder, string path, uint flags);
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int fsconfig(SafeFileHandle context, uint command, string? key, nint value, int auxiliary);
+}

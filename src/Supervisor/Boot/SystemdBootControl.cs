@@ -1,0 +1,186 @@
+using Appliance.Core;
+using Appliance.Supervisor.Device;
+using Appliance.UpdateClient.Install;
+using DeviceFacts = Appliance.Supervisor.Device.DeviceFacts;
+using OnDevice = Appliance.Supervisor.Device.RunningSlot;
+using RunningSlot = Appliance.UpdateClient.Install.RunningSlot;
+
+namespace Appliance.Supervisor.Boot;
+
+/// <summary>
+/// systemd-boot with Automatic Boot Assessment: a slot is two partitions, and the name of its boot entry on the ESP says what it
+/// is worth. Nothing is kept anywhere else.
+/// </summary>
+internal sealed class SystemdBootControl : IBootControl, IDisposable
+{
+    private const int Tries = 3;
+    private readonly string _disk;
+    private readonly EspMount _esp;
+    private readonly string _imageId;
+    private readonly string _root;
+    private readonly BootEntries _entries;
+
+    /// <summary>Boot control of a disk.</summary>
+    /// <param name="disk">The whole disk, or a disk image.</param>
+    /// <param name="esp">Its ESP, disposed with this.</param>
+    /// <param name="imageId">Id of the image that runs.</param>
+    /// <param name="root">Where <c>/proc</c> and <c>/sys</c> are.</param>
+    /// <param name="files">How files on the ESP are changed.</param>
+    public SystemdBootControl(string disk, EspMount esp, string imageId, string root = "/", EspFiles? files = null)
+    {
+        (_disk, _esp, _imageId, _root) = (disk, esp, imageId, root);
+        _entries = new BootEntries(Path.Combine(esp.Folder, "EFI", "Linux"), files ?? new EspFiles(esp));
+    }
+
+    /// <inheritdoc/>
+    public string? RebootParameter => null;
+
+    /// <summary>Boot control of the disk that runs.</summary>
+    /// <exception cref="UserError">It does not run from a disk of ours.</exception>
+    public static async Task<SystemdBootControl> OpenAsync(string root, CancellationToken cancellationToken)
+    {
+        var disk = OnDevice.Read(root).FindDisk(root) ?? throw new UserError("The disk of the running system cannot be told.", "Slots are there only where the system was booted from an image's disk.");
+        var table = await GptTable.ReadAsync(disk, cancellationToken);
+        return new SystemdBootControl(disk, EspMount.Find(table, root), ImageIdentity.Read(root).Id, root);
+    }
+
+    /// <inheritdoc/>
+    public async Task<IReadOnlyList<SlotStatus>> ReadSlotsAsync(CancellationToken cancellationToken)
+    {
+        var disk = await ReadDiskAsync(cancellationToken);
+        return [.. disk.Slots.Select(slot => Judge(slot, disk))];
+    }
+
+    /// <inheritdoc/>
+    public async Task<RunningSlot> ReadRunningAsync(CancellationToken cancellationToken)
+    {
+        var disk = await ReadDiskAsync(cancellationToken);
+        var root = disk.Running.Root.Node;
+        return new RunningSlot(File.Exists(root) ? root : null, EntryOf(disk.Running, disk)?.Path);
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>
+    /// A default or one-shot entry that somebody set would boot instead of the new version; it goes. (One that names an entry
+    /// which is not there does no harm: systemd-boot passes over it.)
+    /// </remarks>
+    public async Task<TargetSlot> ChooseTargetAsync(string version, CancellationToken cancellationToken)
+    {
+        var disk = await ReadDiskAsync(cancellationToken);
+        var label = Core.Images.ImageIdentity.SlotLabel(_imageId, version);
+        var stay = new List<string>();
+        if (disk.Running.Label is { } running) stay.Add(running);
+        // Whatever the boot loader says it booted stays as well, even under a name that no slot has.
+        if (EfiVariable.TryReadText(_root, EfiVariable.EntrySelected) is { Length: > 0 } selected) stay.Add(BootEntry.Parse(selected).Stem);
+        if (stay.Contains(label, StringComparer.OrdinalIgnoreCase))
+            throw new UserError($"Version {version} is what runs in slot {disk.Running.Name}, and a second copy of it would need a boot entry of the same name.", "Install another version; to prove the running one whole, `appliance verify` its bundle.");
+        _entries.Tidy();
+        ClearChoice();
+        var target = disk.Other;
+        var slot = new TargetSlot
+        {
+            Root = DiskSlot.Region(disk.Table, target.Root),
+            Verity = DiskSlot.Region(disk.Table, target.Verity),
+            Uki = Path.Combine(_entries.Folder, BootEntry.NameOf(label, new BootCount(Tries, 0))),
+            Marker = new GptSlotMarker(_disk, _imageId, target.Root.Number, target.Verity.Number),
+        };
+        return slot with { OldUkis = _entries.FindReplaced(stay, slot.PartialUki) };
+    }
+
+    /// <inheritdoc/>
+    public async Task MarkGoodAsync(CancellationToken cancellationToken)
+    {
+        var disk = await ReadDiskAsync(cancellationToken);
+        _entries.Tidy();
+        if (EntryOf(disk.Running, disk) is { } entry) _entries.Recount(entry, null);
+    }
+
+    /// <inheritdoc/>
+    public async Task MarkBadAsync(string slot, CancellationToken cancellationToken)
+    {
+        var disk = await ReadDiskAsync(cancellationToken);
+        var bad = disk.Slots.FirstOrDefault(candidate => candidate.Name == slot) ?? throw new UserError($"There is no slot \"{slot}\".", "Slots are a and b.");
+        if (EntryOf(bad, disk) is not { } entry) return;
+        var rest = Judge(disk.Slots.Single(candidate => candidate != bad), disk);
+        if (!IsBootable(rest))
+            throw new UserError($"Slot {slot} cannot be given up: slot {rest.Name} holds nothing that boots.", "Install a version into the other slot first.");
+        _entries.Tidy();
+        ClearChoice();
+        var count = new BootCount(0, Math.Max(1, entry.Count?.Done ?? 0));
+        // On its last try an entry has no tries left already; given up in it, it must read otherwise than in it.
+        _entries.Recount(entry, count == BootCount.Read(_root) ? count with { Done = count.Done + 1 } : count);
+    }
+
+    /// <inheritdoc/>
+    public async Task GiveBackTryAsync(CancellationToken cancellationToken)
+    {
+        var disk = await ReadDiskAsync(cancellationToken);
+        // Only the try that this boot is: an entry that was given up meanwhile, or called good, has another name.
+        if (EntryOf(disk.Running, disk) is not { Count: { Done: > 0 } count } entry || count != BootCount.Read(_root)) return;
+        _entries.Tidy();
+        _entries.Recount(entry, new BootCount(count.Left + 1, count.Done - 1));
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _esp.Dispose();
+
+    private static bool IsBootable(SlotStatus slot) => slot.State == SlotState.Good || slot is { State: SlotState.Trial, TriesLeft: > 0 };
+
+    private void ClearChoice()
+    {
+        EfiVariable.Delete(_root, EfiVariable.EntryDefault);
+        EfiVariable.Delete(_root, EfiVariable.EntryOneShot);
+    }
+
+    private SlotStatus Judge(DiskSlot slot, Disk disk)
+    {
+        var count = EntryOf(slot, disk)?.Count;
+        var running = slot == disk.Running;
+        var state = EntryOf(slot, disk) switch
+        {
+            null => SlotState.Empty,
+            { Count: null } => SlotState.Good,
+            { Count.Left: > 0 } => SlotState.Trial,
+            // The boot loader counts a try when it begins: what runs in its last one has none left and is not bad yet.
+            _ => running && count == BootCount.Read(_root) ? SlotState.Trial : SlotState.Bad,
+        };
+        var holds = slot.Label is not null && (running || state != SlotState.Empty);
+        return new SlotStatus
+        {
+            Name = slot.Name,
+            Running = running,
+            State = state,
+            Version = holds ? slot.Version(_imageId) : null,
+            RootHash = holds ? slot.RootHash : null,
+            TriesLeft = count?.Left,
+            TriesDone = count?.Done ?? 0,
+        };
+    }
+
+    /// <summary>A slot's boot entry. Where both slots have the same label, there is one entry, and it is what runs.</summary>
+    private BootEntry? EntryOf(DiskSlot slot, Disk disk) =>
+        slot.Label is { } label && (slot == disk.Running || disk.Running.Label != label) ? _entries.Find(label) : null;
+
+    private async Task<Disk> ReadDiskAsync(CancellationToken cancellationToken)
+    {
+        var table = await GptTable.ReadAsync(_disk, cancellationToken);
+        var slots = DiskSlot.Of(table);
+        return new Disk(table, slots, slots.Single(slot => slot.Name == FindRunning(slots)));
+    }
+
+    /// <summary>The slot with the root hash the kernel was started with. Labels do not tell: both slots may have the same.</summary>
+    private string FindRunning(IReadOnlyList<DiskSlot> slots)
+    {
+        var hash = DeviceFacts.ReadRootHash(_root);
+        var byHash = slots.Where(slot => slot.RootHash.Equals(hash, StringComparison.OrdinalIgnoreCase)).Select(slot => slot.Name).ToList();
+        var byDevice = OnDevice.Read(_root).Name;
+        if (byHash is [var name] && (byDevice == name || byDevice == OnDevice.UnknownName)) return name;
+        if (byHash is not [_] && byDevice != OnDevice.UnknownName) return byDevice;
+        throw new UserError($"Which slot of {_disk} runs cannot be told: its partition table does not fit the root hash {(hash.Length > 0 ? hash : "(none)")} the kernel was started with.", "Reboot; write the disk anew when that does not help.");
+    }
+
+    private sealed record Disk(GptTable Table, IReadOnlyList<DiskSlot> Slots, DiskSlot Running)
+    {
+        public DiskSlot Other => Slots.Single(slot => slot != Running);
+    }
+}
