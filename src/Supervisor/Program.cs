@@ -1,18 +1,23 @@
 using System.Globalization;
 using Appliance.Core;
 using Appliance.Supervisor.Bus;
+using Appliance.Supervisor.Control;
 using Appliance.Supervisor.Service;
+using Appliance.Supervisor.Worker;
 using Serilog;
 
 const int UserMistake = 2, Failure = 1;
 const string Usage = """
     appliance-supervisor                              runs the daemon (systemd starts it)
     appliance-supervisor wait-healthy [--timeout S]   waits for its verdict: exit code 0 healthy, 1 not
+    appliance-supervisor worker                       does one thing that needs root (a socket starts it)
+    appliancectl                                      the same program under this name is the command line: appliancectl --help
 
     Example: appliance-supervisor wait-healthy --timeout 300
     """;
 var longestWait = TimeSpan.FromHours(1);
 
+if (Path.GetFileName(Environment.GetCommandLineArgs()[0]) == ControlCommands.ProgramName) return await ControlCommands.Build().Parse(args).InvokeAsync();
 try
 {
     switch (args)
@@ -25,6 +30,8 @@ try
         case ["wait-healthy", "--timeout", var text]:
             if (!int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) || seconds < 1) throw new UserError($"--timeout takes a number of seconds, not \"{text}\".");
             return await HealthGate.WaitAsync(SupervisorOptions.FromEnvironment().BusAddress, TimeSpan.FromSeconds(seconds), Console.Out);
+        case ["worker"]:
+            return await WorkerEntry.RunAsync();
         case []:
             return await RunDaemonAsync();
         default:

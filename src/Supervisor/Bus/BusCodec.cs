@@ -1,15 +1,19 @@
 using System.Collections;
+using System.Runtime.InteropServices;
 using System.Text;
+using Microsoft.Win32.SafeHandles;
 using static Appliance.Supervisor.Bus.SdBusNative;
 
 namespace Appliance.Supervisor.Bus;
 
 /// <summary>
-/// Writes and reads message bodies by signature, without reflection. Numbers, booleans, strings, <see cref="ObjectPath"/> and
-/// <see cref="Variant"/> are themselves; arrays are lists, dictionaries <c>Dictionary&lt;object, object&gt;</c>, structs <c>object[]</c>.
+/// Writes and reads message bodies by signature, without reflection. Numbers, booleans, strings, <see cref="ObjectPath"/>,
+/// <see cref="Variant"/> and <see cref="SafeFileHandle"/> (a descriptor of the reader's own) are themselves; arrays are lists, dictionaries <c>Dictionary&lt;object, object&gt;</c>, structs <c>object[]</c>.
 /// </summary>
 internal static unsafe class BusCodec
 {
+    private const int DuplicateCloseOnExec = 1030; // F_DUPFD_CLOEXEC
+
     /// <summary>Appends one value for each complete type of the signature.</summary>
     public static void Append(nint message, string signature, IReadOnlyList<object> values)
     {
@@ -58,6 +62,7 @@ internal static unsafe class BusCodec
             case 'x': { var raw = (long)value; Basic(message, 'x', &raw); break; }
             case 't': { var raw = (ulong)value; Basic(message, 't', &raw); break; }
             case 'd': { var raw = (double)value; Basic(message, 'd', &raw); break; }
+            case 'h': { var raw = (int)((SafeFileHandle)value).DangerousGetHandle(); Basic(message, 'h', &raw); break; }
             case 's' or 'o' or 'g':
                 // For text the value itself is the pointer, not a pointer to it.
                 fixed (byte* text = Terminated(value is ObjectPath path ? path.Value : (string)value)) Basic(message, type[0], text);
@@ -100,6 +105,7 @@ internal static unsafe class BusCodec
             case 'x': { long raw; Basic(message, type, &raw); return raw; }
             case 't': { ulong raw; Basic(message, type, &raw); return raw; }
             case 'd': { double raw; Basic(message, type, &raw); return raw; }
+            case 'h': { int raw; Basic(message, type, &raw); return Duplicate(raw); }
             case 's' or 'g': { byte* raw; Basic(message, type, &raw); return Text(raw); }
             case 'o': { byte* raw; Basic(message, type, &raw); return new ObjectPath(Text(raw)); }
             case 'v' or 'a' or 'r': return ReadContainer(message, type, Text(contents), contents);
@@ -144,6 +150,13 @@ internal static unsafe class BusCodec
     private static void Basic(nint message, byte type, void* value)
     {
         if (Check(sd_bus_message_read_basic(message, type, value), "read_basic") == 0) throw new InvalidDataException("the message ends too early");
+    }
+
+    /// <summary>A descriptor in a message lives as long as the message.</summary>
+    private static SafeFileHandle Duplicate(int descriptor)
+    {
+        var own = fcntl(descriptor, DuplicateCloseOnExec, 0);
+        return own >= 0 ? new SafeFileHandle(own, ownsHandle: true) : throw new IOException($"cannot keep a descriptor: {Marshal.GetLastPInvokeErrorMessage()}");
     }
 
     private static byte[] Terminated(string text) => Encoding.UTF8.GetBytes(text + "\0");

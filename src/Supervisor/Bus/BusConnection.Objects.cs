@@ -4,22 +4,28 @@ using static Appliance.Supervisor.Bus.SdBusNative;
 
 namespace Appliance.Supervisor.Bus;
 
-/// <summary>Exporting objects. What is exported stays for the life of the connection.</summary>
+/// <summary>Exporting objects.</summary>
 internal sealed unsafe partial class BusConnection
 {
     private const ulong PropertyEmitsChange = 1UL << 5; // SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE
 
     /// <summary>
     /// Exports an interface at a path. Its methods are for privileged callers as far as sd-bus is concerned; the bus policy
-    /// says who may call at all.
+    /// says who may call at all. Signals are listed for those who introspect; <see cref="EmitSignalAsync"/> sends them.
     /// </summary>
-    public Task ExportAsync(string path, string @interface, IReadOnlyList<BusMethod> methods, IReadOnlyList<BusProperty> properties) => PostAsync(() =>
+    /// <returns>What takes the interface away again, with <see cref="RemoveAsync"/>.</returns>
+    public Task<BusExport> ExportAsync(string path, string @interface, IReadOnlyList<BusMethod> methods, IReadOnlyList<BusProperty> properties, IReadOnlyList<BusSignalShape>? signals = null) => PostAsync(() =>
     {
-        var exported = new ExportedInterface(methods.ToDictionary(method => method.Name), properties.ToDictionary(property => property.Name));
+        var exported = new ExportedInterface(this, methods.ToDictionary(method => method.Name), properties.ToDictionary(property => property.Name));
         // sd-bus keeps all these pointers.
-        nint Keep(string text) => Marshal.StringToCoTaskMemUTF8(text);
+        var kept = new List<nint>();
+        nint Keep(string text)
+        {
+            kept.Add(Marshal.StringToCoTaskMemUTF8(text));
+            return kept[^1];
+        }
         nint Names(IEnumerable<string> names) => Keep(string.Concat(names.Select(name => name + "\0")));
-        var count = methods.Count + properties.Count + 2;
+        var count = methods.Count + properties.Count + (signals?.Count ?? 0) + 2;
         var table = (VtableEntry*)NativeMemory.AllocZeroed((nuint)count, (nuint)sizeof(VtableEntry));
         var next = 0;
         table[next++] = new VtableEntry
@@ -51,31 +57,104 @@ internal sealed unsafe partial class BusConnection
                 Word2 = (nint)(delegate* unmanaged[Cdecl]<nint, byte*, byte*, byte*, nint, nint, Error*, int>)&OnGetProperty,
             };
         }
+        foreach (var signal in signals ?? [])
+            table[next++] = new VtableEntry { TypeAndFlags = 'S', Word0 = Keep(signal.Name), Word1 = Keep(signal.Signature), Word2 = Names(signal.ArgumentNames) };
         table[next] = new VtableEntry { TypeAndFlags = '>' };
-        return Check(sd_bus_add_object_vtable(_bus, out _, path, @interface, table, GCHandle.ToIntPtr(GCHandle.Alloc(exported))), $"cannot export {@interface}");
+        var handle = GCHandle.Alloc(exported);
+        Check(sd_bus_add_object_vtable(_bus, out var slot, path, @interface, table, GCHandle.ToIntPtr(handle)), $"cannot export {@interface}");
+        return new BusExport(slot, (nint)table, handle, kept);
     });
+
+    /// <summary>Takes an exported interface away.</summary>
+    public Task RemoveAsync(BusExport export) => PostAsync(() =>
+    {
+        sd_bus_slot_unref(export.Slot);
+        export.Handle.Free();
+        NativeMemory.Free((void*)export.Table);
+        foreach (var text in export.Texts) Marshal.FreeCoTaskMem(text);
+        return 0;
+    });
+
+    /// <summary>Makes a path an object manager (org.freedesktop.DBus.ObjectManager) of what is exported below it.</summary>
+    public Task ManageObjectsAsync(string path) => PostAsync(() => Check(sd_bus_add_object_manager(_bus, out _, path), $"cannot manage the objects below {path}"));
+
+    /// <summary>Tells an object manager's listeners that an object has come or is about to go.</summary>
+    public Task AnnounceObjectAsync(string path, bool added) => PostAsync(() => Check(added ? sd_bus_emit_object_added(_bus, path) : sd_bus_emit_object_removed(_bus, path), $"cannot announce {path}"));
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static int OnMethod(nint call, nint userData, Error* error)
     {
-        nint reply = 0;
         try
         {
-            var method = ((ExportedInterface)GCHandle.FromIntPtr(userData).Target!).Methods[Text(sd_bus_message_get_member(call))];
-            var results = method.Handle(BusCodec.ReadAll(call));
-            Check(sd_bus_message_new_method_return(call, out reply), "new_method_return");
-            BusCodec.Append(reply, method.Out, results);
-            Check(sd_bus_send(0, reply, 0), "send");
+            var exported = (ExportedInterface)GCHandle.FromIntPtr(userData).Target!;
+            var method = exported.Methods[Text(sd_bus_message_get_member(call))];
+            var arguments = BusCodec.ReadAll(call);
+            if (method.HandleAsync is null) Answer(call, method.Out, method.Handle(arguments));
+            else exported.Bus.AnswerLater(call, method, arguments);
             return 1;
         }
         catch (Exception e)
         {
             return SetError(error, e);
         }
+    }
+
+    private static void Answer(nint call, string signature, object[] results)
+    {
+        Check(sd_bus_message_new_method_return(call, out var reply), "new_method_return");
+        try
+        {
+            BusCodec.Append(reply, signature, results);
+            Check(sd_bus_send(0, reply, 0), "send");
+        }
         finally
         {
-            if (reply != 0) sd_bus_message_unref(reply);
+            sd_bus_message_unref(reply);
         }
+    }
+
+    /// <summary>Keeps the call until its task is done; the answer is sent from the bus thread again.</summary>
+    private void AnswerLater(nint call, BusMethod method, IReadOnlyList<object> arguments)
+    {
+        sd_bus_message_ref(call);
+        Task<object[]> work;
+        try
+        {
+            work = method.HandleAsync!(arguments);
+        }
+        catch (Exception e)
+        {
+            work = Task.FromException<object[]>(e);
+        }
+        work.ContinueWith(done => Post(() => Finish(call, method.Out, done)), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+    }
+
+    private void Finish(nint call, string signature, Task<object[]> done)
+    {
+        if (_dead is not null) return; // there is nobody to answer, and the message went with the connection
+        try
+        {
+            if (done.IsCompletedSuccessfully) Answer(call, signature, done.Result);
+            else AnswerError(call, done.Exception?.InnerException ?? new OperationCanceledException("it was stopped"));
+        }
+        catch (Exception e)
+        {
+            Serilog.Log.Error(e, "A D-Bus call could not be answered");
+        }
+        finally
+        {
+            sd_bus_message_unref(call);
+        }
+    }
+
+    private static void AnswerError(nint call, Exception e)
+    {
+        var error = default(Error);
+        SetError(&error, e);
+        Check(sd_bus_message_new_method_error(call, out var reply, &error), "new_method_error");
+        sd_bus_error_free(&error);
+        Check(sd_bus_send(0, reply, 0), "send");
+        sd_bus_message_unref(reply);
     }
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
@@ -95,8 +174,8 @@ internal sealed unsafe partial class BusConnection
 
     private static int SetError(Error* error, Exception e) =>
         e is BusException known
-            ? sd_bus_error_set(error, known.Name, known.Message)
+            ? sd_bus_error_set(error, known.Name, known.Text)
             : sd_bus_error_set(error, "org.freedesktop.DBus.Error.Failed", e.Message);
 
-    private sealed record ExportedInterface(Dictionary<string, BusMethod> Methods, Dictionary<string, BusProperty> Properties);
+    private sealed record ExportedInterface(BusConnection Bus, Dictionary<string, BusMethod> Methods, Dictionary<string, BusProperty> Properties);
 }

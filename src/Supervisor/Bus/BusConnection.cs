@@ -63,6 +63,21 @@ internal sealed unsafe partial class BusConnection : IAsyncDisposable
         }
     });
 
+    /// <summary>Sends a signal.</summary>
+    public Task EmitSignalAsync(string path, string @interface, string member, string signature, params object[] arguments) => PostAsync(() =>
+    {
+        Check(sd_bus_message_new_signal(_bus, out var message, path, @interface, member), "new_signal");
+        try
+        {
+            BusCodec.Append(message, signature, arguments);
+            return Check(sd_bus_send(_bus, message, 0), "send");
+        }
+        finally
+        {
+            sd_bus_message_unref(message);
+        }
+    });
+
     /// <summary>Comes back once the bus thread has worked: proof that it is alive.</summary>
     public Task PingThreadAsync() => PostAsync(() => 0);
 

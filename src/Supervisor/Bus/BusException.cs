@@ -5,4 +5,7 @@ public sealed class BusException(string name, string message) : Exception($"{nam
 {
     /// <summary>The error's name.</summary>
     public string Name { get; } = name;
+
+    /// <summary>What it says, without the name.</summary>
+    public string Text { get; } = message;
 }

@@ -53,6 +53,8 @@ internal static unsafe partial class SdBusNative
     internal static partial int sd_bus_message_new_method_call(nint bus, out nint message, string destination, string path, string @interface, string member);
     [LibraryImport(Systemd)] internal static partial int sd_bus_message_new_method_return(nint call, out nint message);
     [LibraryImport(Systemd)] internal static partial int sd_bus_message_new_method_error(nint call, out nint message, Error* error);
+    [LibraryImport(Systemd, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int sd_bus_message_new_signal(nint bus, out nint message, string path, string @interface, string member);
     [LibraryImport(Systemd)] internal static partial int sd_bus_send(nint bus, nint message, nint cookie);
     [LibraryImport(Systemd)]
     internal static partial int sd_bus_call_async(nint bus, out nint slot, nint message, delegate* unmanaged[Cdecl]<nint, nint, Error*, int> callback, nint userData, ulong microseconds);
@@ -76,11 +78,15 @@ internal static unsafe partial class SdBusNative
     internal static partial int sd_bus_add_object_vtable(nint bus, out nint slot, string path, string @interface, VtableEntry* vtable, nint userData);
     [LibraryImport(Systemd, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int sd_bus_emit_properties_changed_strv(nint bus, string path, string @interface, byte** names);
+    [LibraryImport(Systemd, StringMarshalling = StringMarshalling.Utf8)] internal static partial int sd_bus_add_object_manager(nint bus, out nint slot, string path);
+    [LibraryImport(Systemd, StringMarshalling = StringMarshalling.Utf8)] internal static partial int sd_bus_emit_object_added(nint bus, string path);
+    [LibraryImport(Systemd, StringMarshalling = StringMarshalling.Utf8)] internal static partial int sd_bus_emit_object_removed(nint bus, string path);
     [LibraryImport(Systemd, StringMarshalling = StringMarshalling.Utf8)] internal static partial int sd_bus_error_set(Error* error, string name, string message);
     [LibraryImport(Systemd)] internal static partial void sd_bus_error_free(Error* error);
 
     [LibraryImport("libc", SetLastError = true)] internal static partial int poll(PollFd* descriptors, ulong count, int milliseconds);
     [LibraryImport("libc", SetLastError = true)] internal static partial int eventfd(uint initial, int flags);
+    [LibraryImport("libc", SetLastError = true)] internal static partial int fcntl(int descriptor, int command, int argument);
     [LibraryImport("libc", SetLastError = true)] internal static partial nint read(int descriptor, void* buffer, nint size);
     [LibraryImport("libc", SetLastError = true)] internal static partial nint write(int descriptor, void* buffer, nint size);
     [LibraryImport("libc")] internal static partial int close(int descriptor);

@@ -1,9 +1,13 @@
+using Appliance.Core;
+using Appliance.Core.Updates;
 using Appliance.Supervisor.Bus;
 using Appliance.Supervisor.Device;
 using Appliance.Supervisor.Health;
 using Appliance.Supervisor.Journal;
 using Appliance.Supervisor.Systemd;
+using Appliance.Supervisor.Updates;
 using Appliance.Supervisor.Web;
+using Appliance.Supervisor.Worker;
 using Microsoft.AspNetCore.Hosting.Server;
 using Serilog;
 using Serilog.Events;
@@ -38,6 +42,7 @@ internal static class Daemon
         services.AddSingleton(systemd);
         services.AddSingleton(provider => new HealthMonitor(settings, Probes(provider.GetRequiredService<IServer>()), provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<DeviceView>();
+        AddUpdates(services, options);
         services.AddHostedService(provider => provider.GetRequiredService<HealthMonitor>());
         services.AddHostedService<SupervisorObject>();
         services.AddHostedService<ConsoleIssue>();
@@ -56,6 +61,41 @@ internal static class Daemon
                 .. settings.Checks.Select(check => new DeclaredProbe(check, systemd, http)),
             ];
         }
+    }
+
+    /// <summary>The update engine. It finds out what this boot means before the first health check can end.</summary>
+    private static void AddUpdates(IServiceCollection services, SupervisorOptions options)
+    {
+        services.AddSingleton<IWorker>(new WorkerClient(options.WorkerSocket));
+        services.AddSingleton(new UpdateStore(Path.Combine(options.StateFolder, "update.json")));
+        services.AddSingleton<IDeviceBoot>(provider => new DeviceBoot(provider.GetRequiredService<DeviceView>(), options.Root, options.TrialPath));
+        services.AddSingleton<IBaseline, NoBaseline>();
+        services.AddSingleton<UpdateEngine>();
+        services.AddSingleton(ReadUpdateSettings(options.Root));
+        services.AddSingleton<UpdateSchedule>();
+        services.AddSingleton<JobObjects>();
+        services.AddSingleton<UpdateInterface>();
+        services.AddHostedService(provider => provider.GetRequiredService<UpdateSchedule>());
+    }
+
+    /// <summary>A device whose settings cannot be used is still one that updates can be brought to.</summary>
+    private static UpdateSettings ReadUpdateSettings(string root)
+    {
+        try
+        {
+            return UpdateSettingsFile.Read(root);
+        }
+        catch (UserError error)
+        {
+            Log.Error("The update settings are broken: {Problem}", error.Message);
+            return new UpdateSettings();
+        }
+    }
+
+    private sealed class NoBaseline : IBaseline
+    {
+        public void Take() { }
+        public void Drop() { }
     }
 
     /// <summary>Logs to the journal with fields, or as plain text to the console.</summary>

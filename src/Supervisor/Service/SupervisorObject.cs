@@ -2,12 +2,13 @@ using Appliance.Supervisor.Bus;
 using Appliance.Supervisor.Device;
 using Appliance.Supervisor.Health;
 using Appliance.Supervisor.Systemd;
+using Appliance.Supervisor.Updates;
 using Serilog;
 
 namespace Appliance.Supervisor.Service;
 
 /// <summary>Exports <c>io.appliance.Supervisor1</c> and follows systemd: the daemon's side of the bus.</summary>
-internal sealed class SupervisorObject(BusConnection bus, Systemd1 systemd, DeviceView device, HealthMonitor health, TimeProvider time, IHostApplicationLifetime lifetime) : IHostedService
+internal sealed class SupervisorObject(BusConnection bus, Systemd1 systemd, DeviceView device, HealthMonitor health, UpdateEngine engine, UpdateInterface updates, JobObjects jobs, TimeProvider time, IHostApplicationLifetime lifetime) : IHostedService
 {
     /// <summary>Bus name and interface.</summary>
     public const string Name = "io.appliance.Supervisor1";
@@ -20,7 +21,10 @@ internal sealed class SupervisorObject(BusConnection bus, Systemd1 systemd, Devi
     /// <inheritdoc/>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        await bus.ExportAsync(Path, Name, [], Properties());
+        await bus.ManageObjectsAsync(Path);
+        await bus.ExportAsync(Path, Name, updates.Methods, [.. Properties(), .. updates.Properties], [new("JobNew", "o", ["job"]), new("JobRemoved", "oss", ["job", "state", "message"])]);
+        engine.JobStarted += jobs.Add;
+        engine.Changed += () => Announce(UpdateInterface.Changing);
         health.Changed += _ => Announce("Health", "HealthReasons");
         await systemd.FollowChangesAsync(() =>
         {
@@ -63,6 +67,7 @@ internal sealed class SupervisorObject(BusConnection bus, Systemd1 systemd, Devi
             device.MarkBlessed();
             Log.Information("This boot of {Version} is good: the boot loader keeps it", device.Facts.Image.Version);
             Announce("BootState", "TriesLeft");
+            await engine.CommitAsync(lifetime.ApplicationStopping);
         }
         catch (BusException e)
         {

@@ -15,6 +15,12 @@ internal sealed record SupervisorOptions
     /// <summary>The daemon's own folder on the data partition (APPLIANCE_STATE).</summary>
     public string StateFolder { get; init; } = "/var/lib/appliance/supervisor";
 
+    /// <summary>The root worker's socket (APPLIANCE_WORKER).</summary>
+    public string WorkerSocket { get; init; } = "/run/appliance/worker.sock";
+
+    /// <summary>The worker's record of a trial (APPLIANCE_TRIAL).</summary>
+    public string TrialPath { get; init; } = Updates.TrialRecord.DefaultPath;
+
     /// <summary>Folder of the console's log-in messages (APPLIANCE_ISSUE).</summary>
     public string IssueFolder { get; init; } = "/run/issue.d";
 
@@ -33,6 +39,8 @@ internal sealed record SupervisorOptions
             BusAddress = Environment.GetEnvironmentVariable("APPLIANCE_BUS"),
             Root = Value("APPLIANCE_ROOT", defaults.Root),
             StateFolder = Value("APPLIANCE_STATE", defaults.StateFolder),
+            WorkerSocket = Value("APPLIANCE_WORKER", defaults.WorkerSocket),
+            TrialPath = Value("APPLIANCE_TRIAL", defaults.TrialPath),
             IssueFolder = Value("APPLIANCE_ISSUE", defaults.IssueFolder),
             Listen = string.IsNullOrEmpty(listen) ? defaults.Listen
                 : IPEndPoint.TryParse(listen, out var endpoint) ? endpoint

@@ -1,0 +1,217 @@
+using System.CommandLine;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Appliance.Core;
+using Appliance.Supervisor.Bus;
+using Appliance.Supervisor.Service;
+
+namespace Appliance.Supervisor.Control;
+
+/// <summary>The command line on the device, <c>appliancectl</c>: a client of the supervisor's object on the bus.</summary>
+internal static class ControlCommands
+{
+    /// <summary>The name under which the program is this and not the daemon.</summary>
+    public const string ProgramName = "appliancectl";
+
+    private static readonly Option<bool> Json = new("--json") { Description = "JSON for machines instead of words.", Recursive = true };
+
+    /// <summary>Builds the command tree.</summary>
+    public static RootCommand Build() => new($"""
+        Looks after this device: its health, its versions, its updates.
+
+        Example:
+          {ProgramName} status
+
+        Exit codes: 0 done (health: healthy), 1 it failed (health: not healthy), 2 refused or misunderstood.
+        """)
+    {
+        Json,
+        Simple("status", "Shows the version that runs, both slots, health and updates.", ShowStatus),
+        Health(),
+        Check(),
+        Install(),
+        Acting("cancel", "Stops the job that is under way.", "Cancel"),
+        Restart("reboot", "Restarts the device, into the new version when one is installed.", "Reboot"),
+        Restart("rollback", "Goes back to the other slot: gives the running version up and restarts.", "Rollback"),
+        Acting("mark-good", "Keeps the version on trial without waiting for its verdict.", "MarkGood"),
+        WithArgument("mark-bad", "slot", "Makes the boot loader pass a slot over (a or b).", "MarkBad"),
+        WithArgument("clear-failed", "version", "Lets a version that was tried and not kept be offered again.", "ClearFailed"),
+        Simple("history", "Shows how updates ended.", ShowHistory),
+        Completion(),
+    };
+
+    private static Command Simple(string name, string description, Action<JsonObject, TextWriter> show)
+    {
+        var command = new Command(name, $"{description}\n\nExample:\n  {ProgramName} {name}");
+        command.SetAction((result, _) => ConnectedAsync(async client =>
+        {
+            var state = await client.ReadAsync();
+            if (result.GetValue(Json)) Print(state);
+            else show(state, Console.Out);
+            return 0;
+        }));
+        return command;
+    }
+
+    private static Command Health()
+    {
+        var command = new Command("health", $"Shows the verdict and every check.\n\nExample:\n  {ProgramName} health --json");
+        command.SetAction((result, _) => ConnectedAsync(async client =>
+        {
+            var state = await client.ReadAsync();
+            if (result.GetValue(Json)) Print(new JsonObject { ["health"] = state["health"]?.DeepClone(), ["reasons"] = state["healthReasons"]?.DeepClone(), ["checks"] = state["checks"]?.DeepClone() });
+            else StatusText.WriteHealth(state, Console.Out);
+            return (string?)state["health"] == "healthy" ? 0 : 1;
+        }));
+        return command;
+    }
+
+    private static Command Check()
+    {
+        var (source, channel) = (Text("--source", "A repository or bundle instead of the device's own."), Text("--channel", "A channel instead of the device's own."));
+        var command = new Command("check", $"Looks for a version, and says what it would download.\n\nExample:\n  {ProgramName} check") { source, channel };
+        command.SetAction((result, cancellationToken) => ConnectedAsync(client =>
+            JobAsync(client, "Check", null, Options(("source", result.GetValue(source)), ("channel", result.GetValue(channel))), result.GetValue(Json), cancellationToken)));
+        return command;
+    }
+
+    private static Command Install()
+    {
+        var source = new Argument<string?>("source") { Description = "A bundle, a repository's address or folder, or - for a bundle on standard input; the device's own repository without it.", Arity = ArgumentArity.ZeroOrOne };
+        var (version, channel) = (Text("--version", "A version instead of the newest."), Text("--channel", "A channel instead of the device's own."));
+        var force = new Option<bool>("--force") { Description = "Installs a version that failed before, an older one, or the same again." };
+        var reboot = new Option<bool?>("--reboot") { Description = "Restarts into it at once (true), or not by itself (false); else in the next window." };
+        var command = new Command("install", $"""
+            Installs a version into the slot that does not run.
+
+            Example:
+              {ProgramName} install --reboot
+              ssh root@device {ProgramName} install - < edge_1.1.bundle
+            """) { source, version, channel, force, reboot };
+        command.SetAction((result, cancellationToken) => ConnectedAsync(client =>
+        {
+            var options = Options(("version", result.GetValue(version)), ("channel", result.GetValue(channel)), ("force", result.GetValue(force) ? true : null), ("reboot", result.GetValue(reboot)));
+            var from = result.GetValue(source);
+            if (from == "-") return JobAsync(client, "InstallStream", new Microsoft.Win32.SafeHandles.SafeFileHandle(0, ownsHandle: false), options, result.GetValue(Json), cancellationToken);
+            return JobAsync(client, "Install", from is null ? "" : Absolute(from), options, result.GetValue(Json), cancellationToken);
+        }));
+        return command;
+    }
+
+    /// <summary>The worker has another working directory.</summary>
+    private static string Absolute(string source) => source.Contains("://", StringComparison.Ordinal) ? source : Path.GetFullPath(source);
+
+    private static Command Restart(string name, string description, string method)
+    {
+        var force = new Option<bool>("--force") { Description = "Although something asks for no restart now." };
+        var command = new Command(name, $"{description}\n\nExample:\n  {ProgramName} {name}") { force };
+        command.SetAction((result, _) => ConnectedAsync(async client =>
+        {
+            var inhibitors = ((List<object>)(await client.CallAsync(method, "b", result.GetValue(force)))[0]).Cast<string>().ToList();
+            if (inhibitors.Count > 0) throw new UserError($"The restart is held up by {string.Join("; ", inhibitors)}.", "Wait for it, or restart all the same with --force.");
+            if (!result.GetValue(Json)) Console.WriteLine("The device restarts.");
+            return 0;
+        }));
+        return command;
+    }
+
+    private static Command Acting(string name, string description, string method)
+    {
+        var command = new Command(name, $"{description}\n\nExample:\n  {ProgramName} {name}");
+        command.SetAction((_, _) => ConnectedAsync(async client =>
+        {
+            await client.CallAsync(method);
+            return 0;
+        }));
+        return command;
+    }
+
+    private static Command WithArgument(string name, string argumentName, string description, string method)
+    {
+        var argument = new Argument<string>(argumentName);
+        var command = new Command(name, $"{description}\n\nExample:\n  {ProgramName} {name} {(argumentName == "slot" ? "b" : "1.1")}") { argument };
+        command.SetAction((result, _) => ConnectedAsync(async client =>
+        {
+            await client.CallAsync(method, "s", result.GetRequiredValue(argument));
+            return 0;
+        }));
+        return command;
+    }
+
+    private static Command Completion()
+    {
+        var command = new Command("completion", $"Prints what makes bash complete the verbs and options.\n\nExample:\n  source <({ProgramName} completion)");
+        command.SetAction(_ => Console.Write($$"""
+            _{{ProgramName}}() {
+                local line=${COMP_LINE:0:$COMP_POINT}
+                mapfile -t COMPREPLY < <({{ProgramName}} "[suggest:${#line}]" "$line" 2>/dev/null)
+            }
+            complete -o default -F _{{ProgramName}} {{ProgramName}}
+
+            """));
+        return command;
+    }
+
+    private static async Task<int> JobAsync(SupervisorClient client, string method, object? source, Dictionary<object, object> options, bool json, CancellationToken cancellationToken)
+    {
+        var progress = new ProgressText(Console.Error, json);
+        var job = await client.RunJobAsync(method, source, options, progress.Show, cancellationToken);
+        progress.End();
+        if (json) Print(job);
+        else if ((string?)job["state"] == "done") Console.WriteLine((string?)job["message"]);
+        return (string?)job["state"] switch
+        {
+            "done" => 0,
+            "cancelled" => throw new UserError("The job was stopped."),
+            _ => throw new UserError((string?)job["message"] ?? "The job failed."),
+        };
+    }
+
+    private static async Task<int> ConnectedAsync(Func<SupervisorClient, Task<int>> work)
+    {
+        try
+        {
+            await using var bus = Connect();
+            return await work(new SupervisorClient(bus));
+        }
+        catch (UserError error)
+        {
+            await Console.Error.WriteLineAsync($"error: {error}");
+            return 2;
+        }
+    }
+
+    private static BusConnection Connect()
+    {
+        try
+        {
+            return new BusConnection(SupervisorOptions.FromEnvironment().BusAddress);
+        }
+        catch (BusException e)
+        {
+            throw new UserError($"The system bus cannot be reached: {e.Text}", "Run this on the device.", e);
+        }
+    }
+
+    private static Option<string?> Text(string name, string description) => new(name) { Description = description };
+
+    private static Dictionary<object, object> Options(params (string Name, object? Value)[] given)
+    {
+        var options = new Dictionary<object, object> { ["by"] = new Variant("s", Environment.UserName) };
+        foreach (var (name, value) in given)
+            if (value is not null) options[name] = new Variant(value is bool ? "b" : "s", value);
+        return options;
+    }
+
+    private static void ShowStatus(JsonObject state, TextWriter output) => StatusText.WriteStatus(state, output);
+
+    private static void ShowHistory(JsonObject state, TextWriter output) => StatusText.WriteHistory(state, output);
+
+    private static void Print(JsonNode node)
+    {
+        using var writer = new Utf8JsonWriter(Console.OpenStandardOutput(), new JsonWriterOptions { Indented = true });
+        node.WriteTo(writer);
+        writer.Flush();
+        Console.WriteLine();
+    }
+}

@@ -1,0 +1,74 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+
+namespace Appliance.Supervisor.Control;
+
+/// <summary>What the supervisor says of itself, in words.</summary>
+internal static class StatusText
+{
+    /// <summary>Writes the whole picture.</summary>
+    public static void WriteStatus(JsonObject state, TextWriter output)
+    {
+        output.WriteLine($"{state["id"]} {state["version"]} on {state["board"]}, slot {state["slot"]}, {state["health"]}");
+        if ((string?)state["health"] != "healthy") WriteList(state["healthReasons"], output);
+        output.WriteLine($"Update: {Update(state)}");
+        if (state["lastCheck"] is JsonObject { Count: > 0 } check)
+            output.WriteLine($"Last look: {Moment(check["at"])}, {Verdict(check)}");
+        output.WriteLine("Slots:");
+        foreach (var slot in Items(state["slots"]))
+            output.WriteLine($"  {slot["name"]}  {slot["version"] ?? "-",-20} {Slot(slot)}");
+        foreach (var failed in Items(state["failedVersions"]))
+            output.WriteLine($"Not kept: {failed["version"]} ({Moment(failed["at"])}): {failed["reason"]}");
+    }
+
+    /// <summary>Writes the verdict and the checks.</summary>
+    public static void WriteHealth(JsonObject state, TextWriter output)
+    {
+        output.WriteLine((string?)state["health"]);
+        WriteList(state["healthReasons"], output);
+        foreach (var check in state["checks"] as JsonArray ?? [])
+            if (check is JsonArray fields) output.WriteLine($"  {fields[0],-24} {(fields[1]!.GetValue<bool>() ? "gate" : "warn")}  {fields[2],-8} {fields[3]}");
+    }
+
+    /// <summary>Writes how updates ended, the latest first.</summary>
+    public static void WriteHistory(JsonObject state, TextWriter output)
+    {
+        foreach (var entry in Items(state["history"]).Reverse())
+            output.WriteLine($"{Moment(entry["at"])}  {entry["outcome"],-11} {entry["version"] ?? "-",-16} {entry["detail"]}");
+    }
+
+    private static string Update(JsonObject state) => (string?)state["updateState"] switch
+    {
+        "idle" => "nothing under way",
+        "installed" => $"version {state["pendingVersion"]} is installed and waits for the restart",
+        "probation" => $"version {state["pendingVersion"]} is on trial",
+        "rebooting" => "the device restarts",
+        var word => word ?? "unknown",
+    };
+
+    private static string Verdict(JsonObject check) => (string?)check["verdict"] switch
+    {
+        "upToDate" => "nothing newer",
+        "available" => $"version {check["version"]} can be installed",
+        "waiting" => $"version {check["version"]} waits for its rollout",
+        "failedBefore" => $"version {check["version"]} was tried and not kept",
+        _ => (string?)check["message"] ?? "failed",
+    };
+
+    private static string Slot(JsonObject slot)
+    {
+        var tries = (int?)slot["triesLeft"] ?? -1;
+        var running = (bool?)slot["running"] == true ? ", running" : "";
+        return $"{slot["state"]}{(tries >= 0 ? $", {tries} {(tries == 1 ? "try" : "tries")} left" : "")}{running}";
+    }
+
+    private static IEnumerable<JsonObject> Items(JsonNode? list) => (list as JsonArray ?? []).OfType<JsonObject>();
+
+    private static void WriteList(JsonNode? list, TextWriter output)
+    {
+        foreach (var item in list as JsonArray ?? []) output.WriteLine($"  {item}");
+    }
+
+    private static string Moment(JsonNode? microseconds) =>
+        microseconds is null ? "-" : DateTimeOffset.FromUnixTimeMilliseconds((long)((ulong)microseconds / 1000)).ToString("yyyy-MM-dd HH:mm 'UTC'", CultureInfo.InvariantCulture);
+}

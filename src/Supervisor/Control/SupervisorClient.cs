@@ -1,0 +1,82 @@
+using System.Text.Json.Nodes;
+using Appliance.Core;
+using Appliance.Supervisor.Bus;
+using Appliance.Supervisor.Service;
+using Microsoft.Win32.SafeHandles;
+
+namespace Appliance.Supervisor.Control;
+
+/// <summary>The supervisor as its clients on the device see it: over the bus.</summary>
+internal sealed class SupervisorClient(BusConnection bus)
+{
+    private const string Properties = "org.freedesktop.DBus.Properties";
+
+    /// <summary>All that the supervisor says of itself.</summary>
+    public Task<JsonObject> ReadAsync() => ReadAsync(SupervisorObject.Path, SupervisorObject.Name);
+
+    /// <summary>Calls a method.</summary>
+    /// <exception cref="UserError">It was refused, or there is no supervisor.</exception>
+    public async Task<IReadOnlyList<object>> CallAsync(string method, string signature = "", params object[] arguments)
+    {
+        try
+        {
+            return await bus.CallAsync(SupervisorObject.Name, SupervisorObject.Path, SupervisorObject.Name, method, signature, arguments);
+        }
+        catch (BusException e)
+        {
+            throw Translate(e);
+        }
+    }
+
+    /// <summary>Begins a job, and shows it until it ends.</summary>
+    /// <param name="method">Check, Install or InstallStream.</param>
+    /// <param name="source">Its first argument, or null for none.</param>
+    /// <param name="options">Its options.</param>
+    /// <param name="show">Gets the job with every change.</param>
+    /// <param name="cancellationToken">Stops the job.</param>
+    /// <returns>The job as it ended.</returns>
+    public async Task<JsonObject> RunJobAsync(string method, object? source, Dictionary<object, object> options, Action<JsonObject> show, CancellationToken cancellationToken)
+    {
+        using var changed = new SemaphoreSlim(0);
+        // Before the call, so that no change is missed.
+        await bus.SubscribeAsync($"type='signal',path_namespace='{SupervisorObject.Path}',interface='{Properties}',member='PropertiesChanged'", _ => changed.Release());
+        await bus.SubscribeAsync($"type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg0='{SupervisorObject.Name}'", _ => changed.Release());
+        var reply = source switch
+        {
+            null => await CallAsync(method, "a{sv}", options),
+            SafeFileHandle => await CallAsync(method, "ha{sv}", source, options),
+            _ => await CallAsync(method, "sa{sv}", source, options),
+        };
+        var path = ((ObjectPath)reply[0]).Value;
+        await using var cancel = cancellationToken.Register(() => _ = CallAsync("Cancel"));
+        while (true)
+        {
+            var job = await ReadAsync(path, JobObjects.Interface);
+            show(job);
+            if ((string?)job["state"] != "running") return job;
+            await changed.WaitAsync(TimeSpan.FromSeconds(5), CancellationToken.None);
+            while (changed.CurrentCount > 0) await changed.WaitAsync(CancellationToken.None);
+        }
+    }
+
+    private async Task<JsonObject> ReadAsync(string path, string @interface)
+    {
+        try
+        {
+            return (JsonObject)BusJson.Translate((await bus.CallAsync(SupervisorObject.Name, path, Properties, "GetAll", "s", @interface))[0])!;
+        }
+        catch (BusException e)
+        {
+            throw Translate(e);
+        }
+    }
+
+    private static UserError Translate(BusException e) => e.Name switch
+    {
+        BusErrors.Refused or BusErrors.Failed => new UserError(e.Text),
+        "org.freedesktop.DBus.Error.ServiceUnknown" or "org.freedesktop.DBus.Error.NameHasNoOwner" or "org.freedesktop.DBus.Error.NoReply" or "org.freedesktop.DBus.Error.Disconnected" =>
+            new UserError("The supervisor does not run.", "systemctl status appliance-supervisor says why."),
+        "org.freedesktop.DBus.Error.AccessDenied" => new UserError("You may not do that.", "Be root or a member of the group appliance."),
+        _ => new UserError(e.Message),
+    };
+}

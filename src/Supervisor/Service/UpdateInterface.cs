@@ -1,0 +1,105 @@
+using Appliance.Core;
+using Appliance.Supervisor.Boot;
+using Appliance.Supervisor.Bus;
+using Appliance.Supervisor.Device;
+using Appliance.Supervisor.Updates;
+using Microsoft.Win32.SafeHandles;
+
+namespace Appliance.Supervisor.Service;
+
+/// <summary>The members of <c>io.appliance.Supervisor1</c> that are about updates.</summary>
+internal sealed class UpdateInterface(UpdateEngine engine, UpdateSchedule schedule)
+{
+    private const string Operator = "an operator";
+
+    /// <summary>Names of the properties that change with the engine.</summary>
+    public static readonly string[] Changing = ["UpdateState", "PendingVersion", "Slots", "CurrentJob", "LastResult", "LastCheck", "FailedVersions", "History"];
+
+    /// <summary>The methods.</summary>
+    public IReadOnlyList<BusMethod> Methods =>
+    [
+        new("Check", "a{sv}", "o", ["options", "job"], arguments => BusErrors.Named(() => [JobObjects.PathOf(engine.Check(Request(arguments[0])))])),
+        new("Install", "sa{sv}", "o", ["source", "options", "job"], arguments => BusErrors.Named(() => [JobObjects.PathOf(engine.Install(Request(arguments[1]) with { Source = Text(arguments[0]) }))])),
+        new("InstallStream", "ha{sv}", "o", ["bundle", "options", "job"], arguments => BusErrors.Named(() => [JobObjects.PathOf(InstallStream((SafeFileHandle)arguments[0], Request(arguments[1])))])),
+        new("Cancel", "", "", [], _ => BusErrors.Named(() => { engine.Cancel(); return []; })),
+        BusMethod.Slow("Reboot", "b", "as", ["force", "inhibitors"], arguments => BusErrors.NamedAsync(async () => [await engine.RebootAsync((bool)arguments[0], CancellationToken.None)])),
+        BusMethod.Slow("Rollback", "b", "as", ["force", "inhibitors"], arguments => BusErrors.NamedAsync(async () => [await engine.RollbackAsync(Operator, (bool)arguments[0], CancellationToken.None)])),
+        BusMethod.Slow("MarkGood", "", "", [], _ => BusErrors.NamedAsync(async () => { await engine.MarkGoodAsync(CancellationToken.None); return []; })),
+        BusMethod.Slow("MarkBad", "s", "", ["slot"], arguments => BusErrors.NamedAsync(async () => { await engine.MarkBadAsync((string)arguments[0], Operator, CancellationToken.None); return []; })),
+        new("ClearFailed", "s", "", ["version"], arguments => BusErrors.Named(() => { engine.ClearFailed((string)arguments[0]); return []; })),
+    ];
+
+    /// <summary>The properties.</summary>
+    public IReadOnlyList<BusProperty> Properties =>
+    [
+        new("UpdateState", "s", () => StateWord(engine)),
+        new("PendingVersion", "s", () => engine.State.Pending?.Version ?? ""),
+        new("Slots", "aa{sv}", () => engine.Slots.Select(Slot).ToList()),
+        new("CurrentJob", "o", () => engine.Job is { View.State: JobState.Running } job ? JobObjects.PathOf(job) : new ObjectPath("/")),
+        new("LastResult", "a{sv}", () => engine.State.History is [.., var last] ? Entry(last) : []),
+        new("LastCheck", "a{sv}", () => engine.State.LastCheck is { } check ? Bag(("At", Moment(check.At)), ("Verdict", check.Verdict), ("Version", check.Version), ("Message", check.Message)) : []),
+        new("FailedVersions", "aa{sv}", () => engine.State.Failed.Select(failed => Bag(("Version", failed.Version), ("Reason", failed.Reason), ("At", Moment(failed.At)), ("Failures", failed.Failures), ("Journal", failed.Journal))).ToList()),
+        new("History", "aa{sv}", () => engine.State.History.Select(Entry).ToList()),
+        new("NextCheck", "t", () => schedule.NextLook is { } next ? Moment(next) : 0ul),
+    ];
+
+    /// <summary>The engine's state in a word: its phase, or what a job is at.</summary>
+    public static string StateWord(UpdateEngine engine) =>
+        engine.Rebooting ? "rebooting" : engine.State.Phase == EnginePhase.Idle && engine.Job is { View: { State: JobState.Running } } ? "checking" : DeviceView.Word(engine.State.Phase);
+
+    private UpdateJob InstallStream(SafeFileHandle bundle, InstallRequest request)
+    {
+        var stream = new FileStream(bundle, FileAccess.Read, bufferSize: 0);
+        try
+        {
+            return engine.Install(request, stream);
+        }
+        catch
+        {
+            stream.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The options of Check and Install; one that is not known is refused, since it may have been meant.</summary>
+    private static InstallRequest Request(object options)
+    {
+        var request = new InstallRequest { By = Operator };
+        foreach (var (key, value) in (Dictionary<object, object>)options)
+        {
+            var given = ((Variant)value).Value;
+            request = (string)key switch
+            {
+                "source" => request with { Source = Text(given) },
+                "channel" => request with { Channel = Text(given) },
+                "version" => request with { Version = Text(given) },
+                "force" => request with { Force = (bool)given },
+                "reboot" => request with { Reboot = (bool)given },
+                "by" => request with { By = (string)given },
+                var unknown => throw new UserError($"There is no option {unknown}.", "The options are source, channel, version, force, reboot and by."),
+            };
+        }
+        return request;
+    }
+
+    private static string? Text(object value) => value is string { Length: > 0 } text ? text : null;
+
+    private static Dictionary<object, object> Slot(SlotStatus slot) => Bag(
+        ("Name", slot.Name), ("Running", slot.Running), ("State", DeviceView.Word(slot.State)), ("Version", slot.Version), ("RootHash", slot.RootHash), ("TriesLeft", slot.TriesLeft ?? -1), ("TriesDone", slot.TriesDone));
+
+    private static Dictionary<object, object> Entry(HistoryEntry entry) =>
+        Bag(("At", Moment(entry.At)), ("Outcome", entry.Outcome), ("Version", entry.Version), ("From", entry.From), ("Detail", entry.Detail));
+
+    private static ulong Moment(DateTimeOffset time) => (ulong)Math.Max(0, time.ToUnixTimeMilliseconds()) * 1000;
+
+    private static Dictionary<object, object> Bag(params (string Name, object? Value)[] members)
+    {
+        var bag = new Dictionary<object, object>();
+        foreach (var (name, value) in members)
+        {
+            if (value is null) continue;
+            bag[name] = new Variant(value switch { string => "s", bool => "b", int => "i", ulong => "t", IReadOnlyList<string> => "as", _ => throw new NotSupportedException(name) }, value);
+        }
+        return bag;
+    }
+}

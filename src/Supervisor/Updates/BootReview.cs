@@ -1,0 +1,78 @@
+using Appliance.Supervisor.Boot;
+using Appliance.Supervisor.Device;
+
+namespace Appliance.Supervisor.Updates;
+
+/// <summary>
+/// Compares what the engine remembers with what booted, and so finds out how a restart ended: the first thing the engine does.
+/// It only computes; nothing here touches the device.
+/// </summary>
+/// <param name="time">Clock.</param>
+internal sealed class BootReview(TimeProvider time)
+{
+    /// <summary>Boots of the old version without a try of the new one after which it is given up.</summary>
+    private const int MostNotTried = 3;
+
+    /// <summary>The engine's state from now on, and what has to be done about it.</summary>
+    public BootJudgement Judge(UpdateState state, BootFacts facts)
+    {
+        state = Recall(state, facts);
+        if (state.Phase == EnginePhase.Downloading) return new(state, BootOutcome.GoOn, null);
+        if (state.Pending is not { } pending)
+            return new(state with { Phase = EnginePhase.Idle }, facts.Trial is { } left && left.Version != facts.Version && left.InstalledBy != facts.BootId ? BootOutcome.TidyUp : BootOutcome.Nothing, null);
+        if (facts.Version == pending.Version) return OnTrial(state, pending, facts);
+        if (facts.BootId == pending.InstalledBy) return new(state with { Phase = EnginePhase.Installed }, BootOutcome.Wait, pending);
+        var slot = facts.Slots?.FirstOrDefault(slot => slot.Name == pending.Slot);
+        // Without knowing the slots nothing is decided; the next start of the supervisor looks again.
+        if (facts.Slots is null) return new(state, BootOutcome.Wait, pending);
+        var tried = pending.Boots.Count > 0 || slot is { State: SlotState.Bad } || slot is { TriesDone: > 0 };
+        if (tried || slot?.Version != pending.Version || pending.NotTried + 1 >= MostNotTried) return RolledBack(state, pending, facts, tried, slot);
+        return new(state with { Phase = EnginePhase.Installed, Pending = pending with { NotTried = pending.NotTried + 1, InstalledBy = facts.BootId } }, BootOutcome.Wait, pending);
+    }
+
+    /// <summary>
+    /// What the state does not say and the trial's record does: the power went between the new boot entry and the note about it,
+    /// or the state was lost.
+    /// </summary>
+    private UpdateState Recall(UpdateState state, BootFacts facts)
+    {
+        if (facts.Trial is not { } trial || state.Pending?.Version == trial.Version) return state;
+        var slot = facts.Slots?.FirstOrDefault(slot => slot.Name == trial.Slot);
+        var booted = facts.Version == trial.Version;
+        // The record is there before the version is: it may be the record of an installation that is not over.
+        var came = booted || (slot?.Version == trial.Version && slot.State is SlotState.Bad or SlotState.Trial && facts.BootId != trial.InstalledBy);
+        if (!came || (!booted && state.Failed.Any(failed => failed.Version == trial.Version))) return state;
+        return state with
+        {
+            Phase = EnginePhase.Installed,
+            Request = null,
+            Pending = new PendingUpdate { Version = trial.Version, From = trial.From, Slot = trial.Slot, InstalledBy = trial.InstalledBy, InstalledAt = time.GetUtcNow(), Reboot = state.Request?.Reboot },
+        };
+    }
+
+    private BootJudgement OnTrial(UpdateState state, PendingUpdate pending, BootFacts facts)
+    {
+        var boots = pending.Boots.Any(boot => boot.BootId == facts.BootId) ? pending.Boots : [.. pending.Boots, new TrialBoot(facts.BootId, time.GetUtcNow(), [])];
+        var next = state with { Phase = EnginePhase.Probation, Pending = pending with { Boots = boots } };
+        return new(next, facts.BootState == BootState.Trial ? BootOutcome.Judge : BootOutcome.Commit, next.Pending);
+    }
+
+    private BootJudgement RolledBack(UpdateState state, PendingUpdate pending, BootFacts facts, bool tried, SlotStatus? slot)
+    {
+        var failed = new FailedVersion { Version = pending.Version, Reason = Reason(pending, tried, slot), At = time.GetUtcNow(), Failures = pending.Boots.LastOrDefault(boot => boot.Failures.Count > 0)?.Failures ?? [] };
+        var next = (state with { Phase = EnginePhase.Idle, Pending = null }).With(failed).With(new HistoryEntry(time.GetUtcNow(), "rolledBack", pending.Version, facts.Version, failed.Reason));
+        return new(next, BootOutcome.RolledBack, pending);
+    }
+
+    private static string Reason(PendingUpdate pending, bool tried, SlotStatus? slot)
+    {
+        if (pending.GivenUp is { } why) return why;
+        if (pending.Boots.LastOrDefault(boot => boot.Failures.Count > 0) is { } failing) return $"it was not healthy: {string.Join("; ", failing.Failures)}";
+        var tries = Math.Max(pending.Boots.Count, slot?.TriesDone ?? 0);
+        if (pending.Boots.Count > 0) return $"it came up {Times(pending.Boots.Count)} and went down before there was a verdict (a power cut, a crash or a hang)";
+        if (tried) return $"it was started {Times(tries)} and never came as far as the supervisor (a kernel panic, a hang, or a damaged slot)";
+        return slot?.Version == pending.Version ? "the boot loader did not start it" : "it is not in its slot any more";
+    }
+
+    private static string Times(int count) => count switch { 0 or 1 => "once", 2 => "twice", _ => $"{count} times" };
+}

@@ -1,0 +1,392 @@
+using Appliance.Core;
+using Appliance.Core.Updates;
+using Appliance.Supervisor.Boot;
+using Appliance.Supervisor.Health;
+using Appliance.Supervisor.Worker;
+using Serilog;
+
+namespace Appliance.Supervisor.Updates;
+
+/// <summary>
+/// Updates the device: one job at a time, every step of it in the journal (<see cref="UpdateStore"/>) before the next begins,
+/// the root's part done by the worker. What a boot means is found out by <see cref="BootReview"/>, when to act by
+/// <see cref="UpdateSchedule"/>.
+/// </summary>
+internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline baseline, IDeviceBoot device, TimeProvider time) : IDisposable
+{
+    private static readonly TimeSpan SlotsLimit = TimeSpan.FromSeconds(60);
+
+    private readonly Lock _lock = new();
+    private readonly CancellationTokenSource _stopping = new();
+    private UpdateState _state = store.Read();
+    private UpdateJob? _current;
+    private int _lastJob;
+
+    /// <summary>Raised when the state, the slots or the job at hand change.</summary>
+    public event Action? Changed;
+
+    /// <summary>Raised with every new job.</summary>
+    public event Action<UpdateJob>? JobStarted;
+
+    /// <summary>What the engine remembers.</summary>
+    public UpdateState State
+    {
+        get { lock (_lock) return _state; }
+    }
+
+    /// <summary>The job at hand, or the last one.</summary>
+    public UpdateJob? Job
+    {
+        get { lock (_lock) return _current; }
+    }
+
+    /// <summary>Both slots as they were when they were last read; empty before that.</summary>
+    public IReadOnlyList<SlotStatus> Slots { get; private set; } = [];
+
+    /// <summary>True between asking for the restart and its coming.</summary>
+    public bool Rebooting { get; private set; }
+
+    private bool IsBusy => _current?.View.State == JobState.Running;
+
+    /// <summary>Finds out what this boot means, and does what follows from it at once. Called once, before anything else.</summary>
+    public async Task<BootOutcome> ReviewBootAsync(CancellationToken cancellationToken)
+    {
+        var trial = device.ReadTrial();
+        var known = true;
+        if (State.Phase != EnginePhase.Idle || trial is not null) known = await RefreshSlotsAsync(cancellationToken);
+        var facts = new BootFacts(device.Version, device.BootId, device.BootState, known ? Slots : null, trial);
+        var (next, outcome, pending) = new BootReview(time).Judge(State, facts);
+        if (outcome == BootOutcome.RolledBack)
+        {
+            var failed = next.Failed[^1] with { Journal = await device.ReadJournalTailAsync(pending!, cancellationToken) };
+            Log.Error("Version {Version} was not kept; {Running} runs again: {Reason}", failed.Version, device.Version, failed.Reason);
+            next = next.With(failed);
+        }
+        if (next != State) Set(_ => next);
+        if (outcome == BootOutcome.Judge) Log.Information("Version {Version} is on trial, boot {Count}", device.Version, pending!.Boots.Count);
+        if (outcome == BootOutcome.Commit) await CommitAsync(cancellationToken);
+        if (outcome is BootOutcome.RolledBack or BootOutcome.TidyUp) await GiveUpAsync(pending?.Version ?? trial!.Version, cancellationToken);
+        return outcome;
+    }
+
+    /// <summary>Looks for a version. Joins a look that is under way.</summary>
+    /// <exception cref="UserError">Another job is under way.</exception>
+    public UpdateJob Check(InstallRequest request) => Start("check", request, job => CheckAsync(job, request));
+
+    /// <summary>Installs a version. Joins the same installation when it is under way.</summary>
+    /// <param name="request">What to install.</param>
+    /// <param name="bundle">The bundle itself when the source is <c>-</c>; it is closed at the end.</param>
+    /// <exception cref="UserError">Another job is under way, or a version is on trial.</exception>
+    public UpdateJob Install(InstallRequest request, Stream? bundle = null)
+    {
+        if (State is { Phase: EnginePhase.Probation, Pending: { } pending })
+            throw new UserError($"Version {pending.Version} is on trial; nothing is installed before its verdict.", "Wait for the verdict (appliancectl status), keep it (mark-good) or go back (rollback).");
+        if (bundle is not null) request = request with { Source = "-" };
+        return Start("install", request, job => InstallAsync(job, request, bundle));
+    }
+
+    /// <summary>Stops the job at hand.</summary>
+    /// <exception cref="UserError">There is none.</exception>
+    public void Cancel()
+    {
+        lock (_lock)
+        {
+            if (!IsBusy) throw new UserError("No job is under way.");
+            _current!.Cancel();
+        }
+    }
+
+    /// <summary>Restarts the device, into the new version when one is installed.</summary>
+    /// <returns>Those who hold the restart up; empty when it comes.</returns>
+    public async Task<IReadOnlyList<string>> RebootAsync(bool force, CancellationToken cancellationToken)
+    {
+        var pending = State is { Phase: EnginePhase.Installed, Pending: { } waiting } ? waiting : null;
+        if (pending is not null) baseline.Take();
+        var result = await worker.RunAsync(new WorkerRequest { Verb = WorkerVerb.Reboot, Force = force, Slot = pending?.Slot, Version = pending?.Version }, null, null, cancellationToken);
+        if (result.Inhibitors is { Count: > 0 } inhibitors) return inhibitors;
+        Log.Information("Restarting{Into}", pending is null ? "" : $" into version {pending.Version}");
+        Rebooting = true;
+        Changed?.Invoke();
+        return [];
+    }
+
+    /// <summary>Goes back to the other slot: the running version is given up, and the device restarts.</summary>
+    /// <exception cref="UserError">The other slot has nothing that could run.</exception>
+    public async Task<IReadOnlyList<string>> RollbackAsync(string by, bool force, CancellationToken cancellationToken)
+    {
+        RequireNoJob();
+        await worker.RunAsync(new WorkerRequest { Verb = WorkerVerb.MarkBad }, null, null, cancellationToken);
+        NoteGivenUp($"{by} went back from it");
+        await RefreshSlotsAsync(cancellationToken);
+        return await RebootAsync(force, cancellationToken);
+    }
+
+    /// <summary>Keeps the version on trial without waiting for its verdict.</summary>
+    public async Task MarkGoodAsync(CancellationToken cancellationToken)
+    {
+        await worker.RunAsync(new WorkerRequest { Verb = WorkerVerb.MarkGood }, null, null, cancellationToken);
+        device.MarkBlessed();
+        if (State.Phase == EnginePhase.Probation) await CommitAsync(cancellationToken);
+        else await RefreshSlotsAsync(cancellationToken);
+    }
+
+    /// <summary>Makes the boot loader pass a slot over, and the engine its version.</summary>
+    public async Task MarkBadAsync(string slot, string by, CancellationToken cancellationToken)
+    {
+        RequireNoJob();
+        var result = await worker.RunAsync(new WorkerRequest { Verb = WorkerVerb.MarkBad, Slot = slot }, null, null, cancellationToken);
+        if (result.Version == device.Version) NoteGivenUp($"{by} marked it bad");
+        else if (result.Version is { } version)
+            Set(state => state.With(new FailedVersion { Version = version, Reason = $"{by} marked it bad", At = time.GetUtcNow() }) with
+            {
+                Phase = state.Pending?.Version == version ? EnginePhase.Idle : state.Phase,
+                Pending = state.Pending?.Version == version ? null : state.Pending,
+            });
+        await RefreshSlotsAsync(cancellationToken);
+    }
+
+    /// <summary>Lets a version that failed be offered again.</summary>
+    /// <exception cref="UserError">It is not among the failed ones.</exception>
+    public void ClearFailed(string version)
+    {
+        if (State.Failed.All(failed => failed.Version != version)) throw new UserError($"Version {version} is not among those that failed.", "appliancectl status lists them.");
+        Set(state => state with { Failed = state.Failed.Where(failed => failed.Version != version).ToList() });
+    }
+
+    /// <summary>The boot loader keeps the running version.</summary>
+    public async Task CommitAsync(CancellationToken cancellationToken)
+    {
+        if (State is not { Phase: EnginePhase.Probation, Pending: { } pending }) return;
+        try
+        {
+            await worker.RunAsync(new WorkerRequest { Verb = WorkerVerb.Commit, Version = pending.Version }, null, null, cancellationToken);
+        }
+        catch (Exception e) when (e is WorkerException or UserError)
+        {
+            Log.Error("Version {Version} could not be kept yet: {Reason}", pending.Version, e.Message);
+            return;
+        }
+        device.MarkBlessed();
+        baseline.Drop();
+        Set(state => (state with { Phase = EnginePhase.Idle, Pending = null, Failed = state.Failed.Where(failed => failed.Version != pending.Version).ToList() })
+            .With(new HistoryEntry(time.GetUtcNow(), "committed", pending.Version, pending.From, $"healthy after {pending.Boots.Count} {(pending.Boots.Count == 1 ? "boot" : "boots")}")));
+        Log.Information("Version {Version} is kept", pending.Version);
+        await RefreshSlotsAsync(cancellationToken);
+    }
+
+    /// <summary>Writes down why a version on trial is about to fail, before anybody can act on the verdict.</summary>
+    public void NoteVerdict(HealthReport report)
+    {
+        if (report.State != HealthState.Unhealthy) return;
+        Set(state => state is { Phase: EnginePhase.Probation, Pending: { } pending }
+            ? state with { Pending = pending with { Boots = pending.Boots.Select(boot => boot.BootId == device.BootId ? boot with { Failures = report.Reasons } : boot).ToList() } }
+            : state);
+    }
+
+    /// <summary>Goes on with an interrupted installation.</summary>
+    public UpdateJob? GoOn()
+    {
+        if (State is not { Phase: EnginePhase.Downloading, Request: { } request }) return null;
+        if (request.Source != "-") return Install(request);
+        Set(state => (state with { Phase = EnginePhase.Idle, Request = null }).With(new HistoryEntry(time.GetUtcNow(), "failed", null, device.Version, "the bundle that was being sent was interrupted; send it again")));
+        return null;
+    }
+
+    /// <summary>Reads both slots anew; false when they cannot be read.</summary>
+    public async Task<bool> RefreshSlotsAsync(CancellationToken cancellationToken)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(SlotsLimit);
+        try
+        {
+            Slots = (await worker.RunAsync(new WorkerRequest { Verb = WorkerVerb.Slots }, null, null, limit.Token)).Slots ?? [];
+            Changed?.Invoke();
+            return true;
+        }
+        catch (Exception e) when (e is WorkerException or UserError || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        {
+            Log.Warning("The slots could not be read: {Reason}", e.Message);
+            return false;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _stopping.Cancel();
+        _current?.Dispose();
+        _stopping.Dispose();
+    }
+
+    /// <summary>A trial is over and was written down; the worker tidies up, and its record of the trial goes last.</summary>
+    private async Task GiveUpAsync(string version, CancellationToken cancellationToken)
+    {
+        var reason = State.Failed.LastOrDefault(failed => failed.Version == version)?.Reason;
+        try
+        {
+            await worker.RunAsync(new WorkerRequest { Verb = WorkerVerb.GiveUp, Version = version, Reason = reason }, null, null, cancellationToken);
+            baseline.Drop();
+        }
+        catch (Exception e) when (e is WorkerException or UserError)
+        {
+            Log.Error("What version {Version} left behind could not be tidied up; the next start tries again: {Reason}", version, e.Message);
+        }
+        await RefreshSlotsAsync(cancellationToken);
+    }
+
+    private void NoteGivenUp(string why) => Set(state => state.Pending is { } pending && pending.Version == device.Version
+        ? state with { Pending = pending with { GivenUp = why } }
+        : state.With(new FailedVersion { Version = device.Version, Reason = why, At = time.GetUtcNow() }).With(new HistoryEntry(time.GetUtcNow(), "rolledBack", device.Version, device.Version, why)));
+
+    private async Task CheckAsync(UpdateJob job, InstallRequest request)
+    {
+        var found = await LookAsync(job, request, plan: true);
+        job.Update(view => view with { Version = found.Version, Message = Describe(found), Total = found.DownloadBytes ?? 0 });
+    }
+
+    private async Task InstallAsync(UpdateJob job, InstallRequest request, Stream? bundle)
+    {
+        await using var owned = bundle;
+        if (bundle is null)
+        {
+            var found = await LookAsync(job, request, plan: false);
+            if (found.Verdict == "failedBefore") throw new UserError($"Version {found.Version} was tried before and not kept: {State.Failed.First(failed => failed.Version == found.Version).Reason}.", "A newer version will be taken; --force tries this one again.");
+            if (found.Verdict != "available" || (!request.Force && State.Pending?.Version == found.Version))
+            {
+                job.Update(view => view with { Version = found.Version, Message = State.Pending?.Version == found.Version ? $"version {found.Version} is installed already and waits for the restart" : Describe(found) });
+                return;
+            }
+            job.Update(view => view with { Version = found.Version });
+            request = request with { Version = found.Version };
+        }
+        Set(state => state with { Phase = EnginePhase.Downloading, Request = request, Pending = null });
+        var result = await worker.RunAsync(new WorkerRequest { Verb = WorkerVerb.Install, Source = request.Source, Channel = request.Channel, Version = request.Version, Force = request.Force }, bundle, new Progress(job), job.Cancelled);
+        foreach (var warning in result.Warnings ?? []) Log.Warning("Installing {Version}: {Warning}", result.Version, warning);
+        if (result.Verdict != "installed")
+        {
+            job.Update(view => view with { Version = result.Version, Message = Describe(result) });
+            Set(state => state with { Phase = EnginePhase.Idle, Request = null });
+            return;
+        }
+        baseline.Take();
+        var detail = $"by {request.By}; {ByteSize.Format(result.DownloadBytes ?? 0)} downloaded ({string.Join(", ", (result.Ways ?? new Dictionary<string, string>()).Select(way => $"{way.Key}: {way.Value}"))})";
+        Set(state => (state with
+        {
+            Phase = EnginePhase.Installed,
+            Request = null,
+            Pending = new PendingUpdate { Version = result.Version!, From = device.Version, Slot = result.Slot!, InstalledBy = device.BootId, InstalledAt = time.GetUtcNow(), Reboot = request.Reboot },
+        }).With(new HistoryEntry(time.GetUtcNow(), "installed", result.Version, device.Version, detail)));
+        job.Update(view => view with { Version = result.Version, Message = $"version {result.Version} is in slot {result.Slot} and waits for the restart" });
+    }
+
+    /// <summary>Asks the repository, and notes what it says.</summary>
+    private async Task<WorkerResult> LookAsync(UpdateJob job, InstallRequest request, bool plan)
+    {
+        job.Update(view => view with { Phase = "checking" });
+        try
+        {
+            var found = await worker.RunAsync(new WorkerRequest { Verb = WorkerVerb.Check, Source = request.Source, Channel = request.Channel, Version = request.Version, Force = request.Force, Plan = plan }, null, null, job.Cancelled);
+            if (!request.Force && found.Verdict == "available" && State.Failed.Any(failed => failed.Version == found.Version)) found = found with { Verdict = "failedBefore" };
+            Set(state => state with { LastCheck = new LastCheck(time.GetUtcNow(), found.Verdict!, found.Version, "") });
+            return found;
+        }
+        catch (Exception e) when (e is UserError or WorkerException)
+        {
+            Set(state => state with { LastCheck = new LastCheck(time.GetUtcNow(), "error", null, e.Message) });
+            throw;
+        }
+    }
+
+    private string Describe(WorkerResult found) => found.Verdict switch
+    {
+        "available" => $"version {found.Version} can be installed{(found.DownloadBytes is { } bytes ? $"; {ByteSize.Format(bytes)} to download" : "")}",
+        "waiting" => $"there is version {found.Version}, and its rollout has not reached this device",
+        "failedBefore" => $"there is version {found.Version}, which was tried here and not kept",
+        _ => $"version {device.Version} is the newest",
+    };
+
+    private UpdateJob Start(string kind, InstallRequest request, Func<UpdateJob, Task> work)
+    {
+        UpdateJob job;
+        lock (_lock)
+        {
+            if (IsBusy && _current is { } running)
+            {
+                if (running.View.Kind == kind && running.Request with { By = request.By } == request && request.Source != "-") return running;
+                throw new UserError($"Job {running.Id} ({running.View.Kind}) is under way.", "Wait until it ends, or stop it (appliancectl cancel).");
+            }
+            _current?.Dispose();
+            _current = job = new UpdateJob(++_lastJob, kind, request, time.GetUtcNow(), _stopping.Token);
+        }
+        JobStarted?.Invoke(job);
+        Changed?.Invoke();
+        job.Work = Task.Run(() => RunAsync(job, work));
+        return job;
+    }
+
+    private async Task RunAsync(UpdateJob job, Func<UpdateJob, Task> work)
+    {
+        try
+        {
+            await work(job);
+            End(job, JobState.Done, null);
+        }
+        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+        {
+            return; // the daemon stops; the journal says what to go on with
+        }
+        catch (OperationCanceledException)
+        {
+            EndInstallation("cancelled", "somebody stopped it");
+            End(job, JobState.Cancelled, "stopped");
+        }
+        catch (UserError e)
+        {
+            EndInstallation("failed", e.Message);
+            End(job, JobState.Failed, e.ToString());
+        }
+        catch (Exception e)
+        {
+            if (e is not WorkerException) Log.Error(e, "Job {Job} failed", job.Id);
+            EndInstallation("failed", e.Message);
+            End(job, JobState.Failed, e.Message);
+        }
+        await RefreshSlotsAsync(CancellationToken.None);
+    }
+
+    private void EndInstallation(string outcome, string detail)
+    {
+        if (State.Phase != EnginePhase.Downloading) return;
+        Set(state => (state with { Phase = EnginePhase.Idle, Request = null }).With(new HistoryEntry(time.GetUtcNow(), outcome, state.Request?.Version, device.Version, detail)));
+    }
+
+    private void End(UpdateJob job, JobState how, string? message)
+    {
+        job.Update(view => view with { State = how, Phase = "", Message = message ?? view.Message });
+        Log.Write(how == JobState.Failed ? Serilog.Events.LogEventLevel.Error : Serilog.Events.LogEventLevel.Information, "Job {Job} ({Kind}, by {By}) ended: {Outcome} {Message}", job.Id, job.View.Kind, job.View.By, how, job.View.Message);
+        Changed?.Invoke();
+    }
+
+    private void RequireNoJob()
+    {
+        lock (_lock)
+            if (IsBusy) throw new UserError($"Job {_current!.Id} ({_current.View.Kind}) is under way.", "Wait until it ends, or stop it (appliancectl cancel).");
+    }
+
+    private void Set(Func<UpdateState, UpdateState> change)
+    {
+        lock (_lock)
+        {
+            var next = change(_state);
+            if (ReferenceEquals(next, _state)) return;
+            store.Write(next);
+            _state = next;
+        }
+        Changed?.Invoke();
+    }
+
+    private sealed class Progress(UpdateJob job) : IProgress<WorkerProgress>
+    {
+        public void Report(WorkerProgress value) => job.Report(value);
+    }
+}

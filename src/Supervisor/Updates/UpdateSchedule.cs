@@ -1,0 +1,113 @@
+using Appliance.Core;
+using Appliance.Core.Updates;
+using Appliance.Supervisor.Device;
+using Appliance.Supervisor.Worker;
+using Serilog;
+
+namespace Appliance.Supervisor.Updates;
+
+/// <summary>Acts without being asked: goes on after an interruption, looks for versions, restarts in a window, keeps what is blessed.</summary>
+internal sealed class UpdateSchedule(UpdateEngine engine, IDeviceBoot device, UpdateSettings settings, TimeProvider time) : BackgroundService
+{
+    private static readonly TimeSpan FirstLook = TimeSpan.FromMinutes(2), Retry = TimeSpan.FromMinutes(1), RestartLimit = TimeSpan.FromMinutes(10), LongestSleep = TimeSpan.FromMinutes(15);
+
+    private readonly List<MaintenanceWindow> _windows = settings.Windows.Select(text => MaintenanceWindow.TryParse(text)).OfType<MaintenanceWindow>().ToList();
+    private readonly SemaphoreSlim _wake = new(0, 1);
+    private DateTimeOffset _nextLook, _nextRestart;
+
+    /// <summary>When the repository is looked into next, or null when nobody does.</summary>
+    public DateTimeOffset? NextLook => settings.Url is null ? null : _nextLook;
+
+    /// <summary>When an installed version may be started next.</summary>
+    public DateTimeOffset NextWindow
+    {
+        get
+        {
+            var now = time.GetLocalNow();
+            return _windows.Count == 0 ? now : new DateTimeOffset(_windows.Min(window => window.NextOpening(now.DateTime)), now.Offset);
+        }
+    }
+
+    /// <summary>Finds out what this boot means before any check of this boot can end.</summary>
+    public override async Task StartAsync(CancellationToken cancellationToken)
+    {
+        await engine.ReviewBootAsync(cancellationToken);
+        // All devices of a site come up together after a power cut; their looks do not.
+        _nextLook = time.GetUtcNow() + (FirstLook * (0.5 + Random.Shared.NextDouble()));
+        engine.Changed += Wake;
+        await base.StartAsync(cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await engine.RefreshSlotsAsync(stoppingToken);
+        engine.GoOn();
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                await ActAsync(stoppingToken);
+            }
+            catch (Exception e) when (e is UserError or WorkerException)
+            {
+                Log.Warning("The schedule could not do what is due: {Reason}", e.Message);
+            }
+            await SleepAsync(stoppingToken);
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void Dispose()
+    {
+        engine.Changed -= Wake;
+        _wake.Dispose();
+        base.Dispose();
+    }
+
+    private async Task ActAsync(CancellationToken cancellationToken)
+    {
+        var now = time.GetUtcNow();
+        switch (engine.State)
+        {
+            case { Phase: EnginePhase.Probation } when device.BootState == BootState.Good:
+                await engine.CommitAsync(cancellationToken);
+                break;
+            case { Phase: EnginePhase.Installed, Pending: { } pending } when now >= _nextRestart && MayRestart(pending):
+                var inhibitors = await engine.RebootAsync(force: false, cancellationToken);
+                if (inhibitors.Count > 0) Log.Warning("The restart into version {Version} waits for {Inhibitors}", pending.Version, string.Join("; ", inhibitors));
+                _nextRestart = now + (inhibitors.Count > 0 ? Retry : RestartLimit);
+                break;
+            case { Phase: EnginePhase.Idle } when settings.Url is not null && now >= _nextLook && engine.Job?.View.State != JobState.Running:
+                _nextLook = now + (settings.Check * (0.8 + (0.4 * Random.Shared.NextDouble())));
+                if (settings.Install) engine.Install(new InstallRequest());
+                else engine.Check(new InstallRequest());
+                break;
+        }
+    }
+
+    private bool MayRestart(PendingUpdate pending) => pending.Reboot ?? (settings.Reboot && (_windows.Count == 0 || _windows.Any(window => window.Contains(time.GetLocalNow().DateTime))));
+
+    /// <summary>Sleeps until something is due, or something has changed.</summary>
+    private async Task SleepAsync(CancellationToken cancellationToken)
+    {
+        var now = time.GetUtcNow();
+        var due = now + LongestSleep;
+        if (engine.State.Phase == EnginePhase.Idle && NextLook is { } look && look < due) due = look;
+        if (engine.State.Phase == EnginePhase.Installed)
+        {
+            var restart = _nextRestart > NextWindow ? _nextRestart : NextWindow;
+            if (restart < due) due = restart;
+        }
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var pause = due > now + TimeSpan.FromSeconds(1) ? due - now : TimeSpan.FromSeconds(1);
+        await Task.WhenAny(_wake.WaitAsync(limit.Token), Task.Delay(pause, time, limit.Token));
+        await limit.CancelAsync();
+    }
+
+    private void Wake()
+    {
+        lock (_wake)
+            if (_wake.CurrentCount == 0) _wake.Release();
+    }
+}

@@ -1,0 +1,57 @@
+using System.Net.Sockets;
+using System.Text.Json;
+using Appliance.Core;
+
+namespace Appliance.Supervisor.Worker;
+
+/// <summary>Reaches the root worker: every connection to the socket starts a process of its own, and closing it stops that.</summary>
+internal sealed class WorkerClient(string socketPath) : IWorker
+{
+    private const int CopyBuffer = 64 << 10;
+
+    /// <inheritdoc/>
+    public async Task<WorkerResult> RunAsync(WorkerRequest request, Stream? bundle, IProgress<WorkerProgress>? progress, CancellationToken cancellationToken)
+    {
+        using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        using var sending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        Task sent = Task.CompletedTask;
+        try
+        {
+            await socket.ConnectAsync(new UnixDomainSocketEndPoint(socketPath), cancellationToken);
+            await using var stream = new NetworkStream(socket, ownsSocket: false);
+            await stream.WriteAsync((byte[])[.. JsonSerializer.SerializeToUtf8Bytes(request, WorkerJson.Default.WorkerRequest), (byte)'\n'], cancellationToken);
+            if (bundle is not null) sent = SendAsync(bundle, stream, socket, sending.Token);
+            while (await WorkerLine.ReadAsync(stream, cancellationToken) is { } line)
+            {
+                var reply = JsonSerializer.Deserialize(line, WorkerJson.Default.WorkerReply);
+                if (reply?.Progress is { } step) progress?.Report(step);
+                if (reply?.Result is { } result) return result;
+                if (reply?.Error is { } error) throw error.Mistake ? new UserError(error.Message, error.Hint) : new WorkerException(error.Message);
+            }
+            throw new WorkerException("the worker ended without an answer; its journal (appliance-worker@) says why");
+        }
+        catch (Exception e) when (e is SocketException or IOException or JsonException)
+        {
+            throw new WorkerException($"the worker cannot be reached: {e.Message}", e);
+        }
+        finally
+        {
+            await sending.CancelAsync();
+            await sent;
+        }
+    }
+
+    /// <summary>The worker need not want all of it: it says itself what went wrong, so a send that fails is no news.</summary>
+    private static async Task SendAsync(Stream bundle, NetworkStream stream, Socket socket, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await bundle.CopyToAsync(stream, CopyBuffer, cancellationToken);
+            socket.Shutdown(SocketShutdown.Send);
+        }
+        catch (Exception e) when (e is IOException or SocketException or OperationCanceledException or ObjectDisposedException)
+        {
+            Serilog.Log.Debug("The rest of the bundle was not sent: {Reason}", e.Message);
+        }
+    }
+}

@@ -1,0 +1,32 @@
+namespace Appliance.Supervisor.Worker;
+
+/// <summary>What the daemon asks the root worker to do: one line of JSON.</summary>
+internal sealed record WorkerRequest
+{
+    /// <summary>What to do.</summary>
+    public required WorkerVerb Verb { get; init; }
+
+    /// <summary>Repository or bundle; <c>-</c> is a bundle that follows the request on the same connection.</summary>
+    public string? Source { get; init; }
+
+    /// <summary>Channel of the repository.</summary>
+    public string? Channel { get; init; }
+
+    /// <summary>The version in question.</summary>
+    public string? Version { get; init; }
+
+    /// <summary>Takes an older version or the same one, or restarts although something asks not to.</summary>
+    public bool Force { get; init; }
+
+    /// <summary>For a check: finds out what the download would be, too.</summary>
+    public bool Plan { get; init; }
+
+    /// <summary>The slot in question.</summary>
+    public string? Slot { get; init; }
+
+    /// <summary>Why, for hooks and the log.</summary>
+    public string? Reason { get; init; }
+
+    /// <summary>Most bytes a second.</summary>
+    public long? BytesPerSecond { get; init; }
+}

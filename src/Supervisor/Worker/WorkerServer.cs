@@ -1,0 +1,100 @@
+using System.Text.Json;
+using Appliance.Core;
+using Appliance.Supervisor.Boot;
+using Serilog;
+
+namespace Appliance.Supervisor.Worker;
+
+/// <summary>
+/// The root worker's side: takes one request from a connection, carries it out and answers in lines. It believes the daemon
+/// nothing that matters: what is installed is verified from the image's own trusted root down.
+/// </summary>
+/// <param name="options">Places.</param>
+/// <param name="openBoot">Opens boot control; disposed of at the end where it can be.</param>
+/// <param name="time">Clock.</param>
+internal sealed class WorkerServer(WorkerOptions options, Func<CancellationToken, Task<IBootControl>> openBoot, TimeProvider time)
+{
+    /// <summary>Serves one connection to its end.</summary>
+    public async Task ServeAsync(Stream connection, CancellationToken cancellationToken)
+    {
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var answers = new Answers(connection, stop);
+        try
+        {
+            if (await WorkerLine.ReadAsync(connection, cancellationToken) is not { } line) return;
+            var request = JsonSerializer.Deserialize(line, WorkerJson.Default.WorkerRequest) ?? throw new UserError("an empty request came");
+            // Whoever hangs up does not want it any more. A bundle that is sent along has an end that means nothing.
+            if (request.Source != "-") _ = StopWhenClosedAsync(connection, stop);
+            Log.Information("Worker: {Verb} {Version} {Source}", request.Verb, request.Version, request.Source);
+            answers.Send(new WorkerReply { Result = await RunAsync(request, connection, answers, stop.Token) });
+        }
+        catch (UserError error)
+        {
+            answers.Send(new WorkerReply { Error = new(error.Message, error.Hint, Mistake: true) });
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            Log.Information("Worker: stopped");
+        }
+        catch (JsonException e)
+        {
+            answers.Send(new WorkerReply { Error = new($"the request is no request: {e.Message}", null, Mistake: false) });
+        }
+        catch (Exception e)
+        {
+            Log.Error(e, "Worker: failed");
+            answers.Send(new WorkerReply { Error = new(e.Message, null, Mistake: false) });
+        }
+    }
+
+    private async Task<WorkerResult> RunAsync(WorkerRequest request, Stream connection, Answers answers, CancellationToken cancellationToken)
+    {
+        var boot = await openBoot(cancellationToken);
+        using var owned = boot as IDisposable;
+        var (updates, trials) = (new UpdateWork(options, boot, time), new TrialWork(options, boot));
+        return request.Verb switch
+        {
+            WorkerVerb.Slots => new WorkerResult { Slots = await boot.ReadSlotsAsync(cancellationToken) },
+            WorkerVerb.Check => await updates.CheckAsync(request, connection, cancellationToken),
+            WorkerVerb.Install => await updates.InstallAsync(request, connection, answers, cancellationToken),
+            WorkerVerb.Reboot => await trials.RebootAsync(request, cancellationToken),
+            WorkerVerb.MarkGood => await trials.MarkGoodAsync(cancellationToken),
+            WorkerVerb.MarkBad => await trials.MarkBadAsync(request, cancellationToken),
+            WorkerVerb.Commit => await trials.CommitAsync(request, cancellationToken),
+            WorkerVerb.GiveUp => await trials.GiveUpAsync(request, cancellationToken),
+            _ => throw new UserError($"there is no verb {request.Verb}"),
+        };
+    }
+
+    private static async Task StopWhenClosedAsync(Stream connection, CancellationTokenSource stop)
+    {
+        try
+        {
+            if (await connection.ReadAsync(new byte[1], stop.Token) == 0) await stop.CancelAsync();
+        }
+        catch (Exception e) when (e is IOException or OperationCanceledException or ObjectDisposedException)
+        {
+            // The work is over, or the connection is: its answer would not arrive either.
+        }
+    }
+
+    /// <summary>Writes lines from whatever thread has something to say.</summary>
+    private sealed class Answers(Stream connection, CancellationTokenSource stop) : IProgress<WorkerProgress>
+    {
+        private readonly Lock _lock = new();
+
+        public void Report(WorkerProgress value) => Send(new WorkerReply { Progress = value });
+
+        public void Send(WorkerReply reply)
+        {
+            try
+            {
+                lock (_lock) connection.Write([.. JsonSerializer.SerializeToUtf8Bytes(reply, WorkerJson.Default.WorkerReply), (byte)'\n']);
+            }
+            catch (Exception e) when (e is IOException or ObjectDisposedException)
+            {
+                stop.Cancel();
+            }
+        }
+    }
+}
