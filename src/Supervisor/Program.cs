@@ -1,5 +1,6 @@
 using System.Globalization;
 using Appliance.Core;
+using Appliance.Supervisor.Boot;
 using Appliance.Supervisor.Bus;
 using Appliance.Supervisor.Control;
 using Appliance.Supervisor.Service;
@@ -12,6 +13,7 @@ const string Usage = """
     appliance-supervisor wait-healthy [--timeout S]   waits for its verdict: exit code 0 healthy, 1 not
     appliance-supervisor worker                       does one thing that needs root (a socket starts it)
     appliancectl                                      the same program under this name is the command line: appliancectl --help
+    appliance-supervisor give-back-try                before a shutdown in good order: this boot was no failed try
 
     Example: appliance-supervisor wait-healthy --timeout 300
     """;
@@ -32,6 +34,8 @@ try
             return await HealthGate.WaitAsync(SupervisorOptions.FromEnvironment().BusAddress, TimeSpan.FromSeconds(seconds), Console.Out);
         case ["worker"]:
             return await WorkerEntry.RunAsync();
+        case ["give-back-try"]:
+            return await TrialShutdown.RunAsync("/", Console.Out, CancellationToken.None);
         case []:
             return await RunDaemonAsync();
         default:

@@ -25,7 +25,7 @@ chroot "$tree" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8
     dracut --force --no-hostonly --no-hostonly-cmdline --reproducible --no-compress \
     --modules "systemd systemd-initrd dracut-systemd base fs-lib udev-rules systemd-veritysetup kernel-modules" \
     --drivers "$present" --filesystems "erofs ext4 vfat" \
-    --install "e2fsck fsck.ext4 fsck systemd-id128 mount mkdir cp mv rm chmod grep sync" \
+    --install "e2fsck fsck.ext4 fsck systemd-id128 mount umount mkdir cp mv rm chmod grep sync tr readlink udevadm systemctl" \
     --include /tmp/include / \
     --tmpdir /tmp /tmp/initrd "$version"
 cp "$tree/tmp/initrd" "$OUT/initrd"

@@ -11,27 +11,55 @@ namespace Appliance.Supervisor.Boot;
 /// </summary>
 internal sealed partial class EspMount : IDisposable
 {
+    private const string OwnPlace = "run/appliance/esp";
+
     /// <summary>Where systemd-gpt-auto-generator mounts it, the likelier place first.</summary>
     private static readonly string[] Places = ["boot", "efi"];
     private readonly SafeFileHandle _held;
 
     private readonly bool _mounted;
+    private bool _own;
 
     private EspMount(string folder, SafeFileHandle held, bool mounted) => (Folder, _held, _mounted) = (folder, held, mounted);
 
     /// <summary>The mount point.</summary>
     public string Folder { get; }
 
-    /// <summary>Finds the mount of a disk's ESP below a root folder; a look into the automount's folder makes it.</summary>
-    /// <exception cref="UserError">The disk has none, or it is not mounted.</exception>
+    /// <summary>
+    /// Finds the mount of a disk's ESP below a root folder; a look into the automount's folder makes it. Where that does not, as
+    /// while the machine shuts down, it is mounted in a place of its own.
+    /// </summary>
+    /// <exception cref="UserError">The disk has none, or it cannot be mounted.</exception>
     public static EspMount Find(GptTable table, string root)
     {
         var esp = table.Partitions.FirstOrDefault(part => part.Type == GptTable.EspType) ?? throw new UserError($"{table.Disk} has no EFI system partition.", "Check that it is the disk the image was written to.");
         var numbers = File.ReadAllText(Path.Combine(root, "sys/class/block", Path.GetFileName(esp.Node), "dev")).Trim();
         foreach (var place in Places) _ = Directory.Exists(Path.Combine(root, place, "EFI"));
-        var folder = FindMountPoint(File.ReadLines(Path.Combine(root, "proc/self/mountinfo")), numbers)
-            ?? throw new UserError($"The EFI system partition {esp.Node} is not mounted.", "Look at boot.automount or efi.automount: `systemctl status boot.automount`.");
-        return Open(folder, mounted: true);
+        return FindMountPoint(File.ReadLines(Path.Combine(root, "proc/self/mountinfo")), numbers) is { } folder ? Open(folder, mounted: true) : Mount(esp.Node, Path.Combine(root, OwnPlace));
+    }
+
+    /// <summary>Mounts an ESP until this is disposed.</summary>
+    /// <param name="device">Its block device.</param>
+    /// <param name="folder">Where; made when it is missing.</param>
+    /// <param name="fileSystem">What is on it.</param>
+    /// <param name="options">The file system's own options.</param>
+    public static EspMount Mount(string device, string folder, string fileSystem = "vfat", string? options = "umask=0077")
+    {
+        const nuint noSetUid = 2, noDevices = 4, noPrograms = 8;
+        Directory.CreateDirectory(folder);
+        if (mount(device, folder, fileSystem, noSetUid | noDevices | noPrograms, options) != 0)
+            throw new UserError($"The EFI system partition {device} cannot be mounted: {Marshal.GetLastPInvokeErrorMessage()}.", "Look at boot.automount or efi.automount: `systemctl status boot.automount`.");
+        try
+        {
+            var mounted = Open(folder, mounted: true);
+            mounted._own = true;
+            return mounted;
+        }
+        catch
+        {
+            _ = umount2(folder, 0);
+            throw;
+        }
     }
 
     /// <summary>Takes a folder for an ESP.</summary>
@@ -78,7 +106,13 @@ internal sealed partial class EspMount : IDisposable
         mountinfo.Select(line => line.Split(' ')).Where(fields => fields.Length > 4 && fields[2] == numbers && fields[3] == "/").Select(fields => fields[4].Replace("\\040", " ", StringComparison.Ordinal)).FirstOrDefault();
 
     /// <inheritdoc/>
-    public void Dispose() => _held.Dispose();
+    public void Dispose()
+    {
+        const int detach = 2;
+        _held.Dispose();
+        if (_own && umount2(Folder, detach) != 0) throw new IOException($"{Folder} cannot be unmounted: {Marshal.GetLastPInvokeErrorMessage()}");
+        _own = false;
+    }
 
     private static void Reconfigure(string folder, string flag)
     {
@@ -97,4 +131,10 @@ internal sealed partial class EspMount : IDisposable
 
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int fsconfig(SafeFileHandle context, uint command, string? key, nint value, int auxiliary);
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int mount(string source, string target, string fileSystem, nuint flags, string? options);
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int umount2(string target, int flags);
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Appliance.Core;
 using Appliance.Supervisor.Boot;
 using Appliance.Supervisor.Device;
 
@@ -44,6 +45,20 @@ public sealed class EspMountTests
             Run("umount", folder);
             Directory.Delete(folder);
         }
+    }
+
+    [Fact]
+    public void Mount_ADevice_IsThereUntilDisposed()
+    {
+        Assert.SkipUnless(Environment.IsPrivilegedProcess, "mounts a file system");
+        var folder = Path.Combine(Path.GetTempPath(), $"esp-{Guid.NewGuid():N}", "esp");
+
+        using (var mount = EspMount.Mount("none", folder, "tmpfs", null))
+            Assert.Contains("rw", Options(mount.Folder));
+
+        Assert.DoesNotContain(File.ReadLines("/proc/self/mountinfo"), line => line.Split(' ')[4] == folder);
+        Assert.Contains("cannot be mounted", Assert.Throws<UserError>(() => EspMount.Mount("/dev/none", folder, "ext4", null)).Message);
+        Directory.Delete(Path.GetDirectoryName(folder)!, recursive: true);
     }
 
     [Fact]

@@ -1,0 +1,37 @@
+using Appliance.Supervisor.Device;
+
+namespace Appliance.Supervisor.Boot;
+
+/// <summary>
+/// A boot on trial ends in good order. Unless that is our own verdict, the try that the boot loader counted is given back: an
+/// operator who reboots says nothing about the version.
+/// </summary>
+internal static class TrialShutdown
+{
+    /// <summary>Present once this boot was given up; <c>appliance-trial-failed.service</c> makes it.</summary>
+    public const string FailedMark = "run/appliance/trial-failed";
+
+    /// <summary>The verb <c>give-back-try</c>: gives the try back if it is owed, and says what it did.</summary>
+    /// <returns>The exit code, always 0: the machine shuts down all the same.</returns>
+    public static async Task<int> RunAsync(string root, TextWriter output, CancellationToken cancellationToken)
+    {
+        if (WhyNot(root) is { } reason)
+        {
+            await output.WriteLineAsync($"The try is not given back: {reason}.");
+            return 0;
+        }
+        using var control = await SystemdBootControl.OpenAsync(root, cancellationToken);
+        await control.GiveBackTryAsync(cancellationToken);
+        await output.WriteLineAsync("A shutdown in good order is no failed try: the boot loader has as many as before it.");
+        return 0;
+    }
+
+    /// <summary>Why a try is not owed; null when it is.</summary>
+    public static string? WhyNot(string root)
+    {
+        if (BootCount.Read(root) is null) return "the boot loader does not count this boot";
+        if (File.Exists(Path.Combine(root, FailedMark))) return "this boot was given up";
+        // A version that reboots by itself, in good order, must come to the end of its tries, too.
+        return BootRow.TryRead(root) is { Boots: >= BootRow.Limit } row && row.RootHash == DeviceFacts.ReadRootHash(root) ? $"it was started {row.Boots} times in a row and did not stay up" : null;
+    }
+}
