@@ -101,7 +101,7 @@ public sealed class DaemonTests : IAsyncLifetime
     public async Task TheBlessing_MakesTheBootGood()
     {
         _systemd.Units["systemd-bless-boot.service"] = "active";
-        await _systemd.AnnounceChangeAsync();
+        await _systemd.AnnounceChangeAsync("systemd-bless-boot.service");
 
         await Eventually.IsTrueAsync(async () => (string?)(await StatusAsync())["bootState"] == "good", "a good boot");
     }

@@ -5,10 +5,13 @@ namespace Supervisor.Tests;
 /// <summary>A D-Bus peer that answers as systemd's manager does, with units and jobs of the test's choice.</summary>
 internal sealed class FakeSystemd(BusConnection bus)
 {
-    private const string UnitPath = "/org/freedesktop/systemd1/unit/any_2eservice";
+    private const string AnyUnit = "any.service";
     private const string Path = "/org/freedesktop/systemd1", Interface = "org.freedesktop.systemd1.Manager";
 
+    private readonly HashSet<string> _exported = [];
+
     public Dictionary<string, string> Units { get; } = [];
+    public Dictionary<string, string> SubStates { get; } = [];
     public List<string> Jobs { get; } = [];
 
     public async Task StartAsync()
@@ -17,19 +20,31 @@ internal sealed class FakeSystemd(BusConnection bus)
         await bus.ExportAsync(Path, Interface,
             [
                 new("ListUnitsFiltered", "as", unitList, ["states", "units"], arguments => [List(unit => ((List<object>)arguments[0]).Contains(unit.Value))]),
-                new("ListUnitsByNames", "as", unitList, ["names", "units"], arguments => [((List<object>)arguments[0]).Select(name => Unit((string)name, Units.GetValueOrDefault((string)name, "inactive"))).ToList()]),
+                new("ListUnitsByNames", "as", unitList, ["names", "units"], arguments => [((List<object>)arguments[0]).Select(name => Unit((string)name, Units.GetValueOrDefault((string)name, ""))).ToList()]),
                 new("ListJobs", "", jobList, ["jobs"], _ => [Jobs.Select(unit => (object)new object[] { 1u, unit, "start", "waiting", new ObjectPath("/j"), new ObjectPath("/u") }).ToList()]),
                 new("Subscribe", "", "", [], _ => []),
             ], []);
-        await bus.ExportAsync(UnitPath, "org.freedesktop.systemd1.Unit", [], [new("ActiveState", "s", () => "active")]);
+        await ExportUnitAsync(AnyUnit);
         await bus.RequestNameAsync("org.freedesktop.systemd1");
     }
 
     /// <summary>A unit's state changed: what systemd announces then.</summary>
-    public Task AnnounceChangeAsync() => bus.EmitPropertiesChangedAsync(UnitPath, "org.freedesktop.systemd1.Unit", ["ActiveState"]);
+    public async Task AnnounceChangeAsync(string unit = AnyUnit)
+    {
+        await ExportUnitAsync(unit);
+        await bus.EmitPropertiesChangedAsync(UnitPath(unit), "org.freedesktop.systemd1.Unit", ["ActiveState"]);
+    }
+
+    private async Task ExportUnitAsync(string unit)
+    {
+        if (_exported.Add(unit)) await bus.ExportAsync(UnitPath(unit), "org.freedesktop.systemd1.Unit", [], [new("ActiveState", "s", () => "active")]);
+    }
+
+    /// <summary>sd_bus_path_encode(3): all but letters and digits as _ and two hex digits.</summary>
+    private static string UnitPath(string unit) => "/org/freedesktop/systemd1/unit/" + string.Concat(unit.Select(c => char.IsAsciiLetterOrDigit(c) ? $"{c}" : $"_{(int)c:x2}"));
 
     private List<object> List(Func<KeyValuePair<string, string>, bool> filter) => Units.Where(filter).Select(unit => Unit(unit.Key, unit.Value)).ToList();
 
-    private static object Unit(string name, string state) =>
-        new object[] { name, name, "loaded", state, "x", "", new ObjectPath("/u"), 0u, "", new ObjectPath("/") };
+    private object Unit(string name, string state) =>
+        new object[] { name, name, state.Length == 0 ? "not-found" : "loaded", state.Length == 0 ? "inactive" : state, SubStates.GetValueOrDefault(name, "x"), "", new ObjectPath("/u"), 0u, "", new ObjectPath("/") };
 }

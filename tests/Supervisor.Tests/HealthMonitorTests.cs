@@ -36,7 +36,7 @@ public sealed class HealthMonitorTests
     [Fact]
     public async Task AGateThatPassesLater_IsWaitedFor()
     {
-        var slow = new Probe("slow") { Result = ProbeResult.Fail("still starting: x.service") };
+        var slow = new Probe("slow") { Result = ProbeResult.Wait("still starting: x.service") };
         using var monitor = await StartAsync(TimeSpan.FromMinutes(1), slow);
         await Eventually.IsTrueAsync(() => monitor.Report.Reasons.Contains("slow: still starting: x.service"), "the reason");
         Assert.Equal(HealthState.Starting, monitor.Report.State);
@@ -93,33 +93,5 @@ public sealed class HealthMonitorTests
         using var monitor = await StartAsync(TimeSpan.FromMinutes(1), new Probe("throws") { Behaviour = _ => throw new IOException("disk is gone") });
 
         await Eventually.IsTrueAsync(() => monitor.Report.Reasons.Contains("throws: disk is gone"), "the message");
-    }
-
-    [Theory]
-    [InlineData("{ not json")]
-    [InlineData("{\"timeout\":\"soon\"}")]
-    [InlineData("{\"unknown\":1}")]
-    public void Read_BrokenSettings_SaysSo(string text)
-    {
-        var path = Path.GetTempFileName();
-        File.WriteAllText(path, text);
-
-        Assert.Contains(path, HealthFile.Read(path).Problem, StringComparison.Ordinal);
-        File.Delete(path);
-    }
-
-    [Fact]
-    public void Read_WhatTheBuilderWrites_ComesBack()
-    {
-        var path = Path.GetTempFileName();
-        var settings = new HealthSettings { Timeout = TimeSpan.FromMinutes(7), Checks = [new HealthCheck { Name = "x", Command = ["/bin/true", "a"], Gate = false }] };
-        File.WriteAllText(path, System.Text.Json.JsonSerializer.Serialize(settings, HealthJson.Default.HealthSettings));
-
-        var (read, problem) = HealthFile.Read(path);
-
-        Assert.Null(problem);
-        Assert.Equal(settings.Timeout, read.Timeout);
-        Assert.Equal(["/bin/true", "a"], read.Checks[0].Command!);
-        File.Delete(path);
     }
 }

@@ -1,9 +1,6 @@
 namespace Appliance.Core.Health;
 
-/// <summary>
-/// One declared health check. Exactly one of <see cref="Unit"/>, <see cref="Http"/>, <see cref="Tcp"/> and
-/// <see cref="Command"/> is set; the reader of the declaration enforces it.
-/// </summary>
+/// <summary>One declared health check: what <see cref="Kind"/> names is set, and nothing else of the kinds; the reader enforces it.</summary>
 public sealed record HealthCheck
 {
     /// <summary>Unique name, shown on the page and in logs.</summary>
@@ -21,12 +18,48 @@ public sealed record HealthCheck
     /// <summary>A program (absolute path) and its arguments that must exit with 0.</summary>
     public IReadOnlyList<string>? Command { get; init; }
 
+    /// <summary>A file system that must have room.</summary>
+    public DiskRequirement? Disk { get; init; }
+
+    /// <summary>The clock must be synchronised.</summary>
+    public bool TimeSync { get; init; }
+
+    /// <summary>The update repository must answer.</summary>
+    public bool UpdateServer { get; init; }
+
+    /// <summary>The workload engine's node must be ready.</summary>
+    public bool Node { get; init; }
+
+    /// <summary>The workloads must run.</summary>
+    public bool Workloads { get; init; }
+
     /// <summary>Longest time one attempt may take.</summary>
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>Pause between two attempts.</summary>
     public TimeSpan Interval { get; init; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>Attempts in a row that must succeed before a check that does not pass does.</summary>
+    public int Successes { get; init; } = 1;
+
+    /// <summary>Attempts in a row that must fail before a check that passed does not.</summary>
+    public int Failures { get; init; } = 1;
+
     /// <summary>True when a failure keeps the boot from being called good; false when it is only reported.</summary>
     public bool Gate { get; init; } = true;
+
+    /// <summary>What it looks at.</summary>
+    public HealthCheckKind Kind => this switch
+    {
+        { Unit: not null } => HealthCheckKind.Unit,
+        { Http: not null } => HealthCheckKind.Http,
+        { Tcp: not null } => HealthCheckKind.Tcp,
+        { Command: not null } => HealthCheckKind.Command,
+        { Disk: not null } => HealthCheckKind.Disk,
+        { TimeSync: true } => HealthCheckKind.TimeSync,
+        { UpdateServer: true } => HealthCheckKind.UpdateServer,
+        { Node: true } => HealthCheckKind.Node,
+        { Workloads: true } => HealthCheckKind.Workloads,
+        _ => throw new InvalidOperationException($"the check {Name} looks at nothing"),
+    };
 }

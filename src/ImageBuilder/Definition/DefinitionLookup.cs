@@ -1,5 +1,5 @@
 using Appliance.Core;
-using Appliance.ImageBuilder.Definition.Shapes;
+using Appliance.Core.Yaml;
 
 namespace Appliance.ImageBuilder.Definition;
 
@@ -62,11 +62,7 @@ internal sealed class DefinitionLookup(string definitionFolder, string libraryFo
         throw error($"there is no {kind}/{name}.yaml; expected one of {string.Join(", ", known)}");
     }
 
-    private static object ReadFile(string path, Shape shape)
-    {
-        var source = YamlSource.Load(path);
-        return shape.Read(source.Root, source, "");
-    }
+    private static object ReadFile(string path, Shape shape) => shape.Load(path);
 
     private static readonly Field[] SharedFields =
     [

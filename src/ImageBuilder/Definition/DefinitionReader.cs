@@ -1,7 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Appliance.Core;
-using Appliance.ImageBuilder.Definition.Shapes;
+using Appliance.Core.Yaml;
 
 namespace Appliance.ImageBuilder.Definition;
 
@@ -11,16 +11,12 @@ internal static class DefinitionReader
     /// <summary>Reads an image definition with the board, engines and overlays it names.</summary>
     public static ImageDefinition Read(string path, string libraryFolder)
     {
-        var source = YamlSource.Load(path);
-        return (ImageDefinition)ImageShape.For(new DefinitionLookup(source.Folder, libraryFolder)).Read(source.Root, source, "");
+        var shape = ImageShape.For(new DefinitionLookup(Path.GetDirectoryName(Path.GetFullPath(path))!, libraryFolder));
+        return (ImageDefinition)shape.Load(path, "Name a definition file, e.g. image/appliance.yaml.");
     }
 
     /// <summary>Reads the pinned components.</summary>
-    public static IReadOnlyList<ComponentPin> ReadComponents(string path)
-    {
-        var source = YamlSource.Load(path);
-        return (IReadOnlyList<ComponentPin>)ComponentsShape.Read(source.Root, source, "");
-    }
+    public static IReadOnlyList<ComponentPin> ReadComponents(string path) => (IReadOnlyList<ComponentPin>)ComponentsShape.Load(path);
 
     /// <summary>The JSON Schema (draft 2020-12) of an image definition, for editors.</summary>
     public static string JsonSchema()

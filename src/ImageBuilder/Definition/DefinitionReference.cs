@@ -1,5 +1,6 @@
 using System.Text;
-using Appliance.ImageBuilder.Definition.Shapes;
+using Appliance.Core.Health;
+using Appliance.Core.Yaml;
 
 namespace Appliance.ImageBuilder.Definition;
 
@@ -23,7 +24,7 @@ internal static class DefinitionReference
             text.Append($"| `{name}` | {field.Shape.Expected.Replace("|", "\\|", StringComparison.Ordinal)} | {standard} | {field.Description} |\n");
             if (field.Shape is MappingShape inner) Append(text, name + ".", inner);
             else if (field.Shape is ListShape<UserDefinition> { Item: MappingShape user }) Append(text, name + "[].", user);
-            else if (field.Shape is ListShape<Core.Health.HealthCheck> { Item: MappingShape check }) Append(text, name + "[].", check);
+            else if (field.Shape is ListShape<HealthCheck> { Item: MappingShape check }) Append(text, name + "[].", check);
         }
     }
 }

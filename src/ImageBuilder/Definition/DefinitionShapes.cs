@@ -1,8 +1,7 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Appliance.Core;
-using Appliance.Core.Health;
-using Appliance.ImageBuilder.Definition.Shapes;
+using Appliance.Core.Yaml;
 
 namespace Appliance.ImageBuilder.Definition;
 
@@ -16,8 +15,7 @@ internal static class DefinitionShapes
 
     public static readonly Shape Package = new TextShape("a Debian package name such as openssh-server", "[a-z0-9][a-z0-9+.-]+", longest: 128);
     public static readonly Shape Packages = new ListShape<string>(Package, "a list of Debian package names");
-    public static readonly Shape Unit = new TextShape("a systemd unit such as ssh.service", @"[A-Za-z0-9:_.@\\-]+\.(service|socket|timer|target|path|mount|automount|slice|swap)", longest: 255);
-    public static readonly Shape Units = new ListShape<string>(Unit, "a list of systemd units");
+    public static readonly Shape Units = new ListShape<string>(CommonShapes.Unit, "a list of systemd units");
     public static readonly Shape Folder = new TextShape("the path of a folder", @"[^\x00-\x1f]+");
     public static readonly Shape Folders = new ListShape<string>(Folder, "a list of folders");
     public static readonly Shape File = new TextShape("the path of a file", @"[^\x00-\x1f]+");
@@ -40,11 +38,6 @@ internal static class DefinitionShapes
         text => ByteSize.TryParse(text, out var bytes) && bytes is >= 1 << 10 and <= 1L << 40 ? bytes : null,
         () => new JsonObject { ["type"] = new JsonArray("string", "integer"), ["pattern"] = "^[0-9]+ ?([KMGT]iB|B)?$" });
 
-    public static Shape Duration(TimeSpan longest) => new ValueShape(
-        $"a time of 1s to {longest.TotalSeconds:0}s such as 10s, 5min or 1h",
-        text => ParseDuration(text) is { } time && time >= TimeSpan.FromSeconds(1) && time <= longest ? time : null,
-        () => new JsonObject { ["type"] = "string", ["pattern"] = "^[0-9]+(s|min|h)$" });
-
     public static readonly Shape Date = new ValueShape(
         "a date such as 2026-11-01, or an instant such as 2026-11-01T12:00:00Z",
         text => DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var date) && date.Year is >= 2020 and < 2100 ? date : null,
@@ -61,54 +54,8 @@ internal static class DefinitionShapes
         ],
         bag => new UserDefinition { Name = bag.Get<string>("name"), Groups = bag.List<string>("groups"), SshKeys = bag.List<string>("sshKeys"), PasswordHash = bag.Get<string?>("passwordHash", null) });
 
-    public static readonly Shape HealthCheck = new MappingShape("a mapping with name and one of unit, http, tcp and command",
-        [
-            new("name", new TextShape("a name of letters, digits, dots and dashes", "[A-Za-z0-9][A-Za-z0-9._-]{0,63}"), "Unique name.", null),
-            new("unit", Unit, "A systemd unit that must be active.", ""),
-            new("http", new TextShape("an http or https URL", @"https?://[!-~]+", text => Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri.Host.Length > 0), "A URL that must answer with a 2xx status.", ""),
-            new("tcp", new TextShape("host:port", @"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}", text => int.Parse(text[(text.LastIndexOf(':') + 1)..], CultureInfo.InvariantCulture) is > 0 and < 65536), "A host:port that must accept a connection.", ""),
-            new("command", new ListShape<string>(new TextShape("a program or argument", @"[^\x00-\x1f]+"), "a list: an absolute path and its arguments"), "A program that must exit with 0, run as the supervisor's unprivileged user.", ""),
-            new("timeout", Duration(TimeSpan.FromMinutes(10)), "Longest time one attempt may take.", "10s"),
-            new("interval", Duration(TimeSpan.FromHours(1)), "Pause between two attempts.", "5s"),
-            new("severity", ValueShape.Choice(("gate", true), ("warn", false)), "`gate` keeps the boot from being called good; `warn` only reports.", "gate"),
-        ],
-        CreateHealthCheck);
-
-    private static HealthCheck CreateHealthCheck(Bag bag)
-    {
-        string[] kinds = ["unit", "http", "tcp", "command"];
-        var given = kinds.Where(bag.Has).ToList();
-        if (given.Count != 1) throw bag.Error(given.Count == 0 ? null : given[1], $"a check needs exactly one of {string.Join(", ", kinds)}; found {(given.Count == 0 ? "none" : string.Join(" and ", given))}");
-        if (bag.Has("command") && (bag.List<string>("command") is not [var program, ..] || !program.StartsWith('/')))
-            throw bag.Error("command", "the program must be given with its absolute path");
-        return new HealthCheck
-        {
-            Name = bag.Get<string>("name"),
-            Unit = bag.Get<string?>("unit", null),
-            Http = bag.Get<string?>("http", null),
-            Tcp = bag.Get<string?>("tcp", null),
-            Command = bag.Get<IReadOnlyList<string>?>("command", null),
-            Timeout = bag.Get("timeout", TimeSpan.FromSeconds(10)),
-            Interval = bag.Get("interval", TimeSpan.FromSeconds(5)),
-            Gate = bag.Get("severity", true),
-        };
-    }
-
     private static bool IsOwnArgument(string text) =>
         OwnArguments.Any(name => text == name || text.StartsWith(name + "=", StringComparison.Ordinal)) || text.Count(c => c == '"') % 2 != 0;
-
-    private static TimeSpan? ParseDuration(string text)
-    {
-        var digits = text.TakeWhile(char.IsAsciiDigit).Count();
-        if (digits is 0 or > 6 || !int.TryParse(text.AsSpan(0, digits), CultureInfo.InvariantCulture, out var number)) return null;
-        return text[digits..] switch
-        {
-            "s" => TimeSpan.FromSeconds(number),
-            "min" => TimeSpan.FromMinutes(number),
-            "h" => TimeSpan.FromHours(number),
-            _ => null,
-        };
-    }
 
     /// <summary>The base64 part starts with the length-prefixed name of the key type (RFC 4253, section 6.6).</summary>
     private static bool IsSshKey(string text)

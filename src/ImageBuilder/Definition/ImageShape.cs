@@ -2,7 +2,7 @@ using Appliance.Core;
 using Appliance.Core.Health;
 using Appliance.Core.Tuf;
 using Appliance.Core.Updates;
-using Appliance.ImageBuilder.Definition.Shapes;
+using Appliance.Core.Yaml;
 
 namespace Appliance.ImageBuilder.Definition;
 
@@ -60,17 +60,13 @@ internal static class ImageShape
                 new("engine", EngineName(), "What runs the workloads: a file `engines/NAME.yaml`, or `none`.", "none"),
                 new("fallback", EngineName(), "Baked in with a warning when the engine's binaries cannot be had; without it that is an error.", ""),
             ], bag => bag), "The workload engine.", "{}"),
-        new("health", new MappingShape("a mapping with timeout and checks",
-            [
-                new("timeout", DefinitionShapes.Duration(TimeSpan.FromHours(1)), "Time from the supervisor's start within which all gating checks must pass.", "5min"),
-                new("checks", new ListShape<HealthCheck>(DefinitionShapes.HealthCheck, "a list of health checks"), "Checks beside the built-in ones.", "[]"),
-            ], CreateHealth), "When a boot counts as good.", "{}"),
+        new("health", HealthShapes.Declaration, "When a boot counts as good.", "{}"),
         new("updates", new MappingShape("a mapping with root, url, channel, check, install, reboot, windows, rate and usb",
             [
                 new("root", DefinitionShapes.File, "The TUF `root.json` the device trusts first, baked in. Without it the device takes no update.", ""),
                 new("url", new TextShape("an http, https or file URL", @"(https?|file)://[!-~]+", IsRepository), "The repository the device asks. Without it updates are only pushed to it or brought on a stick.", ""),
                 new("channel", new TextShape("the name of a channel such as stable", "[a-z0-9][a-z0-9-]{0,39}", ChannelName.IsValid), "The channel it follows.", "stable"),
-                new("check", DefinitionShapes.Duration(TimeSpan.FromDays(7)), "Pause between two looks into the repository, give or take a fifth.", "1h"),
+                new("check", CommonShapes.Duration(TimeSpan.FromSeconds(1), TimeSpan.FromDays(7)), "Pause between two looks into the repository, give or take a fifth.", "1h"),
                 new("install", Automatic(), "Whether what a look finds is installed, or waits until somebody asks for it.", "automatic"),
                 new("reboot", Automatic(), "Whether the device restarts into an installed version by itself, in a window, or waits until somebody does.", "automatic"),
                 new("windows", new ListShape<string>(Window, "a list of times of the week"), "When the device may restart by itself, in its local time. None means at any time.", "[]"),
@@ -108,12 +104,12 @@ internal static class ImageShape
         }, root);
     }
 
-    private static HealthSettings CreateHealth(Bag bag)
+    private static HealthSettings CreateHealth(HealthDeclaration? health, bool hasEngine)
     {
-        var checks = bag.List<HealthCheck>("checks");
-        for (var i = 0; i < checks.Count; i++)
-            if (checks.Take(i).Any(check => check.Name == checks[i].Name)) throw bag.ErrorAt("checks", i, $"a check is called {checks[i].Name} already");
-        return new HealthSettings { Timeout = bag.Get("timeout", TimeSpan.FromMinutes(5)), Checks = checks };
+        if (health is null) return new HealthSettings();
+        var needing = health.Checks.ToList().FindIndex(check => check.Node || check.Workloads);
+        if (needing >= 0 && !hasEngine) throw health.Bag.ErrorAt("checks", needing, "there is no workload engine to ask; name one in workloads.engine, or leave the check out");
+        return health.Alone();
     }
 
     /// <summary>The key <c>state</c>: what is below /etc must be persisted, for the rest of /etc changes with the image anyway.</summary>
@@ -169,7 +165,7 @@ internal static class ImageShape
             PersistedEtc = persisted,
             State = CreateState(bag, [.. persisted, .. engine?.PersistedEtc ?? [], .. fallback?.PersistedEtc ?? []]),
             Workloads = new() { Engine = engine, Fallback = fallback },
-            Health = bag.Get("health", new HealthSettings()),
+            Health = CreateHealth(bag.Get<HealthDeclaration?>("health", null), hasEngine: engine is not null),
             Updates = CreateUpdates(bag.Get<Bag?>("updates", null), lookUp),
         };
     }

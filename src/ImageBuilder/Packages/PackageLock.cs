@@ -1,6 +1,6 @@
 using System.Text;
 using Appliance.Core;
-using Appliance.ImageBuilder.Definition.Shapes;
+using Appliance.Core.Yaml;
 using YamlDotNet.RepresentationModel;
 
 namespace Appliance.ImageBuilder.Packages;
@@ -61,7 +61,7 @@ internal static class PackageLock
 
     private static Dictionary<(string Architecture, string Tree), List<string>> Read(string path)
     {
-        var source = YamlSource.Load(path);
+        var source = YamlSource.Load(path, "a lock that appliance build wrote");
         var all = new Dictionary<(string, string), List<string>>();
         foreach (var (architecture, trees) in Mapping(source.Root))
         {

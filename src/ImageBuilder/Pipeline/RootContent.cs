@@ -99,7 +99,7 @@ internal sealed class RootContent(ImageDefinition definition, WorkloadChoice wor
     {
         yield return new(OsReleasePath, OsRelease());
         yield return new("/usr/lib/clock-epoch", "");
-        yield return new("/usr/lib/appliance/health.json", JsonSerializer.Serialize(definition.Health, HealthJson.Default.HealthSettings) + "\n");
+        yield return new($"{HealthDeclarations.ImageFolder}/50-image.yaml", HealthYaml.Write(definition.Health));
         yield return new("/usr/lib/appliance/persist", string.Concat(PersistedEtc().Select(path => path + "\n")));
         yield return new(StatePaths.ListPath, string.Concat(StatePaths.Outermost([.. definition.State, .. workloads.Engine?.State ?? []]).Select(path => path + "\n")));
         yield return new("/usr/lib/repart.d/50-data.conf", $"# Grows the data partition to the end of the disk at first boot.\n[Partition]\nType=linux-generic\nLabel={DiskLayout.DataLabel(definition)}\n");

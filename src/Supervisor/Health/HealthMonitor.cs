@@ -41,6 +41,12 @@ internal sealed class HealthMonitor(HealthSettings settings, IReadOnlyList<IHeal
         }
     }
 
+    /// <summary>A systemd unit changed: the checks that look at it are tried again now.</summary>
+    public void UnitChanged(string unit)
+    {
+        foreach (var probe in probes.Where(probe => probe.Follows(unit))) Kick(probe.Name);
+    }
+
     protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
         Task.WhenAll([WatchTimeAsync(stoppingToken), .. probes.Select(probe => WatchAsync(probe, stoppingToken))]);
 
@@ -105,7 +111,7 @@ internal sealed class HealthMonitor(HealthSettings settings, IReadOnlyList<IHeal
         if (_report.State != HealthState.Starting) return new HealthReport(HealthState.Unhealthy, open, checks);
 
         // Once every check has been tried and nothing is "still starting", failures have a minute to mend.
-        var starting = checks.Any(check => check.Gate && (check.Passed is null || (check.Passed == false && check.Message.StartsWith("still starting", StringComparison.Ordinal))));
+        var starting = probes.Any(probe => probe.Gate && (!_results.TryGetValue(probe.Name, out var result) || result.Outcome == ProbeOutcome.Waiting));
         _settled = starting ? null : _settled ?? time.GetTimestamp();
         var over = time.GetElapsedTime(_started) >= settings.Timeout || (_settled is { } since && time.GetElapsedTime(since) >= Patience);
         return new HealthReport(over ? HealthState.Unhealthy : HealthState.Starting, open, checks);

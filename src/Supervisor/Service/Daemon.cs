@@ -1,8 +1,10 @@
 using Appliance.Core;
+using Appliance.Core.Health;
 using Appliance.Core.Updates;
 using Appliance.Supervisor.Bus;
 using Appliance.Supervisor.Device;
 using Appliance.Supervisor.Health;
+using Appliance.Supervisor.Health.Probes;
 using Appliance.Supervisor.Journal;
 using Appliance.Supervisor.Systemd;
 using Appliance.Supervisor.Updates;
@@ -29,8 +31,9 @@ internal static class Daemon
         builder.WebHost.ConfigureKestrel(kestrel => StatusServer.Configure(kestrel, options.Listen, certificate));
 
         var systemd = new Systemd1(bus);
-        var (settings, problem) = HealthFile.Read(Path.Combine(options.Root, "usr/lib/appliance/health.json"));
-        if (problem is not null) Log.Error("The health settings are broken: {Problem}", problem);
+        var declared = HealthDeclarations.Read(Path.Join(options.Root, HealthDeclarations.ImageFolder), Path.Join(options.Root, HealthDeclarations.LocalFolder));
+        foreach (var problem in declared.Problems) Log.Error("A health declaration cannot be used: {Problem}", problem.Message);
+        var updates = ReadUpdateSettings(options.Root);
         var services = builder.Services;
         services.AddRoutingCore();
         services.AddSerilog();
@@ -40,9 +43,9 @@ internal static class Daemon
         services.AddSingleton(bus);
         services.AddSingleton(facts);
         services.AddSingleton(systemd);
-        services.AddSingleton(provider => new HealthMonitor(settings, Probes(provider.GetRequiredService<IServer>()), provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => new HealthMonitor(declared.Settings, Probes(provider.GetRequiredService<IServer>()), provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<DeviceView>();
-        AddUpdates(services, options);
+        AddUpdates(services, options, updates);
         services.AddHostedService(provider => provider.GetRequiredService<HealthMonitor>());
         services.AddHostedService<SupervisorObject>();
         services.AddHostedService<ConsoleIssue>();
@@ -53,25 +56,25 @@ internal static class Daemon
 
         IReadOnlyList<IHealthProbe> Probes(IServer server)
         {
-            var http = new HttpClient();
+            var probes = new DeclaredProbes(options.Root, systemd, new UnitWorkloads(options.Root, facts.Image.WorkloadsEngine, systemd), new HttpClient { Timeout = Timeout.InfiniteTimeSpan }, updates.Url is { } url ? new Uri(url) : null);
             return
             [
-                new SystemdProbe(systemd), new DataProbe(options.StateFolder), new PageProbe(server, certificate),
-                .. problem is null ? Array.Empty<IHealthProbe>() : [new BrokenSettingsProbe(problem)],
-                .. settings.Checks.Select(check => new DeclaredProbe(check, systemd, http)),
+                new SystemdProbe(systemd), new DataProbe(options.StateFolder), new PageProbe(server, certificate), new NetworkProbe(options.Root, DeviceFacts.Addresses),
+                .. declared.Problems.Count == 0 ? Array.Empty<IHealthProbe>() : [new BrokenSettingsProbe(declared.Problems)],
+                .. declared.Settings.Checks.Select(probes.Create),
             ];
         }
     }
 
     /// <summary>The update engine. It finds out what this boot means before the first health check can end.</summary>
-    private static void AddUpdates(IServiceCollection services, SupervisorOptions options)
+    private static void AddUpdates(IServiceCollection services, SupervisorOptions options, UpdateSettings updates)
     {
         services.AddSingleton<IWorker>(new WorkerClient(options.WorkerSocket));
         services.AddSingleton(new UpdateStore(Path.Combine(options.StateFolder, "update.json")));
         services.AddSingleton<IDeviceBoot>(provider => new DeviceBoot(provider.GetRequiredService<DeviceView>(), options.Root, options.TrialPath));
         services.AddSingleton<IBaseline, NoBaseline>();
         services.AddSingleton<UpdateEngine>();
-        services.AddSingleton(ReadUpdateSettings(options.Root));
+        services.AddSingleton(updates);
         services.AddSingleton<UpdateSchedule>();
         services.AddSingleton<JobObjects>();
         services.AddSingleton<UpdateInterface>();

@@ -16,6 +16,8 @@ internal sealed class SupervisorObject(BusConnection bus, Systemd1 systemd, Devi
     /// <summary>The object's path.</summary>
     public const string Path = "/io/appliance/Supervisor1";
 
+    private const string BlessingUnit = "systemd-bless-boot.service";
+
     private readonly ulong _startedAt = (ulong)time.GetUtcNow().ToUnixTimeMilliseconds() * 1000;
 
     /// <inheritdoc/>
@@ -26,10 +28,10 @@ internal sealed class SupervisorObject(BusConnection bus, Systemd1 systemd, Devi
         engine.JobStarted += jobs.Add;
         engine.Changed += () => Announce(UpdateInterface.Changing);
         health.Changed += _ => Announce("Health", "HealthReasons");
-        await systemd.FollowChangesAsync(() =>
+        await systemd.FollowChangesAsync(unit =>
         {
-            health.Kick("systemd");
-            _ = LookForBlessingAsync();
+            health.UnitChanged(unit);
+            if (unit == BlessingUnit) _ = LookForBlessingAsync();
         });
         await LookForBlessingAsync();
         await bus.RequestNameAsync(Name);
@@ -63,7 +65,7 @@ internal sealed class SupervisorObject(BusConnection bus, Systemd1 systemd, Devi
         if (device.BootState != BootState.Trial) return;
         try
         {
-            if (await systemd.ActiveStateAsync("systemd-bless-boot.service") != "active") return;
+            if (await systemd.ActiveStateAsync(BlessingUnit) != "active") return;
             device.MarkBlessed();
             Log.Information("This boot of {Version} is good: the boot loader keeps it", device.Facts.Image.Version);
             Announce("BootState", "TriesLeft");

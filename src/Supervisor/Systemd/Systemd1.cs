@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text;
 using Appliance.Supervisor.Bus;
 
 namespace Appliance.Supervisor.Systemd;
@@ -14,21 +16,44 @@ internal sealed class Systemd1(BusConnection bus)
         Units(await bus.CallAsync(Service, Manager, ManagerInterface, "ListUnitsFiltered", "as", new List<object> { "failed" }));
 
     /// <summary>The active state of a unit, e.g. <c>active</c>; <c>inactive</c> for one that does not exist.</summary>
-    public async Task<string> ActiveStateAsync(string name) =>
-        Units(await bus.CallAsync(Service, Manager, ManagerInterface, "ListUnitsByNames", "as", new List<object> { name }))[0].ActiveState;
+    public async Task<string> ActiveStateAsync(string name) => (await UnitsAsync([name]))[0].ActiveState;
+
+    /// <summary>Units by name, in the same order; one that does not exist has the load state <c>not-found</c>.</summary>
+    public async Task<IReadOnlyList<ManagedUnit>> UnitsAsync(IReadOnlyList<string> names)
+    {
+        var found = Units(await bus.CallAsync(Service, Manager, ManagerInterface, "ListUnitsByNames", "as", names)).ToLookup(unit => unit.Name);
+        return names.Select(name => found[name].FirstOrDefault() ?? new ManagedUnit(name, "", "not-found", "inactive", "dead")).ToList();
+    }
 
     /// <summary>Names of the units that have a job in the queue.</summary>
     public async Task<IReadOnlyList<string>> ListJobUnitsAsync() =>
         ((List<object>)(await bus.CallAsync(Service, Manager, ManagerInterface, "ListJobs"))[0]).Select(job => (string)((object[])job)[1]).ToList();
 
-    /// <summary>Calls back, on the bus thread, whenever a job ends or a unit changes its state.</summary>
-    public async Task FollowChangesAsync(Action changed)
+    /// <summary>Calls back, on the bus thread, with the name of a unit whose job ended or whose state changed.</summary>
+    public async Task FollowChangesAsync(Action<string> changed)
     {
-        await bus.SubscribeAsync($"type='signal',sender='{Service}',path='{Manager}',interface='{ManagerInterface}',member='JobRemoved'", _ => changed());
-        await bus.SubscribeAsync($"type='signal',sender='{Service}',path_namespace='{Manager}/unit',interface='org.freedesktop.DBus.Properties',member='PropertiesChanged',arg0='org.freedesktop.systemd1.Unit'", _ => changed());
+        await bus.SubscribeAsync($"type='signal',sender='{Service}',path='{Manager}',interface='{ManagerInterface}',member='JobRemoved'", signal => changed((string)signal.Arguments[2]));
+        await bus.SubscribeAsync($"type='signal',sender='{Service}',path_namespace='{Manager}/unit',interface='org.freedesktop.DBus.Properties',member='PropertiesChanged',arg0='org.freedesktop.systemd1.Unit'", signal => changed(UnitName(signal.Path)));
         await bus.CallAsync(Service, Manager, ManagerInterface, "Subscribe");
     }
 
+    /// <summary>The last label of a unit's path names it; what D-Bus allows not in a path is written as _ and two hex digits.</summary>
+    private static string UnitName(string path)
+    {
+        var label = path[(path.LastIndexOf('/') + 1)..];
+        var name = new StringBuilder();
+        for (var i = 0; i < label.Length; i++)
+        {
+            if (label[i] == '_' && i + 2 < label.Length && int.TryParse(label.AsSpan(i + 1, 2), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var code))
+            {
+                name.Append((char)code);
+                i += 2;
+            }
+            else name.Append(label[i]);
+        }
+        return name.ToString();
+    }
+
     private static List<ManagedUnit> Units(IReadOnlyList<object> reply) =>
-        ((List<object>)reply[0]).Select(item => (object[])item).Select(unit => new ManagedUnit((string)unit[0], (string)unit[1], (string)unit[3], (string)unit[4])).ToList();
+        ((List<object>)reply[0]).Select(item => (object[])item).Select(unit => new ManagedUnit((string)unit[0], (string)unit[1], (string)unit[2], (string)unit[3], (string)unit[4])).ToList();
 }

@@ -1,4 +1,5 @@
 using Appliance.Core;
+using Appliance.Core.Health;
 using Appliance.Core.Updates;
 using Appliance.ImageBuilder.Definition;
 
@@ -67,9 +68,12 @@ public sealed class DefinitionReaderTests : IDisposable
             workloads: { engine: podman }
             health:
               timeout: 90s
+              stabilisation: 1min
               checks:
                 - { name: web, http: "http://localhost:80/", interval: 1min, severity: warn }
                 - { name: db, command: [/usr/bin/true, -x], timeout: 3s }
+                - { name: room, disk: { path: /var, free: 10% } }
+                - { name: clock, timeSync: true }
             updates: { root: keys/root.json, url: "https://updates.example.net/edge/", channel: beta }
             """), DefinitionFolder.Library);
 
@@ -81,7 +85,10 @@ public sealed class DefinitionReaderTests : IDisposable
         Assert.Equal(["/var/lib/shop", "/etc/systemd/network/wan.network"], definition.State);
         Assert.Equal("admin", Assert.Single(definition.Users).Name);
         Assert.Equal(TimeSpan.FromSeconds(90), definition.Health.Timeout);
+        Assert.Equal(TimeSpan.FromMinutes(1), definition.Health.Stabilisation);
         Assert.False(definition.Health.Checks[0].Gate);
+        Assert.Equal(new DiskRequirement("/var", null, 10), definition.Health.Checks[2].Disk);
+        Assert.Equal((HealthCheckKind.TimeSync, false), (definition.Health.Checks[3].Kind, definition.Health.Checks[3].Gate));
         Assert.Equal(["/usr/bin/true", "-x"], definition.Health.Checks[1].Command!);
         Assert.Equal(new UpdateSettings { Url = "https://updates.example.net/edge/", Channel = "beta" }, definition.Updates!.Settings);
         Assert.Equal(root, definition.Updates.TrustedRoot);
@@ -150,11 +157,18 @@ public sealed class DefinitionReaderTests : IDisposable
     [InlineData("users: [{ name: a }, { name: a }]", "4:22", "there is a user a already")]
     [InlineData("workloads: { engine: docker }", "4:22", "expected one of k3s, podman")]
     [InlineData("health: { timeout: soon }", "4:20", "a time of 1s to 3600s")]
-    [InlineData("health: { checks: [{ name: x }] }", "4:20", "exactly one of unit, http, tcp, command; found none")]
+    [InlineData("health: { checks: [{ name: x }] }", "4:20", "exactly one of unit, http, tcp, command, disk, timeSync, updateServer, node, workloads; found none")]
     [InlineData("health: { checks: [{ name: x, tcp: 'a:1', unit: a.service }] }", "4:36", "found unit and tcp")]
     [InlineData("health: { checks: [{ name: x, tcp: 'a:99999' }] }", "4:36", "host:port")]
     [InlineData("health: { checks: [{ name: x, command: [true] }] }", "4:40", "absolute path")]
     [InlineData("health: { checks: [{ name: x, http: 'ftp://a' }] }", "4:37", "an http or https URL")]
+    [InlineData("health: { checks: [{ name: x, disk: { path: /var, free: 100% } }] }", "4:57", "a size such as 500MiB or a part of 1% to 99%")]
+    [InlineData("health: { checks: [{ name: x, disk: { free: 1MiB } }] }", "4:37", "the key path is missing")]
+    [InlineData("health: { checks: [{ name: x, timeSync: false }] }", "4:41", "\"false\" found, expected true")]
+    [InlineData("health: { checks: [{ name: x, workloads: true }] }", "4:20", "health.checks[0]: there is no workload engine to ask")]
+    [InlineData("health: { checks: [{ name: x, tcp: 'a:1', successes: 0 }] }", "4:54", "a number of 1 to 100")]
+    [InlineData("health: { checks: [{ name: network, tcp: 'a:1' }] }", "4:28", "that no built-in check has")]
+    [InlineData("health: { stabilisation: 2h }", "4:26", "a time of 0s to 3600s")]
     [InlineData("updates: { root: nowhere.json }", "4:18", "updates.root: the file nowhere.json does not exist")]
     [InlineData("updates: { root: . }", "4:18", "is a folder; expected a file")]
     [InlineData("updates: { url: 'https://updates.example.net/' }", "4:17", "there is a repository but no root")]

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Appliance.Core.Health;
 using Appliance.Core.Updates;
 using Appliance.ImageBuilder.Definition;
 using Appliance.ImageBuilder.Pipeline;
@@ -33,6 +34,18 @@ public sealed class RootContentTests : IDisposable
         Assert.Equal(Root, files["/usr/lib/appliance/trust/root.json"]);
         Assert.Equal(new UpdateSettings { Url = "https://updates.example.net/edge", Channel = "stable" },
             JsonSerializer.Deserialize(files["/usr/lib/appliance/update.json"], UpdateSettingsJson.Default.UpdateSettings));
+    }
+
+    [Fact]
+    public void WriteTo_Health_BakesInWhatTheDeviceReadsBack()
+    {
+        var file = _folder.Write("50-image.yaml", Files("health: { timeout: 90s, stabilisation: 5s, checks: [{ name: web, http: 'http://localhost/', failures: 3 }] }")["/usr/lib/appliance/health.d/50-image.yaml"]);
+
+        var read = HealthDeclarations.Read(Path.GetDirectoryName(file)!, _folder["nowhere"]);
+
+        Assert.Empty(read.Problems);
+        Assert.Equal((TimeSpan.FromSeconds(90), TimeSpan.FromSeconds(5)), (read.Settings.Timeout, read.Settings.Stabilisation));
+        Assert.Equal(("web", "http://localhost/", 3), (read.Settings.Checks[0].Name, read.Settings.Checks[0].Http, read.Settings.Checks[0].Failures));
     }
 
     [Fact]

@@ -1,6 +1,6 @@
 using Appliance.Supervisor.Systemd;
 
-namespace Appliance.Supervisor.Health;
+namespace Appliance.Supervisor.Health.Probes;
 
 /// <summary>systemd has started everything it was asked to, and nothing failed.</summary>
 internal sealed class SystemdProbe(Systemd1 systemd) : IHealthProbe
@@ -13,11 +13,15 @@ internal sealed class SystemdProbe(Systemd1 systemd) : IHealthProbe
     public TimeSpan Interval => TimeSpan.FromSeconds(10);
     public TimeSpan Timeout => TimeSpan.FromSeconds(10);
 
+    public bool Follows(string unit) => true;
+
     public async Task<ProbeResult> TryAsync(CancellationToken cancellationToken)
     {
-        var failed = await systemd.ListFailedUnitsAsync();
-        if (failed.Count > 0) return ProbeResult.Fail($"failed: {string.Join(", ", failed.Select(unit => unit.Name))}");
+        var failed = (await systemd.ListFailedUnitsAsync()).Select(unit => unit.Name).ToList();
         var waiting = (await systemd.ListJobUnitsAsync()).Where(unit => !WaitingForVerdict.Contains(unit)).ToList();
-        return waiting.Count == 0 ? ProbeResult.Pass("all units started, none failed") : ProbeResult.Fail($"still starting: {string.Join(", ", waiting.Take(5))}{(waiting.Count > 5 ? $" and {waiting.Count - 5} more" : "")}");
+        var result = failed.Count > 0 ? ProbeResult.Fail($"failed: {string.Join(", ", failed)}")
+            : waiting.Count > 0 ? ProbeResult.Wait($"still starting: {string.Join(", ", waiting.Take(5))}{(waiting.Count > 5 ? $" and {waiting.Count - 5} more" : "")}")
+            : ProbeResult.Pass("all units started, none failed");
+        return result with { Failing = failed, Unfinished = waiting };
     }
 }

@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
 using YamlDotNet.RepresentationModel;
 
-namespace Appliance.ImageBuilder.Definition.Shapes;
+namespace Appliance.Core.Yaml;
 
 /// <summary>
 /// The declared form of a YAML value. One declaration reads the value (with errors that carry their position), becomes
@@ -12,8 +12,16 @@ internal abstract class Shape
     /// <summary>What a person should write here, e.g. "a size such as 512MiB".</summary>
     public abstract string Expected { get; }
 
-    /// <summary>Reads a value or throws a <see cref="Core.UserError"/> that says where and what was expected.</summary>
+    /// <summary>Reads a value or throws a <see cref="UserError"/> that says where and what was expected.</summary>
     public abstract object Read(YamlNode node, YamlSource source, string path);
+
+    /// <summary>Reads a file that holds nothing but such a value.</summary>
+    /// <exception cref="UserError">Missing, unreadable, not YAML, or of another form.</exception>
+    public object Load(string path, string? hint = null)
+    {
+        var source = YamlSource.Load(path, Expected, hint);
+        return Read(source.Root, source, "");
+    }
 
     /// <summary>The JSON Schema of the value.</summary>
     public abstract JsonObject ToJsonSchema();

@@ -1,4 +1,4 @@
-namespace Appliance.ImageBuilder.Definition.Shapes;
+namespace Appliance.Core.Yaml;
 
 /// <summary>One key of a mapping.</summary>
 /// <param name="Name">The key.</param>

@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using YamlDotNet.RepresentationModel;
 
-namespace Appliance.ImageBuilder.Definition.Shapes;
+namespace Appliance.Core.Yaml;
 
 /// <summary>A text that matches a pattern and, where a pattern cannot say it, a test.</summary>
 internal sealed class TextShape(string expected, string pattern, Func<string, bool>? valid = null, int longest = 4096) : Shape

@@ -1,10 +1,10 @@
 using System.Text.Json.Nodes;
 using YamlDotNet.RepresentationModel;
 
-namespace Appliance.ImageBuilder.Definition.Shapes;
+namespace Appliance.Core.Yaml;
 
-/// <summary>A list of values of one shape, each once.</summary>
-internal sealed class ListShape<T>(Shape item, string expected, int longest = 1000) : Shape
+/// <summary>A list of values of one shape; texts each once unless said otherwise.</summary>
+internal sealed class ListShape<T>(Shape item, string expected, int longest = 1000, bool distinct = true) : Shape
 {
     public override string Expected { get; } = expected;
 
@@ -16,7 +16,7 @@ internal sealed class ListShape<T>(Shape item, string expected, int longest = 10
         foreach (var (child, index) in list.Children.Select((child, index) => (child, index)))
         {
             var value = (T)item.Read(child, source, $"{path}[{index}]");
-            if (value is string && values.Contains(value)) throw source.Error(child, $"{path}[{index}]", $"\"{value}\" stands in the list already");
+            if (distinct && value is string && values.Contains(value)) throw source.Error(child, $"{path}[{index}]", $"\"{value}\" stands in the list already");
             values.Add(value);
         }
         return (IReadOnlyList<T>)values;

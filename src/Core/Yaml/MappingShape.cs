@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
 using YamlDotNet.RepresentationModel;
 
-namespace Appliance.ImageBuilder.Definition.Shapes;
+namespace Appliance.Core.Yaml;
 
 /// <summary>A mapping with a fixed set of keys, turned into a value by a function.</summary>
 internal sealed class MappingShape(string expected, IReadOnlyList<Field> fields, Func<Bag, object> create) : Shape

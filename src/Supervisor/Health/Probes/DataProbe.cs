@@ -1,6 +1,6 @@
 using Appliance.Core;
 
-namespace Appliance.Supervisor.Health;
+namespace Appliance.Supervisor.Health.Probes;
 
 /// <summary>The data partition takes a file, to the disk.</summary>
 internal sealed class DataProbe(string folder) : IHealthProbe

@@ -1,7 +1,6 @@
-using Appliance.Core;
 using YamlDotNet.RepresentationModel;
 
-namespace Appliance.ImageBuilder.Definition.Shapes;
+namespace Appliance.Core.Yaml;
 
 /// <summary>The values a mapping had, by key, with their nodes for later checks.</summary>
 internal sealed class Bag(YamlSource source, string path, YamlNode node)

@@ -1,8 +1,7 @@
-using Appliance.Core;
 using YamlDotNet.Core;
 using YamlDotNet.RepresentationModel;
 
-namespace Appliance.ImageBuilder.Definition.Shapes;
+namespace Appliance.Core.Yaml;
 
 /// <summary>A YAML file being read: its document, and errors that point into it.</summary>
 internal sealed class YamlSource
@@ -15,29 +14,29 @@ internal sealed class YamlSource
     /// <summary>Path as the person gave it.</summary>
     public string Path { get; }
 
-    /// <summary>Folder of the file, absolute.</summary>
-    public string Folder => System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(Path))!;
-
     /// <summary>The root of the only document.</summary>
     public YamlNode Root { get; private set; } = null!;
 
     /// <summary>Loads a file that holds exactly one document, without aliases.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="expected">What the file should hold, for the error about an empty one.</param>
+    /// <param name="hint">What to do when there is no such file.</param>
     /// <exception cref="UserError">Missing, unreadable, too large or not YAML.</exception>
-    public static YamlSource Load(string path)
+    public static YamlSource Load(string path, string expected, string? hint = null)
     {
         var source = new YamlSource(path);
         try
         {
-            if (Directory.Exists(path)) throw new UserError($"{path} is a folder.", "Name a definition file, e.g. image/appliance.yaml.");
-            if (new FileInfo(path).Length > LargestFile) throw new UserError($"{path} is larger than {ByteSize.Format(LargestFile)}, too large for a definition.");
-            source.Root = Parse(path, File.ReadAllText(path));
+            if (Directory.Exists(path)) throw new UserError($"{path} is a folder.", hint);
+            if (new FileInfo(path).Length > LargestFile) throw new UserError($"{path} is larger than {ByteSize.Format(LargestFile)}, too large to be one of ours.");
+            source.Root = Parse(path, File.ReadAllText(path), expected);
             return source;
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
-            throw new UserError($"{path} does not exist.", "Name a definition file, e.g. image/appliance.yaml.", e);
+            throw new UserError($"{path} does not exist.", hint, e);
         }
-        catch (UnauthorizedAccessException e)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new UserError($"{path} cannot be read: {e.Message}", null, e);
         }
@@ -55,14 +54,14 @@ internal sealed class YamlSource
     /// <summary>The error for a value of the wrong kind or content.</summary>
     public UserError Unexpected(YamlNode node, string path, string expected) => Error(node, path, $"{Describe(node)} found, expected {expected}");
 
-    private static YamlNode Parse(string path, string text)
+    private static YamlNode Parse(string path, string text, string expected)
     {
         RefuseBombs(path, text);
         var stream = new YamlStream();
         stream.Load(new StringReader(text));
         return stream.Documents.Count switch
         {
-            0 => throw new UserError($"{path}:1:1: the file is empty; expected a mapping with at least id, version and board"),
+            0 => throw new UserError($"{path}:1:1: the file is empty; expected {expected}"),
             1 => stream.Documents[0].RootNode,
             _ => throw new UserError($"{path}:{stream.Documents[1].RootNode.Start.Line}:1: a second document begins; expected only one"),
         };

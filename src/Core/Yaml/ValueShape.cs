@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
 using YamlDotNet.RepresentationModel;
 
-namespace Appliance.ImageBuilder.Definition.Shapes;
+namespace Appliance.Core.Yaml;
 
 /// <summary>A scalar converted to something else: a size, a duration, a date, a choice.</summary>
 /// <param name="expected">What to write here.</param>

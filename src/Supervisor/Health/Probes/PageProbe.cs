@@ -4,7 +4,7 @@ using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 
-namespace Appliance.Supervisor.Health;
+namespace Appliance.Supervisor.Health.Probes;
 
 /// <summary>The status page takes connections, shows our certificate and answers.</summary>
 internal sealed class PageProbe(IServer server, X509Certificate2 own) : IHealthProbe
