@@ -32,8 +32,8 @@ public sealed class RootContentTests : IDisposable
         var files = Files("updates: { root: keys/root.json, url: 'https://updates.example.net/edge' }");
 
         Assert.Equal(Root, files["/usr/lib/appliance/trust/root.json"]);
-        Assert.Equal(new UpdateSettings { Url = "https://updates.example.net/edge", Channel = "stable" },
-            JsonSerializer.Deserialize(files["/usr/lib/appliance/update.json"], UpdateSettingsJson.Default.UpdateSettings));
+        Assert.Equivalent(new UpdateSettings { Url = "https://updates.example.net/edge", Channel = "stable" },
+            JsonSerializer.Deserialize(files["/usr/lib/appliance/update.json"], UpdateSettingsJson.Default.UpdateSettings), strict: true);
     }
 
     [Fact]
