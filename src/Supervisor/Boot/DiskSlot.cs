@@ -1,3 +1,4 @@
+using Appliance.Core;
 using Appliance.Core.Images;
 using Appliance.UpdateClient.Install;
 
@@ -18,8 +19,20 @@ internal sealed record DiskSlot(string Name, GptPartition Root, GptPartition Ver
     /// <summary>The version in its label; null when it is empty.</summary>
     public string? Version(string imageId) => Label is not { } label ? null : label.StartsWith(imageId + "_", StringComparison.Ordinal) ? label[(imageId.Length + 1)..] : label;
 
-    /// <summary>Slot <c>a</c> is partitions 2 and 3 of a disk with boot loader entries, <c>b</c> is 4 and 5.</summary>
-    public static IReadOnlyList<DiskSlot> Of(GptTable table) => [new("a", table[2], table[3]), new("b", table[4], table[5])];
+    /// <summary>True where the running kernel was told this root hash.</summary>
+    public bool HasRootHash(string hash) => RootHash.Equals(hash, StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>
+    /// Overwriting a slot must not take away what the device falls back to, and no version can be in both.
+    /// </summary>
+    /// <exception cref="UserError">This is no time to install the version.</exception>
+    public static void CheckInstall(string version, SlotStatus running, SlotStatus other)
+    {
+        if (version == running.Version)
+            throw new UserError($"Version {version} is what runs in slot {running.Name}, and a second copy would not be told from it.", "Install another version; to prove the running one whole, `appliance verify` its bundle.");
+        if (running.State != SlotState.Good && other.State == SlotState.Good)
+            throw new UserError($"Slot {other.Name} is what the device falls back to as long as version {running.Version} in slot {running.Name} is not kept.", "Wait until it is kept, or go back first: appliancectl rollback.");
+    }
 
     /// <summary>Where a partition is written: its device, or its piece of a disk image.</summary>
     public static SlotRegion Region(GptTable table, GptPartition partition) =>

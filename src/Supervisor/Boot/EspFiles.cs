@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Text;
 using Appliance.Core;
 using Microsoft.Win32.SafeHandles;
 
@@ -17,6 +18,18 @@ internal partial class EspFiles(EspMount mount)
     {
         using var handle = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
         RandomAccess.FlushToDisk(handle);
+    }
+
+    /// <summary>
+    /// Replaces a file of one sector. Here FAT's rename changes one entry of the folder, and a cut leaves the old file or the new
+    /// one, and at worst the temporary name beside it, which stays: deleting it could free the new one's cluster.
+    /// </summary>
+    public virtual void Write(string path, string content)
+    {
+        const int sector = 512;
+        var bytes = Encoding.ASCII.GetBytes(content);
+        if (bytes.Length >= sector) throw new ArgumentException($"{path} would be {bytes.Length} bytes", nameof(content));
+        mount.InOrder(() => DurableFile.Write(path, bytes, DurableFile.Readable));
     }
 
     /// <summary>Gives a file another name, which nothing has.</summary>

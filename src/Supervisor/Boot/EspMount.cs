@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.InteropServices;
 using Appliance.Core;
 using Appliance.UpdateClient.Install;
@@ -6,12 +7,12 @@ using Microsoft.Win32.SafeHandles;
 namespace Appliance.Supervisor.Boot;
 
 /// <summary>
-/// The mounted EFI system partition, writable and kept mounted until this is disposed (systemd's automount lets go of an idle
+/// A mounted boot partition (FAT), writable and kept mounted until this is disposed (systemd's automount lets go of an idle
 /// one).
 /// </summary>
 internal sealed partial class EspMount : IDisposable
 {
-    private const string OwnPlace = "run/appliance/esp";
+    private const string OwnPlace = "run/appliance/boot";
 
     /// <summary>Where systemd-gpt-auto-generator mounts it, the likelier place first.</summary>
     private static readonly string[] Places = ["boot", "efi"];
@@ -25,20 +26,29 @@ internal sealed partial class EspMount : IDisposable
     /// <summary>The mount point.</summary>
     public string Folder { get; }
 
-    /// <summary>
-    /// Finds the mount of a disk's ESP below a root folder; a look into the automount's folder makes it. Where that does not, as
-    /// while the machine shuts down, it is mounted in a place of its own.
-    /// </summary>
+    /// <summary>The ESP of a disk; a look into the automount's folder mounts it.</summary>
     /// <exception cref="UserError">The disk has none, or it cannot be mounted.</exception>
     public static EspMount Find(GptTable table, string root)
     {
         var esp = table.Partitions.FirstOrDefault(part => part.Type == GptTable.EspType) ?? throw new UserError($"{table.Disk} has no EFI system partition.", "Check that it is the disk the image was written to.");
-        var numbers = File.ReadAllText(Path.Combine(root, "sys/class/block", Path.GetFileName(esp.Node), "dev")).Trim();
         foreach (var place in Places) _ = Directory.Exists(Path.Combine(root, place, "EFI"));
-        return FindMountPoint(File.ReadLines(Path.Combine(root, "proc/self/mountinfo")), numbers) is { } folder ? Open(folder, mounted: true) : Mount(esp.Node, Path.Combine(root, OwnPlace));
+        return Find(esp, root);
     }
 
-    /// <summary>Mounts an ESP until this is disposed.</summary>
+    /// <summary>
+    /// A boot partition where it is mounted already. Where it is not, as the ESP while the machine shuts down, it is mounted in a
+    /// place of its own.
+    /// </summary>
+    /// <exception cref="UserError">It cannot be mounted.</exception>
+    public static EspMount Find(GptPartition partition, string root)
+    {
+        var numbers = File.ReadAllText(Path.Combine(root, "sys/class/block", Path.GetFileName(partition.Node), "dev")).Trim();
+        return FindMountPoint(File.ReadLines(Path.Combine(root, "proc/self/mountinfo")), numbers) is { } folder
+            ? Open(folder, mounted: true)
+            : Mount(partition.Node, Path.Combine(root, OwnPlace, partition.Number.ToString(CultureInfo.InvariantCulture)));
+    }
+
+    /// <summary>Mounts a boot partition until this is disposed.</summary>
     /// <param name="device">Its block device.</param>
     /// <param name="folder">Where; made when it is missing.</param>
     /// <param name="fileSystem">What is on it.</param>
@@ -48,7 +58,7 @@ internal sealed partial class EspMount : IDisposable
         const nuint noSetUid = 2, noDevices = 4, noPrograms = 8;
         Directory.CreateDirectory(folder);
         if (mount(device, folder, fileSystem, noSetUid | noDevices | noPrograms, options) != 0)
-            throw new UserError($"The EFI system partition {device} cannot be mounted: {Marshal.GetLastPInvokeErrorMessage()}.", "Look at boot.automount or efi.automount: `systemctl status boot.automount`.");
+            throw new UserError($"The boot partition {device} cannot be mounted: {Marshal.GetLastPInvokeErrorMessage()}.", "Check that it holds a FAT file system: `blkid`.");
         try
         {
             var mounted = Open(folder, mounted: true);
@@ -62,7 +72,7 @@ internal sealed partial class EspMount : IDisposable
         }
     }
 
-    /// <summary>Takes a folder for an ESP.</summary>
+    /// <summary>Takes a folder for a boot partition.</summary>
     /// <param name="folder">The folder.</param>
     /// <param name="mounted">It is a mount point, and its options may be changed.</param>
     public static EspMount Open(string folder, bool mounted = false)

@@ -23,4 +23,7 @@ internal sealed record SlotStatus
 
     /// <summary>Tries that began and were not called good.</summary>
     public int TriesDone { get; init; }
+
+    /// <summary>True when the boot loader starts it as long as it has nothing it likes better.</summary>
+    internal bool IsBootable => State == SlotState.Good || (State == SlotState.Trial && TriesLeft > 0);
 }

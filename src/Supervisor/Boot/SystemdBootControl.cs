@@ -61,28 +61,26 @@ internal sealed class SystemdBootControl : IBootControl, IDisposable
 
     /// <inheritdoc/>
     /// <remarks>
-    /// A default or one-shot entry that somebody set would boot instead of the new version; it goes. (One that names an entry
-    /// which is not there does no harm: systemd-boot passes over it.)
+    /// A default or one-shot entry that somebody set would boot instead of the new version; it goes with the slot's content. (One
+    /// that names an entry which is not there does no harm: systemd-boot passes over it.)
     /// </remarks>
     public async Task<TargetSlot> ChooseTargetAsync(string version, CancellationToken cancellationToken)
     {
         var disk = await ReadDiskAsync(cancellationToken);
-        var label = Core.Images.ImageIdentity.SlotLabel(_imageId, version);
+        var target = disk.Other;
+        DiskSlot.CheckInstall(version, Judge(disk.Running, disk), Judge(target, disk));
         var stay = new List<string>();
         if (disk.Running.Label is { } running) stay.Add(running);
         // Whatever the boot loader says it booted stays as well, even under a name that no slot has.
         if (EfiVariable.TryReadText(_root, EfiVariable.EntrySelected) is { Length: > 0 } selected) stay.Add(BootEntry.Parse(selected).Stem);
-        if (stay.Contains(label, StringComparer.OrdinalIgnoreCase))
-            throw new UserError($"Version {version} is what runs in slot {disk.Running.Name}, and a second copy of it would need a boot entry of the same name.", "Install another version; to prove the running one whole, `appliance verify` its bundle.");
         _entries.Tidy();
-        ClearChoice();
-        var target = disk.Other;
+        var label = Core.Images.ImageIdentity.SlotLabel(_imageId, version);
         var slot = new TargetSlot
         {
             Root = DiskSlot.Region(disk.Table, target.Root),
             Verity = DiskSlot.Region(disk.Table, target.Verity),
             Uki = Path.Combine(_entries.Folder, BootEntry.NameOf(label, new BootCount(Tries, 0))),
-            Marker = new GptSlotMarker(_disk, _imageId, target.Root.Number, target.Verity.Number),
+            Marker = new PreparedMarker(new GptSlotMarker(_disk, _imageId, target.Root.Number, target.Verity.Number), ClearChoice),
         };
         return slot with { OldUkis = _entries.FindReplaced(stay, slot.PartialUki) };
     }
@@ -92,7 +90,15 @@ internal sealed class SystemdBootControl : IBootControl, IDisposable
     {
         var disk = await ReadDiskAsync(cancellationToken);
         _entries.Tidy();
-        if (EntryOf(disk.Running, disk) is { } entry) _entries.Recount(entry, null);
+        if (EntryOf(disk.Running, disk) is not { } entry) return;
+        try
+        {
+            _entries.Recount(entry, null);
+        }
+        catch (FileNotFoundException) when (File.Exists(entry.PathWith(null)))
+        {
+            // systemd-bless-boot was faster.
+        }
     }
 
     /// <inheritdoc/>
@@ -102,7 +108,7 @@ internal sealed class SystemdBootControl : IBootControl, IDisposable
         var bad = disk.Slots.FirstOrDefault(candidate => candidate.Name == slot) ?? throw new UserError($"There is no slot \"{slot}\".", "Slots are a and b.");
         if (EntryOf(bad, disk) is not { } entry) return;
         var rest = Judge(disk.Slots.Single(candidate => candidate != bad), disk);
-        if (!IsBootable(rest))
+        if (!rest.IsBootable)
             throw new UserError($"Slot {slot} cannot be given up: slot {rest.Name} holds nothing that boots.", "Install a version into the other slot first.");
         _entries.Tidy();
         ClearChoice();
@@ -123,8 +129,6 @@ internal sealed class SystemdBootControl : IBootControl, IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _esp.Dispose();
-
-    private static bool IsBootable(SlotStatus slot) => slot.State == SlotState.Good || slot is { State: SlotState.Trial, TriesLeft: > 0 };
 
     private void ClearChoice()
     {
@@ -164,7 +168,7 @@ internal sealed class SystemdBootControl : IBootControl, IDisposable
     private async Task<Disk> ReadDiskAsync(CancellationToken cancellationToken)
     {
         var table = await GptTable.ReadAsync(_disk, cancellationToken);
-        var slots = DiskSlot.Of(table);
+        IReadOnlyList<DiskSlot> slots = [new("a", table[2], table[3]), new("b", table[4], table[5])];
         return new Disk(table, slots, slots.Single(slot => slot.Name == FindRunning(slots)));
     }
 
@@ -172,7 +176,7 @@ internal sealed class SystemdBootControl : IBootControl, IDisposable
     private string FindRunning(IReadOnlyList<DiskSlot> slots)
     {
         var hash = DeviceFacts.ReadRootHash(_root);
-        var byHash = slots.Where(slot => slot.RootHash.Equals(hash, StringComparison.OrdinalIgnoreCase)).Select(slot => slot.Name).ToList();
+        var byHash = slots.Where(slot => slot.HasRootHash(hash)).Select(slot => slot.Name).ToList();
         var byDevice = OnDevice.Read(_root).Name;
         if (byHash is [var name] && (byDevice == name || byDevice == OnDevice.UnknownName)) return name;
         if (byHash is not [_] && byDevice != OnDevice.UnknownName) return byDevice;

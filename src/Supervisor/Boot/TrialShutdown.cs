@@ -20,16 +20,17 @@ internal static class TrialShutdown
             await output.WriteLineAsync($"The try is not given back: {reason}.");
             return 0;
         }
-        using var control = await SystemdBootControl.OpenAsync(root, cancellationToken);
+        var control = await BootScheme.OpenAsync(root, cancellationToken);
+        using var owned = control as IDisposable;
         await control.GiveBackTryAsync(cancellationToken);
-        await output.WriteLineAsync("A shutdown in good order is no failed try: the boot loader has as many as before it.");
+        await output.WriteLineAsync("A shutdown in good order is no failed try: a version on trial has as many as before it.");
         return 0;
     }
 
     /// <summary>Why a try is not owed; null when it is.</summary>
     public static string? WhyNot(string root)
     {
-        if (BootCount.Read(root) is null) return "the boot loader does not count this boot";
+        if (!TrybootControl.IsHere(root) && BootCount.Read(root) is null) return "the boot loader does not count this boot";
         if (File.Exists(Path.Combine(root, FailedMark))) return "this boot was given up";
         // A version that reboots by itself, in good order, must come to the end of its tries, too.
         return BootRow.TryRead(root) is { Boots: >= BootRow.Limit } row && row.RootHash == DeviceFacts.ReadRootHash(root) ? $"it was started {row.Boots} times in a row and did not stay up" : null;

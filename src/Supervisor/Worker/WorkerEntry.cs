@@ -14,7 +14,7 @@ internal static class WorkerEntry
         var options = new WorkerOptions();
         using var socket = new Socket(new SafeSocketHandle(0, ownsHandle: false));
         await using var connection = new NetworkStream(socket, ownsSocket: false);
-        await new WorkerServer(options, async cancellationToken => await SystemdBootControl.OpenAsync(options.Root, cancellationToken), TimeProvider.System).ServeAsync(connection, CancellationToken.None);
+        await new WorkerServer(options, cancellationToken => BootScheme.OpenAsync(options.Root, cancellationToken), TimeProvider.System).ServeAsync(connection, CancellationToken.None);
         await Serilog.Log.CloseAndFlushAsync();
         return 0;
     }

@@ -46,7 +46,7 @@ public sealed class BootEntryCutTests
     [InlineData("edge_1.0+1-2.efi", "edge_1.0+0-2.efi", SlotState.Bad)]
     internal async Task ReadSlots_BothNamesOfARename_OneCountsAndTheOtherIsSetAside(string first, string second, SlotState expected)
     {
-        using var disk = new SlotDisk(labelB: "edge_0.9").With(first, second, "edge_0.9.efi");
+        using var disk = new SlotDisk().With(first, second);
         using var control = disk.Open(MostSteps);
 
         Assert.Equal(expected, (await control.ReadSlotsAsync(TestContext.Current.CancellationToken))[0].State);

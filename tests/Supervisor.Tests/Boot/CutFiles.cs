@@ -34,6 +34,18 @@ internal sealed class CutFiles(EspMount mount, int steps) : EspFiles(mount)
         Step();
     }
 
+    public override void Write(string path, string content)
+    {
+        Step();
+        var temporary = Path.Combine(Path.GetDirectoryName(path)!, $".{Path.GetFileName(path)}.cut.tmp");
+        File.WriteAllText(temporary, content);
+        Step();
+        base.Write(path, content);
+        Step(); // Here the temporary name is left beside the new file.
+        File.Delete(temporary);
+        Step();
+    }
+
     // What a cut left in an earlier run is shared for all that is known.
     public override bool MayShareClusters(string one, string other) => true;
 

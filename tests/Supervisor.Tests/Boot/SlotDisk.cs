@@ -12,9 +12,10 @@ internal sealed class SlotDisk : IDisposable
     public const string Hash2 = "fedcba9876543210fedcba987654321000000000000000000000000000000042";
     private const string Vendor = "4a67b082-0a4c-41cf-b6c7-440b29bb8c4f";
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("slots");
+    private readonly FatImage? _esp;
 
     /// <summary>Slot a holds version 1 and runs, unless told otherwise; b is empty.</summary>
-    public SlotDisk(string labelA = "edge_1.0", string labelB = ImageIdentity.EmptyLabel, string running = Hash1, string hashB = Hash2)
+    public SlotDisk(string labelA = "edge_1.0", string labelB = ImageIdentity.EmptyLabel, string running = Hash1, string hashB = Hash2, bool fat = false)
     {
         var (rootA, verityA) = ImageIdentity.PartitionIds(Hash1);
         var (rootB, verityB) = ImageIdentity.PartitionIds(hashB);
@@ -29,6 +30,7 @@ internal sealed class SlotDisk : IDisposable
             size=4M, type=0fc63daf-8483-4772-8e79-3d69d8477de4, name="edge-data"
 
             """);
+        if (fat) _esp = new FatImage(In("esp"));
         Directory.CreateDirectory(Entries);
         Directory.CreateDirectory(In("root/sys/firmware/efi/efivars"));
         Directory.CreateDirectory(In("root/proc"));
@@ -37,12 +39,12 @@ internal sealed class SlotDisk : IDisposable
 
     public string Path => In("disk.img");
     public string Root => In("root");
-    public string Entries => In("esp/EFI/Linux");
+    public string Entries => In("esp.mount/EFI/Linux");
 
     /// <summary>Boot control of it; with a number of steps the power goes after so many.</summary>
     public SystemdBootControl Open(int? steps = null)
     {
-        var mount = EspMount.Open(In("esp"));
+        var mount = EspMount.Open(In("esp.mount"), _esp is not null);
         return new SystemdBootControl(Path, mount, "edge", Root, steps is { } number ? new CutFiles(mount, number) : null);
     }
 
@@ -68,7 +70,14 @@ internal sealed class SlotDisk : IDisposable
     /// <summary>What is in the folder of entries, hidden names included.</summary>
     public IReadOnlyList<string> Names => [.. Directory.EnumerateFiles(Entries).Select(file => System.IO.Path.GetFileName(file)).Order(StringComparer.Ordinal)];
 
-    public void Dispose() => _folder.Delete(recursive: true);
+    /// <summary>Takes the ESP out and puts it in again, its file system checked meanwhile.</summary>
+    public void Reinsert() => _esp?.Reinsert();
+
+    public void Dispose()
+    {
+        _esp?.Dispose();
+        _folder.Delete(recursive: true);
+    }
 
     private string In(string path) => System.IO.Path.Combine(_folder.FullName, path);
 

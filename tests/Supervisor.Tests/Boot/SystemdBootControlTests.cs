@@ -94,7 +94,7 @@ public sealed class SystemdBootControlTests
         var installed = (await control.ReadSlotsAsync(Token))[1];
 
         Assert.Equal(Path.Combine(disk.Entries, "edge_2.0+3.efi"), target.Uki);
-        Assert.Equal((disk.Path, 10L << 20 - 0, 4L << 20), (target.Root.Path, target.Root.Offset, target.Root.Size));
+        Assert.Equal((disk.Path, 10L << 20, 4L << 20), (target.Root.Path, target.Root.Offset, target.Root.Size));
         Assert.Equal([Path.Combine(disk.Entries, "edge_0.9.efi")], target.OldUkis);
         Assert.Equal(SlotState.Empty, emptied.State);
         Assert.Equal((SlotState.Trial, "2.0", SlotDisk.Hash2, 3), (installed.State, installed.Version, installed.RootHash, installed.TriesLeft));
@@ -133,13 +133,28 @@ public sealed class SystemdBootControlTests
         Assert.Equal(["edge_1.0.efi"], disk.Names);
     }
 
+    [Theory]
+    [InlineData("edge_1.0+2-1.efi")]
+    [InlineData("edge_1.0+0-1.efi")]
+    public async Task ChooseTarget_TheOtherSlotIsWhatTheDeviceFallsBackTo_IsRefused(string running)
+    {
+        using var disk = new SlotDisk(labelB: "edge_0.9").With(running, "edge_0.9.efi");
+        using var control = disk.Open();
+
+        var error = await Assert.ThrowsAsync<UserError>(() => control.ChooseTargetAsync("2.0", Token));
+
+        Assert.Contains("Slot b is what the device falls back to", error.Message);
+    }
+
     [Fact]
     public async Task ChooseTarget_ADefaultEntryWasSet_ItDoesNotStopTheChoice()
     {
         using var disk = new SlotDisk().With("edge_1.0.efi").WithVariable("LoaderEntryDefault", "edge_1.0.efi").WithVariable("LoaderEntryOneShot", "gone.efi");
         using var control = disk.Open();
 
-        await control.ChooseTargetAsync("2.0", Token);
+        var target = await control.ChooseTargetAsync("2.0", Token);
+        Assert.True(File.Exists(disk.Variable("LoaderEntryDefault")));
+        await target.Marker.MarkEmptyAsync(Token);
 
         Assert.False(File.Exists(disk.Variable("LoaderEntryDefault")));
         Assert.False(File.Exists(disk.Variable("LoaderEntryOneShot")));
@@ -231,5 +246,22 @@ public sealed class SystemdBootControlTests
         await control.GiveBackTryAsync(Token);
 
         Assert.Equal([entry], disk.Names);
+    }
+
+    [Fact]
+    public async Task AJourney_OnRealFat_LeavesACleanFileSystem()
+    {
+        Assert.SkipWhen(FatImage.Obstacle is not null, FatImage.Obstacle ?? "");
+        using var disk = new SlotDisk(labelB: "edge_0.9", fat: true).With("edge_1.0+2-1.efi", "edge_0.9.efi").Booted("edge_1.0+2-1.efi");
+
+        using (var control = disk.Open()) await control.GiveBackTryAsync(Token);
+        disk.Reinsert();
+        Assert.Equal(["edge_0.9.efi", "edge_1.0+3.efi"], disk.Names);
+        using (var control = disk.Open()) await control.MarkGoodAsync(Token);
+        using (var control = disk.Open()) await control.MarkBadAsync("b", Token);
+        disk.Reinsert();
+
+        Assert.Equal(["edge_0.9+0-1.efi", "edge_1.0.efi"], disk.Names);
+        Assert.Equal("UKI edge_1.0", File.ReadAllText(Path.Combine(disk.Entries, "edge_1.0.efi")));
     }
 }

@@ -46,6 +46,16 @@ public sealed class TrialShutdownTests
         Assert.Contains("does not count", output.ToString());
     }
 
+    [Fact]
+    public void WhyNot_ATrialOfTryboot_OwesTheTry()
+    {
+        using var disk = new PiDisk(labelB: "edge_2.0").Boot("b", tried: true);
+
+        Assert.Null(TrialShutdown.WhyNot(disk.Root));
+        Directory.CreateDirectory(Path.Combine(disk.Root, "sys/firmware/efi"));
+        Assert.NotNull(TrialShutdown.WhyNot(disk.Root));
+    }
+
     [Theory]
     [InlineData("exited", "0", true, false)] // Ten minutes passed.
     [InlineData("killed", "TERM", false, false)] // A shutdown in good order.

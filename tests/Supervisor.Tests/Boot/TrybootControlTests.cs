@@ -1,0 +1,200 @@
+using Appliance.Core;
+using Appliance.Core.Images;
+using Appliance.Supervisor.Boot;
+
+namespace Supervisor.Tests.Boot;
+
+public sealed class TrybootControlTests
+{
+    private const int MostSteps = 40;
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task ReadSlots_AFreshDevice_RunsFromTheKeptSlot()
+    {
+        using var disk = new PiDisk();
+        using var control = disk.Open();
+
+        Assert.Equal(
+            [
+                new SlotStatus { Name = "a", Running = true, State = SlotState.Good, Version = "1.0", RootHash = SlotDisk.Hash1 },
+                new SlotStatus { Name = "b", Running = false, State = SlotState.Empty },
+            ],
+            await control.ReadSlotsAsync(Token));
+        Assert.Equal("0 tryboot", control.RebootParameter);
+        Assert.Equal(disk.BootImage("a"), (await control.ReadRunningAsync(Token)).Uki);
+    }
+
+    [Fact]
+    public async Task ATrial_HasOneTry_AndIsKeptBySwappingThePartitions()
+    {
+        using var disk = new PiDisk(labelB: "edge_2.0");
+        using var control = disk.Open();
+
+        var installed = (await control.ReadSlotsAsync(Token))[1];
+        disk.Boot("b", tried: true);
+        var tried = (await control.ReadSlotsAsync(Token))[1];
+        await control.MarkGoodAsync(Token);
+        await control.MarkGoodAsync(Token);
+        var kept = await control.ReadSlotsAsync(Token);
+
+        Assert.Equal((SlotState.Trial, 1, 0), (installed.State, installed.TriesLeft, installed.TriesDone));
+        Assert.Equal((SlotState.Trial, 0, 1), (tried.State, tried.TriesLeft, tried.TriesDone));
+        Assert.Equal([SlotState.Good, SlotState.Good], kept.Select(slot => slot.State));
+        Assert.Equal("[all]\ntryboot_a_b=1\nboot_partition=3\n[tryboot]\nboot_partition=2\n", File.ReadAllText(disk.Autoboot));
+    }
+
+    [Fact]
+    public async Task MarkBad_TheTrialThatRuns_TheKeptSlotBootsAndTheOtherIsBad()
+    {
+        using var disk = new PiDisk(labelB: "edge_2.0").Boot("b", tried: true);
+        using var control = disk.Open();
+
+        await control.MarkBadAsync("b", Token);
+
+        Assert.Equal("a", disk.Next);
+        disk.Boot("a", tried: false);
+        Assert.Equal(SlotState.Bad, (await control.ReadSlotsAsync(Token))[1].State);
+    }
+
+    [Fact]
+    public async Task MarkBad_TheKeptSlot_TheOtherOneBoots()
+    {
+        using var disk = new PiDisk(labelB: "edge_0.9");
+        using var control = disk.Open();
+
+        await control.MarkBadAsync("a", Token);
+
+        Assert.Equal("b", disk.Next);
+        Assert.Equal([SlotState.Bad, SlotState.Good], (await control.ReadSlotsAsync(Token)).Select(slot => slot.State));
+    }
+
+    [Fact]
+    public async Task MarkBad_RefusesWhenNothingElseBoots()
+    {
+        using var disk = new PiDisk();
+        using var control = disk.Open();
+        await Assert.ThrowsAsync<UserError>(() => control.MarkBadAsync("a", Token));
+
+        using var trial = new PiDisk(labelB: "edge_2.0").Boot("b", tried: true);
+        using var other = trial.Open();
+        await Assert.ThrowsAsync<UserError>(() => other.MarkBadAsync("a", Token));
+        Assert.Equal("a", trial.Next);
+    }
+
+    [Fact]
+    public async Task ChooseTarget_TheSlotWasBad_WhatIsInstalledIsOnTrialAgain()
+    {
+        using var disk = new PiDisk(labelB: "edge_2.0");
+        using var control = disk.Open();
+        await control.MarkBadAsync("b", Token);
+
+        var target = await control.ChooseTargetAsync("2.0", Token);
+        await target.Marker.MarkEmptyAsync(Token);
+        var emptied = (await control.ReadSlotsAsync(Token))[1].State;
+        var (root, verity) = ImageIdentity.PartitionIds(SlotDisk.Hash2);
+        await target.Marker.MarkInstalledAsync("edge_2.0", root, verity, Token);
+
+        Assert.Equal((disk.BootImage("b"), disk.Path, 4L << 20), (target.Uki, target.Root.Path, target.Root.Size));
+        Assert.Equal(SlotState.Empty, emptied);
+        Assert.Equal(SlotState.Trial, (await control.ReadSlotsAsync(Token))[1].State);
+    }
+
+    [Fact]
+    public async Task ChooseTarget_ATrialRuns_TheKeptSlotIsNotOverwritten()
+    {
+        using var disk = new PiDisk(labelB: "edge_2.0").Boot("b", tried: true);
+        using var control = disk.Open();
+
+        Assert.Contains("falls back", (await Assert.ThrowsAsync<UserError>(() => control.ChooseTargetAsync("3.0", Token))).Message);
+        Assert.Contains("is what runs", (await Assert.ThrowsAsync<UserError>(() => control.ChooseTargetAsync("2.0", Token))).Message);
+    }
+
+    [Theory]
+    [InlineData("b", true, true)]
+    [InlineData("b", false, false)]
+    [InlineData("a", false, false)]
+    public async Task AGoodReboot_InATrial_CostsNoTry(string running, bool tried, bool again)
+    {
+        using var disk = new PiDisk(labelB: "edge_2.0").Boot(running, tried);
+        using var control = disk.Open();
+
+        await control.GiveBackTryAsync(Token);
+
+        Assert.Equal(again ? "0 tryboot" : null, File.Exists(disk.RebootParameter) ? File.ReadAllText(disk.RebootParameter) : null);
+    }
+
+    [Theory]
+    [InlineData("[all]\nboot_partition=2\n")]
+    [InlineData("boot_partition=x\n[tryboot]\nboot_partition=3\n")]
+    [InlineData("[all]\nboot_partition=1\n[tryboot]\nboot_partition=3\n")]
+    public async Task ReadSlots_AutobootMakesNoSense_SaysSo(string text)
+    {
+        using var disk = new PiDisk();
+        File.WriteAllText(disk.Autoboot, text);
+        using var control = disk.Open();
+
+        Assert.Contains("autoboot.txt", (await Assert.ThrowsAsync<UserError>(() => control.ReadSlotsAsync(Token))).Message);
+    }
+
+    [Fact]
+    public async Task ReadSlots_TheFirmwareAndTheKernelDisagree_SaysSo()
+    {
+        using var disk = new PiDisk(labelB: "edge_2.0").Boot("b", tried: true);
+        File.WriteAllText(Path.Combine(disk.Root, "proc/cmdline"), $"roothash={SlotDisk.Hash1}");
+        using var control = disk.Open();
+
+        Assert.Contains("started partition 3", (await Assert.ThrowsAsync<UserError>(() => control.ReadSlotsAsync(Token))).Message);
+    }
+
+    [Theory]
+    [InlineData("good", "b", "b")]
+    [InlineData("bad b", "b", "a")]
+    [InlineData("bad a", "a", "b")]
+    public async Task Change_PowerCutAtAnyStep_ACompleteSlotBoots(string change, string running, string expected)
+    {
+        for (var steps = 0; steps < MostSteps; steps++)
+        {
+            using var disk = new PiDisk(labelB: "edge_2.0").Boot(running, tried: running == "b");
+            var cut = await TryAsync(disk, change, steps);
+            Assert.True(File.Exists(disk.BootImage(disk.Next)));
+            if (cut) await TryAsync(disk, change, MostSteps);
+            Assert.Equal(expected, disk.Next);
+            if (!cut) return;
+        }
+        Assert.Fail("the change never came to its end");
+    }
+
+    [Fact]
+    public async Task AJourney_OnRealFat_LeavesCleanFileSystems()
+    {
+        Assert.SkipWhen(FatImage.Obstacle is not null, FatImage.Obstacle ?? "");
+        using var disk = new PiDisk(labelB: "edge_2.0", fat: true);
+        disk.Boot("b", tried: true);
+
+        using (var control = disk.Open()) await control.MarkGoodAsync(Token);
+        disk.Reinsert();
+        Assert.Equal("b", disk.Next);
+        using (var control = disk.Open()) await control.MarkBadAsync("a", Token);
+        disk.Reinsert();
+
+        using var after = disk.Open();
+        Assert.Equal([SlotState.Bad, SlotState.Good], (await after.ReadSlotsAsync(Token)).Select(slot => slot.State));
+        Assert.InRange(new FileInfo(disk.Autoboot).Length, 1, 511);
+    }
+
+    private static async Task<bool> TryAsync(PiDisk disk, string change, int steps)
+    {
+        using var control = disk.Open(steps);
+        try
+        {
+            await (change == "good" ? control.MarkGoodAsync(Token) : control.MarkBadAsync(change[^1..], Token));
+            return false;
+        }
+        catch (PowerCutException)
+        {
+            return true;
+        }
+    }
+}
