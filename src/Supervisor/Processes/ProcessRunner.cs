@@ -25,7 +25,7 @@ internal static partial class ProcessRunner
         using var process = Start(command);
         process.StandardInput.Close();
         var lines = new OutputLines(command.TailLines, command.OnLine);
-        var reading = Task.WhenAll(lines.ReadAsync(process.StandardOutput), lines.ReadAsync(process.StandardError));
+        var reading = lines.ReadAsync(process.StandardOutput);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(command.Limit);
         var cut = false;
@@ -46,12 +46,12 @@ internal static partial class ProcessRunner
 
     private static Process Start(ProcessCommand command)
     {
-        // setsid(1) becomes the program: its process id is also that of its group.
-        var start = new ProcessStartInfo("setsid", [command.Program, .. command.Arguments])
+        // setsid(1) becomes the program: its process id is also that of its group. The shell gives both of its outputs one pipe,
+        // because the order of lines in two is lost.
+        var start = new ProcessStartInfo("setsid", ["/bin/sh", "-c", "unset PWD; exec \"$@\" 2>&1", "sh", command.Program, .. command.Arguments])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
-            RedirectStandardError = true,
             WorkingDirectory = "/",
         };
         if (command.Environment is { } environment)
