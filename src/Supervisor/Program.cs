@@ -4,6 +4,7 @@ using Appliance.Supervisor.Boot;
 using Appliance.Supervisor.Bus;
 using Appliance.Supervisor.Control;
 using Appliance.Supervisor.Service;
+using Appliance.Supervisor.State;
 using Appliance.Supervisor.Worker;
 using Serilog;
 
@@ -14,6 +15,7 @@ const string Usage = """
     appliance-supervisor worker                       does one thing that needs root (a socket starts it)
     appliancectl                                      the same program under this name is the command line: appliancectl --help
     appliance-supervisor give-back-try                before a shutdown in good order: this boot was no failed try
+    appliance-supervisor state                        keeps aside or puts back what belongs to a version (at boot, as root)
 
     Example: appliance-supervisor wait-healthy --timeout 300
     """;
@@ -36,6 +38,8 @@ try
             return await WorkerEntry.RunAsync();
         case ["give-back-try"]:
             return await TrialShutdown.RunAsync("/", Console.Out, CancellationToken.None);
+        case ["state"]:
+            return await StateVerb.RunAsync(new StateLayout("/"), CancellationToken.None);
         case []:
             return await RunDaemonAsync();
         default:
