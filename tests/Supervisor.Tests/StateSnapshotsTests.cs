@@ -247,6 +247,42 @@ public sealed class StateSnapshotsTests : IDisposable
     }
 
     [Fact]
+    public async Task ARestore_NeedsNoRoom()
+    {
+        var data = Path.Combine(_device.Root, "var");
+        Directory.Move(data, data + ".aside");
+        Directory.CreateDirectory(data);
+        StateDevice.Run("mount", "-t", "tmpfs", "-o", "size=32m", "state-test", data);
+        try
+        {
+            StateDevice.Run("cp", "-a", data + ".aside/.", data);
+            await TryNewVersionAsync();
+            StateDevice.Run("/bin/sh", "-uc", $"dd if=/dev/zero of={data}/lib/full bs=4k status=none 2>/dev/null; [ $(stat -f -c %f {data}) = 0 ]");
+
+            await BootAsync(StateDevice.Old);
+
+            Assert.Equal(StateDevice.OldState, _device.State);
+        }
+        finally
+        {
+            StateDevice.Run("umount", data);
+        }
+    }
+
+    /// <summary>A restore that failed is owed still when the trial has been given up.</summary>
+    [Fact]
+    public async Task WithoutTheRecord_TheOldVersionGetsItsStateBackAllTheSame()
+    {
+        await TryNewVersionAsync();
+        TrialRecord.Delete(_device.Layout.Trial);
+
+        await BootAsync(StateDevice.Old);
+
+        Assert.Equal(StateDevice.OldState, _device.State);
+        Assert.Empty(_device.Leftovers);
+    }
+
+    [Fact]
     public async Task ADamagedTrialRecord_IsAReason()
     {
         File.WriteAllText(Prepared(_device.Layout.Trial), "{");

@@ -17,6 +17,7 @@ internal sealed class StateRestore(StateLayout layout, StateDisk disk, TimeProvi
     {
         disk.Remove(layout.Discarded);
         var journal = new RestoreJournal { Snapshot = snapshot, Report = Describe(snapshot) };
+        disk.Remove(StateSnapshot.Spare(Path.Combine(layout.Snapshots, snapshot.Name)));
         disk.Write(layout.Journal, JsonSerializer.SerializeToUtf8Bytes(journal, StateJson.Default.RestoreJournal));
         return await FinishAsync(journal, cancellationToken);
     }

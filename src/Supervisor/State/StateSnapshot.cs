@@ -5,7 +5,7 @@ namespace Appliance.Supervisor.State;
 /// <summary>A snapshot as its manifest describes it. It exists, whole, when its folder does.</summary>
 internal sealed record StateSnapshot
 {
-    private const string ManifestName = "manifest.json", DataName = "data";
+    private const string ManifestName = "manifest.json", DataName = "data", SpareName = "spare";
 
     /// <summary>The version whose state it is.</summary>
     public required string From { get; init; }
@@ -33,6 +33,9 @@ internal sealed record StateSnapshot
 
     /// <summary>The folder of the content, root's alone: the items by their number.</summary>
     public static string Data(string folder) => Path.Combine(folder, DataName);
+
+    /// <summary>Room that a restore on a full disk gives itself, for its journal and folders.</summary>
+    public static string Spare(string folder) => Path.Combine(folder, SpareName);
 
     /// <summary>The snapshots in a folder, oldest first. Names with a dot are none, or not whole.</summary>
     /// <exception cref="InvalidDataException">A manifest is damaged.</exception>

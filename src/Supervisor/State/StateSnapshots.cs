@@ -33,19 +33,24 @@ internal sealed class StateSnapshots(StateLayout layout, StateDisk disk, TimePro
         if (await _restore.ResumeAsync(cancellationToken) is { } resumed) Tell(resumed);
         foreach (var leftover in Directory.EnumerateFileSystemEntries(layout.Snapshots, ".*").ToList()) disk.Remove(leftover);
 
-        var running = Device.ImageIdentity.Read(layout.Root).Version;
-        if (TrialRecord.TryRead(layout.Trial) is not { } trial)
+        var trial = TrialRecord.TryRead(layout.Trial);
+        var (running, slot) = (Device.ImageIdentity.Read(layout.Root).Version, new Lazy<string>(() => RunningSlot.Read(layout.Root).Name));
+        if (trial is not null && IsRunning(trial.Version, trial.From, trial.Slot))
         {
-            // Those of the version that runs were to go when it was kept.
-            foreach (var snapshot in List().Where(snapshot => snapshot.Version == running)) Forget(snapshot);
-            KeepList();
+            await TakeOnceAsync(trial, cancellationToken);
+            return;
         }
-        else if (IsOnTrial(trial, running)) await TakeOnceAsync(trial, cancellationToken);
-        else if (running == trial.From)
-        {
-            if (List().LastOrDefault(snapshot => IsOf(snapshot, trial)) is { } snapshot) Tell(await _restore.RestoreAsync(snapshot, cancellationToken));
-            KeepList();
-        }
+        // Those of the version that runs and is not on trial were to go when it was kept.
+        foreach (var snapshot in List().Where(snapshot => IsRunning(snapshot.Version, snapshot.From, snapshot.Slot))) Forget(snapshot);
+        // Those of tries that this version survived: the first is its own state, a later one of a restore that failed. The record
+        // may be gone by now, and the state is this version's all the same.
+        var own = List().Where(snapshot => snapshot.From == running).ToList();
+        if (own.Count > 0) Tell(await _restore.RestoreAsync(own[0], cancellationToken));
+        foreach (var snapshot in own.Skip(1)) Forget(snapshot);
+        KeepList();
+
+        // A version that was installed over itself is told apart by its slot.
+        bool IsRunning(string version, string from, string tried) => running == version && (version != from || slot.Value == tried);
     }
 
     /// <summary>
@@ -67,9 +72,6 @@ internal sealed class StateSnapshots(StateLayout layout, StateDisk disk, TimePro
         var taken = await _taking.TakeAsync(trial, paths, cancellationToken);
         Log.Information("The state of {From} is kept aside while {Version} is tried: {Bytes} bytes of {Paths}", taken.From, taken.Version, taken.Items.Sum(item => item.Bytes), paths);
     }
-
-    private bool IsOnTrial(TrialRecord trial, string running) =>
-        running == trial.Version && (trial.Version != trial.From || RunningSlot.Read(layout.Root).Name == trial.Slot);
 
     private static bool IsOf(StateSnapshot snapshot, TrialRecord trial) => snapshot.Version == trial.Version && snapshot.From == trial.From;
 

@@ -11,6 +11,9 @@ internal sealed class StateTaking(StateLayout layout, StateDisk disk, TimeProvid
     /// <summary>Left free, so that a snapshot does not leave a device that cannot even log.</summary>
     private const long Reserve = 16 << 20;
 
+    /// <summary>Bytes kept for the restore.</summary>
+    private const int Spare = 256 << 10;
+
     /// <summary>SQLite's files beside a database's own: the database is whole only with them, and broken with those of another.</summary>
     private static readonly string[] Companions = ["-wal", "-shm", "-journal"];
 
@@ -48,6 +51,7 @@ internal sealed class StateTaking(StateLayout layout, StateDisk disk, TimeProvid
         for (var i = 0; i < snapshot.Items.Count; i++)
             if (snapshot.Items[i].Kind != SnapshotKind.Absent)
                 await disk.CopyAsync(layout.InPlace(snapshot.Items[i].Path), Path.Combine(StateSnapshot.Data(layout.Making), i.ToString()), cancellationToken);
+        disk.Write(StateSnapshot.Spare(layout.Making), new byte[Spare]);
         disk.Write(StateSnapshot.Manifest(layout.Making), JsonSerializer.SerializeToUtf8Bytes(snapshot, StateJson.Default.StateSnapshot));
         disk.Sync(layout.Making);
         disk.Move(layout.Making, Path.Combine(layout.Snapshots, snapshot.Name));
