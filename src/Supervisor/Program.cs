@@ -19,7 +19,7 @@ const string Usage = """
 
     Example: appliance-supervisor wait-healthy --timeout 300
     """;
-var longestWait = TimeSpan.FromHours(1);
+var longestWait = TimeSpan.FromMinutes(130); // health.timeout and health.stabilisation at their longest
 
 if (Path.GetFileName(Environment.GetCommandLineArgs()[0]) == ControlCommands.ProgramName) return await ControlCommands.Build().Parse(args).InvokeAsync();
 try

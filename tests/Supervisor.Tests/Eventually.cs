@@ -7,7 +7,7 @@ internal static class Eventually
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
         limit.CancelAfter(TimeSpan.FromSeconds(60));
-        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
         try
         {
             while (!await condition()) await timer.WaitForNextTickAsync(limit.Token);

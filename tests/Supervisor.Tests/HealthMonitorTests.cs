@@ -1,24 +1,16 @@
 using Appliance.Core.Health;
 using Appliance.Supervisor.Health;
+using Supervisor.Tests.Health;
 
 namespace Supervisor.Tests;
 
 public sealed class HealthMonitorTests
 {
-    private sealed class Probe(string name, bool gate = true) : IHealthProbe
-    {
-        public ProbeResult Result { get; set; } = ProbeResult.Pass("fine");
-        public Func<CancellationToken, Task<ProbeResult>>? Behaviour { get; set; }
-        public string Name => name;
-        public bool Gate => gate;
-        public TimeSpan Interval => TimeSpan.FromMilliseconds(20);
-        public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(5);
-        public Task<ProbeResult> TryAsync(CancellationToken cancellationToken) => Behaviour?.Invoke(cancellationToken) ?? Task.FromResult(Result);
-    }
+    private static readonly TimeSpan Fast = TimeSpan.FromMilliseconds(20);
 
     private static async Task<HealthMonitor> StartAsync(TimeSpan timeout, params IHealthProbe[] probes)
     {
-        var monitor = new HealthMonitor(new HealthSettings { Timeout = timeout }, probes, TimeProvider.System);
+        var monitor = new HealthMonitor(new HealthSettings { Timeout = timeout, Stabilisation = TimeSpan.Zero }, probes, TimeProvider.System);
         await monitor.StartAsync(TestContext.Current.CancellationToken);
         return monitor;
     }
@@ -28,7 +20,7 @@ public sealed class HealthMonitorTests
     [Fact]
     public async Task AllGatesPass_IsHealthy()
     {
-        using var monitor = await StartAsync(TimeSpan.FromMinutes(1), new Probe("a"), new Probe("b"));
+        using var monitor = await StartAsync(TimeSpan.FromMinutes(1), new SetProbe("a") { Interval = Fast }, new SetProbe("b") { Interval = Fast });
 
         await BecomesAsync(monitor, HealthState.Healthy);
     }
@@ -36,7 +28,7 @@ public sealed class HealthMonitorTests
     [Fact]
     public async Task AGateThatPassesLater_IsWaitedFor()
     {
-        var slow = new Probe("slow") { Result = ProbeResult.Wait("still starting: x.service") };
+        var slow = new SetProbe("slow") { Interval = Fast, Result = ProbeResult.Wait("still starting: x.service") };
         using var monitor = await StartAsync(TimeSpan.FromMinutes(1), slow);
         await Eventually.IsTrueAsync(() => monitor.Report.Reasons.Contains("slow: still starting: x.service"), "the reason");
         Assert.Equal(HealthState.Starting, monitor.Report.State);
@@ -49,7 +41,7 @@ public sealed class HealthMonitorTests
     [Fact]
     public async Task AGateThatNeverPasses_IsUnhealthyWhenTheTimeIsOver()
     {
-        using var monitor = await StartAsync(TimeSpan.FromSeconds(1), new Probe("bad") { Result = ProbeResult.Fail("broken") });
+        using var monitor = await StartAsync(TimeSpan.FromSeconds(1), new SetProbe("bad") { Interval = Fast, Result = ProbeResult.Fail("broken") });
 
         await BecomesAsync(monitor, HealthState.Unhealthy);
         Assert.Equal(["bad: broken"], monitor.Report.Reasons);
@@ -58,7 +50,7 @@ public sealed class HealthMonitorTests
     [Fact]
     public async Task AWarning_DoesNotKeepFromHealthy()
     {
-        using var monitor = await StartAsync(TimeSpan.FromMinutes(1), new Probe("a"), new Probe("warn", gate: false) { Result = ProbeResult.Fail("meh") });
+        using var monitor = await StartAsync(TimeSpan.FromMinutes(1), new SetProbe("a") { Interval = Fast }, new SetProbe("warn", gate: false) { Interval = Fast, Result = ProbeResult.Fail("meh") });
 
         await BecomesAsync(monitor, HealthState.Healthy);
         await Eventually.IsTrueAsync(() => monitor.Report.Checks.Any(check => check is { Name: "warn", Passed: false }), "the warning's result");
@@ -68,7 +60,7 @@ public sealed class HealthMonitorTests
     [Fact]
     public async Task AHealthyMachineThatBreaks_IsUnhealthy_AndRecovers()
     {
-        var probe = new Probe("a");
+        var probe = new SetProbe("a") { Interval = Fast };
         using var monitor = await StartAsync(TimeSpan.FromMinutes(1), probe);
         await BecomesAsync(monitor, HealthState.Healthy);
 
@@ -82,7 +74,7 @@ public sealed class HealthMonitorTests
     [Fact]
     public async Task AProbeThatHangs_FailsAtItsTimeout()
     {
-        using var monitor = await StartAsync(TimeSpan.FromMinutes(1), new Probe("hangs") { Behaviour = _ => new TaskCompletionSource<ProbeResult>().Task, Timeout = TimeSpan.FromMilliseconds(100) });
+        using var monitor = await StartAsync(TimeSpan.FromMinutes(1), new SetProbe("hangs") { Interval = Fast, Behaviour = _ => new TaskCompletionSource<ProbeResult>().Task, Timeout = TimeSpan.FromMilliseconds(100) });
 
         await Eventually.IsTrueAsync(() => monitor.Report.Reasons.Any(reason => reason.Contains("no answer within", StringComparison.Ordinal)), "the time-out");
     }
@@ -90,7 +82,7 @@ public sealed class HealthMonitorTests
     [Fact]
     public async Task AProbeThatThrows_FailsWithItsMessage()
     {
-        using var monitor = await StartAsync(TimeSpan.FromMinutes(1), new Probe("throws") { Behaviour = _ => throw new IOException("disk is gone") });
+        using var monitor = await StartAsync(TimeSpan.FromMinutes(1), new SetProbe("throws") { Interval = Fast, Behaviour = _ => throw new IOException("disk is gone") });
 
         await Eventually.IsTrueAsync(() => monitor.Report.Reasons.Contains("throws: disk is gone"), "the message");
     }

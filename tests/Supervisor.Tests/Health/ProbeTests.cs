@@ -106,6 +106,26 @@ public sealed class ProbeTests : IAsyncLifetime
         Assert.Equal("there is no address", (await TryAsync(new NetworkProbe(_device.Root, () => []))).Message);
     }
 
+    [Theory]
+    [InlineData("0x1003", "down", "Outage")]
+    [InlineData("0x1003", "up", "Failed")]
+    [InlineData("0x1002", "down", "Failed")]
+    public async Task WithoutALink_TheNetworkIsDown_AndNotThisMachine(string flags, string state, string outcome)
+    {
+        Interface("lo", "0x49", "unknown", real: false);
+        Interface("docker0", "0x1003", "up", real: false);
+        Interface("eth0", flags, state, real: true);
+
+        Assert.Equal(outcome, (await TryAsync(new NetworkProbe(_device.Root, () => []))).Outcome.ToString());
+    }
+
+    private void Interface(string name, string flags, string state, bool real)
+    {
+        _device.Write($"sys/class/net/{name}/flags", flags + "\n");
+        _device.Write($"sys/class/net/{name}/operstate", state + "\n");
+        if (real) _device.Write($"sys/class/net/{name}/device/vendor", "");
+    }
+
     [Fact]
     public async Task Workloads_AreTheServicesThatQuadletMade()
     {

@@ -7,6 +7,9 @@ internal sealed class HttpProbe(HealthCheck check, HttpClient http) : DeclaredPr
 {
     private readonly string _url = check.Http!;
 
+    /// <summary>Another machine may be down without this one being to blame; who declares it as a gate wants it to count.</summary>
+    public override bool IsAboutThisMachine => Gate || new Uri(_url).IsLoopback;
+
     public override async Task<ProbeResult> TryAsync(CancellationToken cancellationToken)
     {
         using var response = await http.GetAsync(_url, HttpCompletionOption.ResponseHeadersRead, cancellationToken);

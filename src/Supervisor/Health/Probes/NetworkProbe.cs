@@ -2,12 +2,16 @@ using System.Globalization;
 
 namespace Appliance.Supervisor.Health.Probes;
 
-/// <summary>The machine has an address and a way to others: the built-in check of the network.</summary>
+/// <summary>
+/// The machine has an address and a way to others: the built-in check of the network. With no cable in and no station near,
+/// nothing is wrong with the machine.
+/// </summary>
 /// <param name="root">Root of the kernel's files.</param>
 /// <param name="addresses">Gives the addresses the machine has now.</param>
 internal sealed class NetworkProbe(string root, Func<IReadOnlyList<string>> addresses) : IHealthProbe
 {
-    private const int RouteUp = 1, RouteReject = 0x200; // linux/route.h
+    private const int RouteUp = 1, RouteReject = 0x200, // linux/route.h
+        InterfaceUp = 1; // linux/if.h
 
     public string Name => "network";
     public bool Gate => false;
@@ -17,9 +21,22 @@ internal sealed class NetworkProbe(string root, Func<IReadOnlyList<string>> addr
     public Task<ProbeResult> TryAsync(CancellationToken cancellationToken)
     {
         var own = addresses();
-        if (own.Count == 0) return Task.FromResult(ProbeResult.Fail("there is no address"));
-        return Task.FromResult(HasDefaultRoute() ? ProbeResult.Pass($"{own[0]}, with a default route") : ProbeResult.Fail($"{own[0]}, without a default route"));
+        if (own.Count > 0 && HasDefaultRoute()) return Task.FromResult(ProbeResult.Pass($"{own[0]}, with a default route"));
+        var reached = own.Count == 0 ? "there is no address" : $"{own[0]}, without a default route";
+        return Task.FromResult(IsUnplugged() ? ProbeResult.Outage($"{reached}: no interface has a link") : ProbeResult.Fail(reached));
     }
+
+    /// <summary>Interfaces of real devices are switched on, and none of them has a link. One that is not switched on is our own doing.</summary>
+    private bool IsUnplugged()
+    {
+        var folder = Path.Combine(root, "sys/class/net");
+        if (!Directory.Exists(folder)) return false;
+        var on = Directory.EnumerateDirectories(folder).Where(device => Path.Exists(Path.Combine(device, "device")) && IsOn(device)).ToList();
+        return on.Count > 0 && on.All(device => File.ReadAllText(Path.Combine(device, "operstate")).Trim() is "down" or "lowerlayerdown" or "dormant");
+    }
+
+    private static bool IsOn(string device) =>
+        int.TryParse(File.ReadAllText(Path.Combine(device, "flags")).Trim().AsSpan(2), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var flags) && (flags & InterfaceUp) != 0;
 
     private bool HasDefaultRoute() =>
         // proc(5): interface, destination, gateway, flags, …, mask at 7.

@@ -9,6 +9,9 @@ internal sealed class TcpProbe(HealthCheck check) : DeclaredProbe(check)
 {
     private readonly string _endpoint = check.Tcp!;
 
+    /// <summary>Another machine may be down without this one being to blame; who declares it as a gate wants it to count.</summary>
+    public override bool IsAboutThisMachine => Gate || new Uri($"tcp://{_endpoint}").IsLoopback;
+
     public override async Task<ProbeResult> TryAsync(CancellationToken cancellationToken)
     {
         var colon = _endpoint.LastIndexOf(':');

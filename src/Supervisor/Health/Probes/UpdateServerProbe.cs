@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
+using System.Net.Security;
 using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
 using Appliance.Core.Health;
@@ -21,13 +22,14 @@ internal sealed class UpdateServerProbe(HealthCheck check, Uri? repository, stri
         if (repository is null) return ProbeResult.Fail("this image names no update repository (updates.url)");
         var file = new Uri(repository.AbsoluteUri.EndsWith('/') ? repository : new Uri(repository.AbsoluteUri + "/"), Timestamp);
         if (file.IsFile) return File.Exists(file.LocalPath) ? ProbeResult.Pass($"{file.LocalPath} is there") : ProbeResult.Outage($"{file.LocalPath} is not there");
-        var chain = X509ChainStatusFlags.NoError;
+        var (chain, policy) = (X509ChainStatusFlags.NoError, SslPolicyErrors.None);
         // A connection of its own each time: a kept one would hide that a new one is refused.
         using var handler = new SocketsHttpHandler();
         handler.SslOptions.RemoteCertificateValidationCallback = (_, _, shown, errors) =>
         {
             foreach (var status in shown?.ChainStatus ?? []) chain |= status.Status;
-            return errors == System.Net.Security.SslPolicyErrors.None;
+            policy = errors;
+            return errors == SslPolicyErrors.None;
         };
         using var http = new HttpClient(handler) { Timeout = System.Threading.Timeout.InfiniteTimeSpan };
         using var request = new HttpRequestMessage(HttpMethod.Get, file);
@@ -39,10 +41,12 @@ internal sealed class UpdateServerProbe(HealthCheck check, Uri? repository, stri
         }
         catch (HttpRequestException e) when (e.GetBaseException() is AuthenticationException || e.InnerException is AuthenticationException)
         {
-            // A certificate that is not valid yet, on a machine that does not know the time, accuses the clock.
-            return chain == X509ChainStatusFlags.NotTimeValid && !TimeSyncProbe.IsSynchronised(root)
-                ? ProbeResult.Outage($"{file.Host} cannot be trusted before the clock is set")
-                : ProbeResult.Fail($"{file.Host} is not trusted: {(chain == X509ChainStatusFlags.NoError ? e.GetBaseException().Message : chain.ToString())}");
+            var why = chain == X509ChainStatusFlags.NoError ? e.GetBaseException().Message : chain.ToString();
+            // A certificate out of its time accuses the clock while it is not set, and the server once it is.
+            if (chain == X509ChainStatusFlags.NotTimeValid) return ProbeResult.Outage(TimeSyncProbe.IsSynchronised(root) ? $"{file.Host} shows a certificate that is out of its time" : $"{file.Host} cannot be trusted before the clock is set");
+            // A certificate for another name is the server's mistake, or a network's that wants a log-in first.
+            if (policy.HasFlag(SslPolicyErrors.RemoteCertificateNameMismatch)) return ProbeResult.Outage($"another machine answers for {file.Host}");
+            return ProbeResult.Fail($"{file.Host} is not trusted: {why}");
         }
         catch (HttpRequestException e)
         {
