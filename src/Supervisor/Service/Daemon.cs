@@ -6,6 +6,7 @@ using Appliance.Supervisor.Device;
 using Appliance.Supervisor.Health;
 using Appliance.Supervisor.Health.Probes;
 using Appliance.Supervisor.Journal;
+using Appliance.Supervisor.State;
 using Appliance.Supervisor.Systemd;
 using Appliance.Supervisor.Updates;
 using Appliance.Supervisor.Web;
@@ -60,6 +61,7 @@ internal static class Daemon
             return
             [
                 new SystemdProbe(systemd), new DataProbe(options.StateFolder), new PageProbe(server, certificate), new NetworkProbe(options.Root, DeviceFacts.Addresses),
+                new StateProbe(new StateLayout(options.Root).Failure),
                 .. declared.Problems.Count == 0 ? Array.Empty<IHealthProbe>() : [new BrokenSettingsProbe(declared.Problems)],
                 .. declared.Settings.Checks.Select(probes.Create),
             ];

@@ -3,13 +3,14 @@ using Appliance.Supervisor.Boot;
 using Appliance.Supervisor.Bus;
 using Appliance.Supervisor.Device;
 using Appliance.Supervisor.Hooks;
+using Appliance.Supervisor.State;
 using Appliance.Supervisor.Systemd;
 using Appliance.Supervisor.Updates;
 
 namespace Appliance.Supervisor.Worker;
 
 /// <summary>The verbs that decide what boots: restart, keep, give up.</summary>
-internal sealed class TrialWork(WorkerOptions options, IBootControl boot)
+internal sealed class TrialWork(WorkerOptions options, IBootControl boot, StateSnapshots state)
 {
     /// <summary>Restarts the machine unless something asks not to.</summary>
     public async Task<WorkerResult> RebootAsync(WorkerRequest request, CancellationToken cancellationToken)
@@ -39,13 +40,14 @@ internal sealed class TrialWork(WorkerOptions options, IBootControl boot)
         return new WorkerResult { Slot = slot.Name, Version = slot.Version };
     }
 
-    /// <summary>The version on trial is kept. Can be repeated after an interruption: the record goes last.</summary>
+    /// <summary>The version on trial is kept. Can be repeated after an interruption: the record goes late, and the next boot ends what follows.</summary>
     public async Task<WorkerResult> CommitAsync(WorkerRequest request, CancellationToken cancellationToken)
     {
         await boot.MarkGoodAsync(cancellationToken);
         var from = TrialRecord.TryRead(options.TrialPath)?.From ?? "";
         var warnings = await options.Hooks.RunAsync(HookPoint.PostCommit, Context(request.Version!) with { FromVersion = from }, cancellationToken);
         TrialRecord.Delete(options.TrialPath);
+        await state.CommitAsync();
         return new WorkerResult { Warnings = warnings };
     }
 

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Appliance.Core;
 using Appliance.Supervisor.Boot;
+using Appliance.Supervisor.State;
 using Serilog;
 
 namespace Appliance.Supervisor.Worker;
@@ -51,7 +52,7 @@ internal sealed class WorkerServer(WorkerOptions options, Func<CancellationToken
     {
         var boot = await openBoot(cancellationToken);
         using var owned = boot as IDisposable;
-        var (updates, trials) = (new UpdateWork(options, boot, time), new TrialWork(options, boot));
+        var (updates, trials) = (new UpdateWork(options, boot, time), new TrialWork(options, boot, new StateSnapshots(new StateLayout(options.Root), new StateDisk(), time)));
         return request.Verb switch
         {
             WorkerVerb.Slots => new WorkerResult { Slots = await boot.ReadSlotsAsync(cancellationToken) },
