@@ -79,7 +79,8 @@ internal sealed class DeviceBoot(DeviceView view, string root, string trialPath)
         return process.ExitCode == 0 ? output : throw new IOException((await errors).Trim());
     }
 
-    private static string ReadBootId(string root)
+    /// <summary>The kernel's id of this boot; empty when it gives none.</summary>
+    public static string ReadBootId(string root)
     {
         var path = Path.Combine(root, "proc/sys/kernel/random/boot_id");
         return File.Exists(path) ? File.ReadAllText(path).Trim() : "";

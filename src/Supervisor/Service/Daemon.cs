@@ -44,7 +44,12 @@ internal static class Daemon
         services.AddSingleton(bus);
         services.AddSingleton(facts);
         services.AddSingleton(systemd);
-        services.AddSingleton(provider => new HealthMonitor(declared.Settings, Probes(provider.GetRequiredService<IServer>()), provider.GetRequiredService<TimeProvider>()));
+        var baseline = Path.Combine(options.StateFolder, "baseline.json");
+        services.AddSingleton(provider => new HealthMonitor(declared.Settings, Probes(provider.GetRequiredService<IServer>()), provider.GetRequiredService<TimeProvider>(),
+            SavedBaseline.ReadForTrial(baseline, options.TrialPath, facts.Image.Version, DeviceBoot.ReadBootId(options.Root)),
+            // On the disk before the gate can see it and restart the machine. The engine knows the monitor, so it is looked up late.
+            report => provider.GetRequiredService<UpdateEngine>().NoteVerdict(report)));
+        services.AddSingleton<IBaseline>(provider => new SavedBaseline(baseline, facts.Image.Version, provider.GetRequiredService<HealthMonitor>()));
         services.AddSingleton<DeviceView>();
         AddUpdates(services, options, updates);
         services.AddHostedService(provider => provider.GetRequiredService<HealthMonitor>());
@@ -74,7 +79,6 @@ internal static class Daemon
         services.AddSingleton<IWorker>(new WorkerClient(options.WorkerSocket));
         services.AddSingleton(new UpdateStore(Path.Combine(options.StateFolder, "update.json")));
         services.AddSingleton<IDeviceBoot>(provider => new DeviceBoot(provider.GetRequiredService<DeviceView>(), options.Root, options.TrialPath));
-        services.AddSingleton<IBaseline, NoBaseline>();
         services.AddSingleton<UpdateEngine>();
         services.AddSingleton(updates);
         services.AddSingleton<UpdateSchedule>();
@@ -95,12 +99,6 @@ internal static class Daemon
             Log.Error("The update settings are broken: {Problem}", error.Message);
             return new UpdateSettings();
         }
-    }
-
-    private sealed class NoBaseline : IBaseline
-    {
-        public void Take() { }
-        public void Drop() { }
     }
 
     /// <summary>Logs to the journal with fields, or as plain text to the console.</summary>
