@@ -10,7 +10,7 @@ internal static class HealthShapes
     private const int MostChecks = 100;
 
     /// <summary>Names of the checks that every device has.</summary>
-    private static readonly string[] BuiltIn = ["systemd", "data", "page", "network", "settings"];
+    private static readonly string[] BuiltIn = ["systemd", "data", "page", "network", "settings", "state"];
 
     /// <summary>The keys that say what a check looks at; exactly one must be there.</summary>
     private static readonly string[] Kinds = ["unit", "http", "tcp", "command", "disk", "timeSync", "updateServer", "node", "workloads"];
@@ -41,7 +41,7 @@ internal static class HealthShapes
             new("interval", CommonShapes.Duration(TimeSpan.FromSeconds(1), TimeSpan.FromHours(1)), "Pause between two attempts. Default: 5s for `http`, `tcp` and `command`, 5min for `updateServer`, 1min for the others (units are followed besides).", ""),
             new("successes", CommonShapes.Number(1, 100), "Attempts in a row that must succeed before the check passes.", "1"),
             new("failures", CommonShapes.Number(1, 100), "Attempts in a row that must fail before a check that passed fails.", "1"),
-            new("severity", ValueShape.Choice(("gate", true), ("warn", false)), "`gate` keeps the boot from being called good; `warn` only reports. Default: `warn` for `timeSync` and `updateServer`, `gate` for the others.", ""),
+            new("severity", ValueShape.Choice(("gate", true), ("warn", false)), "`gate` keeps the boot from being called good; `warn` only reports (but on trial, what passed before the update must pass). Default: `warn` for `timeSync` and `updateServer`, `gate` for the others.", ""),
         ],
         CreateCheck);
 

@@ -51,7 +51,7 @@ internal sealed unsafe partial class BusConnection
         {
             table[next++] = new VtableEntry
             {
-                TypeAndFlags = 'P' | PropertyEmitsChange << 8,
+                TypeAndFlags = 'P' | (property.EmitsChange ? PropertyEmitsChange << 8 : 0),
                 Word0 = Keep(property.Name),
                 Word1 = Keep(property.Signature),
                 Word2 = (nint)(delegate* unmanaged[Cdecl]<nint, byte*, byte*, byte*, nint, nint, Error*, int>)&OnGetProperty,

@@ -55,12 +55,13 @@ internal static class ControlCommands
 
     private static Command Health()
     {
-        var command = new Command("health", $"Shows the verdict and every check.\n\nExample:\n  {ProgramName} health --json");
+        var history = new Option<bool>("--history") { Description = "With what every check said before." };
+        var command = new Command("health", $"Shows the verdict and every check.\n\nExample:\n  {ProgramName} health --history") { history };
         command.SetAction((result, _) => ConnectedAsync(async client =>
         {
             var state = await client.ReadAsync();
             if (result.GetValue(Json)) Print(new JsonObject { ["health"] = state["health"]?.DeepClone(), ["reasons"] = state["healthReasons"]?.DeepClone(), ["checks"] = state["checks"]?.DeepClone() });
-            else StatusText.WriteHealth(state, Console.Out);
+            else StatusText.WriteHealth(state, result.GetValue(history), Console.Out);
             return (string?)state["health"] == "healthy" ? 0 : 1;
         }));
         return command;

@@ -21,13 +21,18 @@ internal static class StatusText
             output.WriteLine($"Not kept: {failed["version"]} ({Moment(failed["at"])}): {failed["reason"]}");
     }
 
-    /// <summary>Writes the verdict and the checks.</summary>
-    public static void WriteHealth(JsonObject state, TextWriter output)
+    /// <summary>Writes the verdict and the checks, with what came before when asked to.</summary>
+    public static void WriteHealth(JsonObject state, bool history, TextWriter output)
     {
         output.WriteLine((string?)state["health"]);
         WriteList(state["healthReasons"], output);
-        foreach (var check in state["checks"] as JsonArray ?? [])
-            if (check is JsonArray fields) output.WriteLine($"  {fields[0],-24} {(fields[1]!.GetValue<bool>() ? "gate" : "warn")}  {fields[2],-8} {fields[3]}");
+        output.WriteLine("Checks:");
+        foreach (var check in Items(state["checks"]))
+        {
+            output.WriteLine($"  {check["name"],-24} {((bool)check["gate"]! ? "gate" : "warn")}  {check["state"],-8} {Moment(check["since"])}  {check["message"]}");
+            if (!history) continue;
+            foreach (var change in Items(check["history"]).Reverse().Skip(1)) output.WriteLine($"  {"",-31}{change["state"],-8} {Moment(change["at"])}  {change["message"]}");
+        }
     }
 
     /// <summary>Writes how updates ended, the latest first.</summary>

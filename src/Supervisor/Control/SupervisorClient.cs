@@ -12,7 +12,12 @@ internal sealed class SupervisorClient(BusConnection bus)
     private const string Properties = "org.freedesktop.DBus.Properties";
 
     /// <summary>All that the supervisor says of itself.</summary>
-    public Task<JsonObject> ReadAsync() => ReadAsync(SupervisorObject.Path, SupervisorObject.Name);
+    public async Task<JsonObject> ReadAsync()
+    {
+        var state = await ReadAsync(SupervisorObject.Path, SupervisorObject.Name);
+        CheckRows.Name(state);
+        return state;
+    }
 
     /// <summary>Calls a method.</summary>
     /// <exception cref="UserError">It was refused, or there is no supervisor.</exception>

@@ -35,7 +35,7 @@ internal sealed class DeviceView(DeviceFacts facts, HealthMonitor health, TimePr
             TriesLeft = BootState == BootState.Trial ? facts.BootCount?.Left : null,
             Health = Word(report.State),
             HealthReasons = report.Reasons,
-            Checks = report.Checks.Select(check => new DeviceCheck(check.Name, check.Gate, check.Passed, check.Message)).ToList(),
+            Checks = report.Checks.Select(DeviceCheck.Of).ToList(),
             Workloads = facts.Image.WorkloadsEngine,
             System = facts.Image.System,
             Kernel = facts.Kernel,

@@ -27,7 +27,7 @@ internal sealed class SupervisorObject(BusConnection bus, Systemd1 systemd, Devi
         await bus.ExportAsync(Path, Name, updates.Methods, [.. Properties(), .. updates.Properties], [new("JobNew", "o", ["job"]), new("JobRemoved", "oss", ["job", "state", "message"])]);
         engine.JobStarted += jobs.Add;
         engine.Changed += () => Announce(UpdateInterface.Changing);
-        health.Changed += _ => Announce("Health", "HealthReasons");
+        health.Changed += _ => Announce("Health", "HealthReasons", "Checks");
         await systemd.FollowChangesAsync(unit =>
         {
             health.UnitChanged(unit);
@@ -54,10 +54,17 @@ internal sealed class SupervisorObject(BusConnection bus, Systemd1 systemd, Devi
         new("TriesLeft", "i", () => device.BootState == BootState.Trial ? device.Facts.BootCount!.Left : -1),
         new("WorkloadsEngine", "s", () => device.Facts.Image.WorkloadsEngine),
         new("StartedAt", "t", () => _startedAt),
-        new("Uptime", "t", () => (ulong)device.Facts.Uptime.TotalMicroseconds),
+        new("Uptime", "t", () => (ulong)device.Facts.Uptime.TotalMicroseconds) { EmitsChange = false },
         new("Health", "s", () => DeviceView.Word(health.Report.State)),
         new("HealthReasons", "as", () => health.Report.Reasons),
+        new("Checks", "a(sbsst)", () => health.Report.Checks.Select(check => new object[] { check.Name, check.Gate, DeviceView.Word(check.State), check.Message, Moment(check.Since) }).ToList()),
+        // With every change it would be sent whole, for one new line.
+        new("CheckHistory", "a(sa(tss))", () => health.Report.Checks.Select(check => new object[] { check.Name, check.History.Select(Change).ToList() }).ToList()) { EmitsChange = false },
     ];
+
+    private static object[] Change(CheckChange change) => [Moment(change.At), DeviceView.Word(change.State), change.Message];
+
+    private static ulong Moment(DateTimeOffset time) => (ulong)Math.Max(0, time.ToUnixTimeMilliseconds()) * 1000;
 
     /// <summary>systemd-bless-boot.service takes the counter off this boot's entry: from then on the boot is good.</summary>
     private async Task LookForBlessingAsync()

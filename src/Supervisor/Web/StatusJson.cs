@@ -5,4 +5,5 @@ namespace Appliance.Supervisor.Web;
 /// <summary>The JSON form of the status.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 [JsonSerializable(typeof(DeviceStatus))]
+[JsonSerializable(typeof(DeviceHealth))]
 internal sealed partial class StatusJson : JsonSerializerContext;

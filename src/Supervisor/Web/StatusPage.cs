@@ -6,6 +6,9 @@ namespace Appliance.Supervisor.Web;
 /// <summary>The status page: complete HTML from the server, so that it works without scripts; a small script keeps it fresh.</summary>
 internal static class StatusPage
 {
+    /// <summary>Changes of a check that the page shows; the JSON has more.</summary>
+    private const int MostChanges = 3;
+
     private static readonly string Frame = StaticFiles.Text("index.html");
 
     /// <summary>Renders the page.</summary>
@@ -29,7 +32,7 @@ internal static class StatusPage
         <section>
           <h2>Health checks</h2>
           <table>
-            <thead><tr><th scope="col">Check</th><th scope="col">State</th><th scope="col">Latest result</th></tr></thead>
+            <thead><tr><th scope="col">Check</th><th scope="col">State</th><th scope="col">Latest result</th><th scope="col">Since</th></tr></thead>
             <tbody>
             {string.Concat(status.Checks.Select(Row))}
             </tbody>
@@ -42,19 +45,34 @@ internal static class StatusPage
 
     private static string Row(DeviceCheck check)
     {
-        var (style, word) = check switch { { Passed: null } => ("waiting", "waiting"), { Passed: true } => ("good", "passes"), { Gate: true } => ("bad", "fails"), _ => ("warn", "warns") };
-        return $"<tr><th scope=\"row\">{Encode(check.Name)}</th><td><span class=\"state {style}\">{word}</span></td><td>{Encode(check.Message)}</td></tr>";
+        var (style, word) = check switch { { State: "passes" } => ("good", "passes"), { State: "fails", Counts: true } => ("bad", "fails"), { State: "fails" } => ("warn", "warns"), _ => (check.State, check.State) };
+        var kind = check.Kind == check.Name ? "" : $" <small>{Encode(check.Kind)}</small>";
+        return $"<tr><th scope=\"row\">{Encode(check.Name)}{kind}</th><td><span class=\"state {style}\">{word}</span></td><td>{Encode(check.Message)}{History(check)}</td><td>{Moment(check.Since)}</td></tr>";
     }
+
+    /// <summary>The changes before the present state, the latest first; nothing for a check that has always stood so.</summary>
+    private static string History(DeviceCheck check)
+    {
+        var earlier = check.History.SkipLast(1).TakeLast(MostChanges).Reverse().Select(change => $"<li>{Moment(change.At)} {Encode(change.State)}: {Encode(change.Message)}</li>").ToList();
+        return earlier.Count == 0 ? "" : $"<ol class=\"history\" aria-label=\"Before\">{string.Concat(earlier)}</ol>";
+    }
+
+    private static string Moment(DateTimeOffset time) => $"<time datetime=\"{time.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}\">{time.UtcDateTime:yyyy-MM-dd HH:mm}</time>";
 
     private static string Verdict(string health) => health switch { "healthy" => "Healthy", "unhealthy" => "Not healthy", _ => "Starting" };
 
     private static string Explain(DeviceStatus status) => status.Health switch
     {
-        "healthy" when status.BootState == "trial" => "Every check passes; this version is about to be kept.",
-        "healthy" => "Every check passes.",
-        "starting" => $"Waiting for {string.Join("; ", status.HealthReasons)}.",
+        "healthy" => $"{Sentence(status.HealthReasons)}{(status.BootState == "trial" ? " This version is about to be kept." : "")}",
+        "starting" => $"Waiting: {string.Join("; ", status.HealthReasons)}.",
         _ => $"{string.Join("; ", status.HealthReasons)}.",
     };
+
+    private static string Sentence(IReadOnlyList<string> reasons)
+    {
+        var text = string.Join("; ", reasons);
+        return text.Length == 0 ? "" : $"{char.ToUpperInvariant(text[0])}{text[1..]}.";
+    }
 
     private static string BootWords(DeviceStatus status) => status.BootState switch
     {

@@ -61,6 +61,7 @@ internal static class StatusServer
         Map("/", () => Results.Content(StatusPage.Render(device.Take()), "text/html; charset=utf-8"));
         Map("/main", () => Results.Content(StatusPage.Content(device.Take()), "text/html; charset=utf-8"));
         Map("/api/v1/status", () => Results.Content(JsonSerializer.Serialize(device.Take(), StatusJson.Default.DeviceStatus), "application/json"));
+        Map("/api/v1/health", () => Results.Content(JsonSerializer.Serialize(DeviceHealth.Of(health), StatusJson.Default.DeviceHealth), "application/json"));
         Map("/healthz", () => health.Report is { State: HealthState.Healthy }
             ? Results.Text("ok\n")
             : Results.Text(string.Concat(health.Report.Reasons.Select(reason => reason + "\n")), statusCode: StatusCodes.Status503ServiceUnavailable));

@@ -41,18 +41,23 @@ internal sealed class UpdateServerProbe(HealthCheck check, Uri? repository, stri
         }
         catch (HttpRequestException e) when (e.GetBaseException() is AuthenticationException || e.InnerException is AuthenticationException)
         {
-            var why = chain == X509ChainStatusFlags.NoError ? e.GetBaseException().Message : chain.ToString();
-            // A certificate out of its time accuses the clock while it is not set, and the server once it is.
-            if (chain == X509ChainStatusFlags.NotTimeValid) return ProbeResult.Outage(TimeSyncProbe.IsSynchronised(root) ? $"{file.Host} shows a certificate that is out of its time" : $"{file.Host} cannot be trusted before the clock is set");
-            // A certificate for another name is the server's mistake, or a network's that wants a log-in first.
-            if (policy.HasFlag(SslPolicyErrors.RemoteCertificateNameMismatch)) return ProbeResult.Outage($"another machine answers for {file.Host}");
-            return ProbeResult.Fail($"{file.Host} is not trusted: {why}");
+            return JudgeTrust(file.Host, policy, chain, TimeSyncProbe.IsSynchronised(root), e.GetBaseException().Message);
         }
         catch (HttpRequestException e)
         {
             return ProbeResult.Outage($"{file.Host} cannot be reached: {e.Message}");
         }
     }
+
+    /// <summary>Who is to blame for a server that is not trusted.</summary>
+    internal static ProbeResult JudgeTrust(string host, SslPolicyErrors policy, X509ChainStatusFlags chain, bool clockIsSet, string otherwise) => (policy, chain) switch
+    {
+        // A certificate for another name is the server's mistake, or a network's that wants a log-in first.
+        _ when policy.HasFlag(SslPolicyErrors.RemoteCertificateNameMismatch) => ProbeResult.Outage($"another machine answers for {host}"),
+        // One out of its time accuses the clock while it is not set, and the server once it is.
+        (_, X509ChainStatusFlags.NotTimeValid) => ProbeResult.Outage(clockIsSet ? $"{host} shows a certificate that is out of its time" : $"{host} cannot be trusted before the clock is set"),
+        _ => ProbeResult.Fail($"{host} is not trusted: {(chain == X509ChainStatusFlags.NoError ? otherwise : chain.ToString())}"),
+    };
 
     private static ProbeResult Judge(Uri file, HttpResponseMessage response) => response.StatusCode switch
     {
