@@ -32,7 +32,7 @@ internal static class StatusPage
         <section>
           <h2>Health checks</h2>
           <table>
-            <thead><tr><th scope="col">Check</th><th scope="col">State</th><th scope="col">Latest result</th><th scope="col">Since</th></tr></thead>
+            <thead><tr><th scope="col">Check</th><th scope="col">State</th><th scope="col">Latest result</th></tr></thead>
             <tbody>
             {string.Concat(status.Checks.Select(Row))}
             </tbody>
@@ -47,14 +47,14 @@ internal static class StatusPage
     {
         var (style, word) = check switch { { State: "passes" } => ("good", "passes"), { State: "fails", Counts: true } => ("bad", "fails"), { State: "fails" } => ("warn", "warns"), _ => (check.State, check.State) };
         var kind = check.Kind == check.Name ? "" : $" <small>{Encode(check.Kind)}</small>";
-        return $"<tr><th scope=\"row\">{Encode(check.Name)}{kind}</th><td><span class=\"state {style}\">{word}</span></td><td>{Encode(check.Message)}{History(check)}</td><td>{Moment(check.Since)}</td></tr>";
+        return $"<tr><th scope=\"row\">{Encode(check.Name)}{kind}</th><td><span class=\"state {style}\">{word}</span></td><td>{Encode(check.Message)}{History(check)}</td></tr>";
     }
 
-    /// <summary>The changes before the present state, the latest first; nothing for a check that has always stood so.</summary>
+    /// <summary>Since when it stands so, and the changes before, the latest first.</summary>
     private static string History(DeviceCheck check)
     {
-        var earlier = check.History.SkipLast(1).TakeLast(MostChanges).Reverse().Select(change => $"<li>{Moment(change.At)} {Encode(change.State)}: {Encode(change.Message)}</li>").ToList();
-        return earlier.Count == 0 ? "" : $"<ol class=\"history\" aria-label=\"Before\">{string.Concat(earlier)}</ol>";
+        var earlier = check.History.SkipLast(1).TakeLast(MostChanges).Reverse().Select(change => $"<li>{Moment(change.At)} {Encode(change.State)}: {Encode(change.Message)}</li>");
+        return $"<ol class=\"history\"><li>since {Moment(check.Since)}</li>{string.Concat(earlier)}</ol>";
     }
 
     private static string Moment(DateTimeOffset time) => $"<time datetime=\"{time.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}\">{time.UtcDateTime:yyyy-MM-dd HH:mm}</time>";

@@ -16,7 +16,7 @@ internal sealed class PageProbe(IServer server, X509Certificate2 own) : IHealthP
 
     public async Task<ProbeResult> TryAsync(CancellationToken cancellationToken)
     {
-        if (server.Features.Get<IServerAddressesFeature>()?.Addresses.FirstOrDefault() is not { } address) return ProbeResult.Fail("the status page does not listen yet");
+        if (server.Features.Get<IServerAddressesFeature>()?.Addresses.FirstOrDefault() is not { } address) return ProbeResult.Wait("the status page does not listen yet");
         var port = new Uri(address).Port;
         using var client = new TcpClient();
         await client.ConnectAsync(IPAddress.Loopback, port, cancellationToken);
