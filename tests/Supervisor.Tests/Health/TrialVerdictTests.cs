@@ -100,6 +100,13 @@ public sealed class TrialVerdictTests : IAsyncLifetime
         await AssertDeclaredAsync();
     }
 
+    [Fact]
+    public async Task ACutBeforeTheBaselineWasWritten_LeavesEveryCheckAsItIsDeclared()
+    {
+        OnTrial();
+        await AssertDeclaredAsync();
+    }
+
     [Theory]
     [InlineData("")]
     [InlineData("{\"version\":\"0.9\"")]
