@@ -6,6 +6,9 @@ internal enum BootOutcome
     /// <summary>Nothing was under way.</summary>
     Nothing,
 
+    /// <summary>It cannot be told before the slots can be read.</summary>
+    Unknown,
+
     /// <summary>An installation was interrupted: it goes on.</summary>
     GoOn,
 

@@ -23,8 +23,8 @@ internal sealed class BootReview(TimeProvider time)
         if (facts.Version == pending.Version) return OnTrial(state, pending, facts);
         if (facts.BootId == pending.InstalledBy) return new(state with { Phase = EnginePhase.Installed }, BootOutcome.Wait, pending);
         var slot = facts.Slots?.FirstOrDefault(slot => slot.Name == pending.Slot);
-        // Without knowing the slots nothing is decided; the next start of the supervisor looks again.
-        if (facts.Slots is null) return new(state, BootOutcome.Wait, pending);
+        // Without knowing the slots nothing is decided, and nothing done: a restart could be one of many.
+        if (facts.Slots is null) return new(state, BootOutcome.Unknown, pending);
         var tried = pending.Boots.Count > 0 || slot is { State: SlotState.Bad } || slot is { TriesDone: > 0 };
         if (tried || slot?.Version != pending.Version || pending.NotTried + 1 >= MostNotTried) return RolledBack(state, pending, facts, tried, slot);
         return new(state with { Phase = EnginePhase.Installed, Pending = pending with { NotTried = pending.NotTried + 1, InstalledBy = facts.BootId } }, BootOutcome.Wait, pending);

@@ -14,6 +14,7 @@ internal sealed class UpdateSchedule(UpdateEngine engine, IDeviceBoot device, Up
     private readonly List<MaintenanceWindow> _windows = settings.Windows.Select(text => MaintenanceWindow.TryParse(text)).OfType<MaintenanceWindow>().ToList();
     private readonly SemaphoreSlim _wake = new(0, 1);
     private DateTimeOffset _nextLook, _nextRestart;
+    private bool _reviewed;
 
     /// <summary>When the repository is looked into next, or null when nobody does.</summary>
     public DateTimeOffset? NextLook => settings.Url is null ? null : _nextLook;
@@ -31,9 +32,9 @@ internal sealed class UpdateSchedule(UpdateEngine engine, IDeviceBoot device, Up
     /// <summary>Finds out what this boot means before any check of this boot can end.</summary>
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
-        await engine.ReviewBootAsync(cancellationToken);
+        await ReviewAsync(cancellationToken);
         // All devices of a site come up together after a power cut; their looks do not.
-        _nextLook = time.GetUtcNow() + (FirstLook * (0.5 + Random.Shared.NextDouble()));
+        _nextLook = time.GetUtcNow() + ((settings.Check < FirstLook ? settings.Check : FirstLook) * (0.5 + Random.Shared.NextDouble()));
         engine.Changed += Wake;
         await base.StartAsync(cancellationToken);
     }
@@ -65,8 +66,12 @@ internal sealed class UpdateSchedule(UpdateEngine engine, IDeviceBoot device, Up
         base.Dispose();
     }
 
+    private async Task ReviewAsync(CancellationToken cancellationToken) => _reviewed = await engine.ReviewBootAsync(cancellationToken) != BootOutcome.Unknown;
+
     private async Task ActAsync(CancellationToken cancellationToken)
     {
+        if (!_reviewed) await ReviewAsync(cancellationToken);
+        if (!_reviewed) return;
         var now = time.GetUtcNow();
         switch (engine.State)
         {
@@ -92,9 +97,9 @@ internal sealed class UpdateSchedule(UpdateEngine engine, IDeviceBoot device, Up
     private async Task SleepAsync(CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
-        var due = now + LongestSleep;
+        var due = now + (_reviewed ? LongestSleep : Retry);
         if (engine.State.Phase == EnginePhase.Idle && NextLook is { } look && look < due) due = look;
-        if (engine.State.Phase == EnginePhase.Installed)
+        if (_reviewed && engine.State.Phase == EnginePhase.Installed)
         {
             var restart = _nextRestart > NextWindow ? _nextRestart : NextWindow;
             if (restart < due) due = restart;
