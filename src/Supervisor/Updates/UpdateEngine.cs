@@ -17,6 +17,7 @@ internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline 
     private static readonly TimeSpan SlotsLimit = TimeSpan.FromSeconds(60);
 
     private readonly Lock _lock = new();
+    private readonly SemaphoreSlim _committing = new(1);
     private readonly CancellationTokenSource _stopping = new();
     private UpdateState _state = store.Read();
     private UpdateJob? _current;
@@ -153,8 +154,21 @@ internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline 
         Set(state => state with { Failed = state.Failed.Where(failed => failed.Version != version).ToList() });
     }
 
-    /// <summary>The boot loader keeps the running version.</summary>
+    /// <summary>The boot loader keeps the running version. Several find out that it does; one of them ends the trial.</summary>
     public async Task CommitAsync(CancellationToken cancellationToken)
+    {
+        await _committing.WaitAsync(cancellationToken);
+        try
+        {
+            await CommitOnceAsync(cancellationToken);
+        }
+        finally
+        {
+            _committing.Release();
+        }
+    }
+
+    private async Task CommitOnceAsync(CancellationToken cancellationToken)
     {
         if (State is not { Phase: EnginePhase.Probation, Pending: { } pending }) return;
         try
@@ -216,6 +230,7 @@ internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline 
         _stopping.Cancel();
         _current?.Dispose();
         _stopping.Dispose();
+        _committing.Dispose();
     }
 
     /// <summary>A trial is over and was written down; the worker tidies up, and its record of the trial goes last.</summary>
