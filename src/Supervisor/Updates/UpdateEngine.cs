@@ -116,8 +116,9 @@ internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline 
     public async Task<IReadOnlyList<string>> RollbackAsync(string by, bool force, CancellationToken cancellationToken)
     {
         RequireNoJob();
-        await worker.RunAsync(new WorkerRequest { Verb = WorkerVerb.MarkBad }, null, null, cancellationToken);
-        NoteGivenUp($"{by} went back from it");
+        if (State is { Phase: EnginePhase.Installed, Pending: { } waiting })
+            throw new UserError($"The other slot holds version {waiting.Version}, which was never tried: there is nothing to go back to.", $"Restart into it (appliancectl reboot), or give it up (mark-bad {waiting.Slot}).");
+        await GiveUpRunningAsync(null, $"{by} went back from it", cancellationToken);
         await RefreshSlotsAsync(cancellationToken);
         return await RebootAsync(force, cancellationToken);
     }
@@ -135,9 +136,15 @@ internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline 
     public async Task MarkBadAsync(string slot, string by, CancellationToken cancellationToken)
     {
         RequireNoJob();
+        if (Slots.Count == 0) await RefreshSlotsAsync(cancellationToken);
+        if (Slots.Any(known => known.Running && known.Name == slot))
+        {
+            await GiveUpRunningAsync(slot, $"{by} marked it bad", cancellationToken);
+            await RefreshSlotsAsync(cancellationToken);
+            return;
+        }
         var result = await worker.RunAsync(new WorkerRequest { Verb = WorkerVerb.MarkBad, Slot = slot }, null, null, cancellationToken);
-        if (result.Version == device.Version) NoteGivenUp($"{by} marked it bad");
-        else if (result.Version is { } version)
+        if (result.Version is { } version)
             Set(state => state.With(new FailedVersion { Version = version, Reason = $"{by} marked it bad", At = time.GetUtcNow() }) with
             {
                 Phase = state.Pending?.Version == version ? EnginePhase.Idle : state.Phase,
@@ -224,6 +231,9 @@ internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline 
         }
     }
 
+    /// <summary>Stops the job at hand without an end: the next start goes on with it.</summary>
+    public void Stop() => _stopping.Cancel();
+
     /// <inheritdoc/>
     public void Dispose()
     {
@@ -249,9 +259,26 @@ internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline 
         await RefreshSlotsAsync(cancellationToken);
     }
 
-    private void NoteGivenUp(string why) => Set(state => state.Pending is { } pending && pending.Version == device.Version
-        ? state with { Pending = pending with { GivenUp = why } }
-        : state.With(new FailedVersion { Version = device.Version, Reason = why, At = time.GetUtcNow() }).With(new HistoryEntry(time.GetUtcNow(), "rolledBack", device.Version, device.Version, why)));
+    /// <summary>
+    /// The running version is given up. That is written down first: after a cut in between, a version that somebody went back from
+    /// must not be taken for a new one.
+    /// </summary>
+    private async Task GiveUpRunningAsync(string? slot, string why, CancellationToken cancellationToken)
+    {
+        var before = State;
+        Set(state => state.Pending is { } pending && pending.Version == device.Version
+            ? state with { Pending = pending with { GivenUp = why } }
+            : state.With(new FailedVersion { Version = device.Version, Reason = why, At = time.GetUtcNow() }).With(new HistoryEntry(time.GetUtcNow(), "rolledBack", device.Version, device.Version, why)));
+        try
+        {
+            await worker.RunAsync(new WorkerRequest { Verb = WorkerVerb.MarkBad, Slot = slot }, null, null, cancellationToken);
+        }
+        catch (UserError)
+        {
+            Set(state => state with { Failed = before.Failed, History = before.History, Pending = state.Pending is { } pending ? pending with { GivenUp = before.Pending?.GivenUp } : null });
+            throw;
+        }
+    }
 
     private async Task CheckAsync(UpdateJob job, InstallRequest request)
     {
@@ -265,7 +292,7 @@ internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline 
         if (bundle is null)
         {
             var found = await LookAsync(job, request, plan: false);
-            if (found.Verdict == "failedBefore") throw new UserError($"Version {found.Version} was tried before and not kept: {State.Failed.First(failed => failed.Version == found.Version).Reason}.", "A newer version will be taken; --force tries this one again.");
+            if (found.Verdict == "failedBefore") throw FailedBefore(found.Version!);
             if (found.Verdict != "available" || (!request.Force && State.Pending?.Version == found.Version))
             {
                 job.Update(view => view with { Version = found.Version, Message = State.Pending?.Version == found.Version ? $"version {found.Version} is installed already and waits for the restart" : Describe(found) });
@@ -274,13 +301,24 @@ internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline 
             job.Update(view => view with { Version = found.Version });
             request = request with { Version = found.Version };
         }
+        var waiting = State.Pending;
         Set(state => state with { Phase = EnginePhase.Downloading, Request = request, Pending = null });
-        var result = await worker.RunAsync(new WorkerRequest { Verb = WorkerVerb.Install, Source = request.Source, Channel = request.Channel, Version = request.Version, Force = request.Force }, bundle, new Progress(job), job.Cancelled);
+        WorkerResult result;
+        try
+        {
+            result = await worker.RunAsync(ToWorker(WorkerVerb.Install, request), bundle, new Progress(job), job.Cancelled);
+            if (result.Verdict == "failedBefore") throw FailedBefore(result.Version!);
+        }
+        catch (UserError e)
+        {
+            await EndWithoutAsync(waiting, new HistoryEntry(time.GetUtcNow(), "failed", request.Version, device.Version, e.Message), job.Cancelled);
+            throw;
+        }
         foreach (var warning in result.Warnings ?? []) Log.Warning("Installing {Version}: {Warning}", result.Version, warning);
         if (result.Verdict != "installed")
         {
             job.Update(view => view with { Version = result.Version, Message = Describe(result) });
-            Set(state => state with { Phase = EnginePhase.Idle, Request = null });
+            await EndWithoutAsync(waiting, null, job.Cancelled);
             return;
         }
         baseline.Take();
@@ -294,14 +332,32 @@ internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline 
         job.Update(view => view with { Version = result.Version, Message = $"version {result.Version} is in slot {result.Slot} and waits for the restart" });
     }
 
+    /// <summary>An installation ended before it had written anything, or in the middle: what waited in the slot before it may still be there, and then it waits on.</summary>
+    private async Task EndWithoutAsync(PendingUpdate? waiting, HistoryEntry? entry, CancellationToken cancellationToken)
+    {
+        if (waiting is not null && !(await RefreshSlotsAsync(cancellationToken) && Slots.Any(slot => slot.Name == waiting.Slot && slot.Version == waiting.Version && slot.State == SlotState.Trial))) waiting = null;
+        Set(state => (entry is null ? state : state.With(entry)) with { Phase = waiting is null ? EnginePhase.Idle : EnginePhase.Installed, Request = null, Pending = waiting });
+    }
+
+    private WorkerRequest ToWorker(WorkerVerb verb, InstallRequest request) => new()
+    {
+        Verb = verb,
+        Source = request.Source,
+        Channel = request.Channel,
+        Version = request.Version,
+        Force = request.Force,
+        Failed = State.Failed.Select(failed => failed.Version).ToList(),
+    };
+
+    private UserError FailedBefore(string version) => new($"Version {version} was tried before and not kept: {State.Failed.First(failed => failed.Version == version).Reason}.", "A newer version will be taken; --force tries this one again.");
+
     /// <summary>Asks the repository, and notes what it says.</summary>
     private async Task<WorkerResult> LookAsync(UpdateJob job, InstallRequest request, bool plan)
     {
         job.Update(view => view with { Phase = "checking" });
         try
         {
-            var found = await worker.RunAsync(new WorkerRequest { Verb = WorkerVerb.Check, Source = request.Source, Channel = request.Channel, Version = request.Version, Force = request.Force, Plan = plan }, null, null, job.Cancelled);
-            if (!request.Force && found.Verdict == "available" && State.Failed.Any(failed => failed.Version == found.Version)) found = found with { Verdict = "failedBefore" };
+            var found = await worker.RunAsync(ToWorker(WorkerVerb.Check, request) with { Plan = plan }, null, null, job.Cancelled);
             Set(state => state with { LastCheck = new LastCheck(time.GetUtcNow(), found.Verdict!, found.Version, "") });
             return found;
         }
@@ -346,9 +402,9 @@ internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline 
             await work(job);
             End(job, JobState.Done, null);
         }
-        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+        catch (Exception) when (_stopping.IsCancellationRequested)
         {
-            return; // the daemon stops; the journal says what to go on with
+            return; // the daemon stops, the worker perhaps before it; the journal says what to go on with
         }
         catch (OperationCanceledException)
         {

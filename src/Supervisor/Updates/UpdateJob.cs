@@ -15,6 +15,7 @@ internal sealed class UpdateJob : IDisposable
         (Id, Request) = (id, request);
         _view = new JobView { Id = id, Kind = kind, State = JobState.Running, Phase = "starting", By = request.By, StartedAt = startedAt };
         _cancel = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+        Cancelled = _cancel.Token;
     }
 
     /// <summary>Raised with every change, from whatever thread made it.</summary>
@@ -30,7 +31,7 @@ internal sealed class UpdateJob : IDisposable
     public Task Work { get; set; } = Task.CompletedTask;
 
     /// <summary>Set when somebody wants it to stop.</summary>
-    public CancellationToken Cancelled => _cancel.Token;
+    public CancellationToken Cancelled { get; }
 
     /// <summary>The present.</summary>
     public JobView View

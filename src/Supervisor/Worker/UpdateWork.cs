@@ -19,6 +19,7 @@ namespace Appliance.Supervisor.Worker;
 /// <summary>The verbs that read a repository: look for a version, and write one into the slot that does not run.</summary>
 internal sealed class UpdateWork(WorkerOptions options, IBootControl boot, TimeProvider time)
 {
+    private const string Available = "available", FailedBefore = "failedBefore";
     private const string ClockSynchronised = "run/systemd/timesync/synchronized";
     private readonly ImageIdentity _image = ImageIdentity.Read(options.Root);
 
@@ -29,8 +30,8 @@ internal sealed class UpdateWork(WorkerOptions options, IBootControl boot, TimeP
         try
         {
             var (installer, check) = await CheckAsync(request, source, cancellationToken);
-            var result = new WorkerResult { Verdict = JsonNamingPolicy.CamelCase.ConvertName(check.Verdict.ToString()), Version = check.Offer?.Version };
-            if (!request.Plan || check.Verdict != UpdateVerdict.Available) return result;
+            var result = new WorkerResult { Verdict = Verdict(request, check), Version = check.Offer?.Version };
+            if (!request.Plan || result.Verdict != Available) return result;
             var slot = await boot.ChooseTargetAsync(check.Offer!.Version, cancellationToken);
             using var plan = await installer.PlanAsync(check, await boot.ReadRunningAsync(cancellationToken), slot, cancellationToken);
             return result with { DownloadBytes = plan.DownloadBytes };
@@ -48,7 +49,7 @@ internal sealed class UpdateWork(WorkerOptions options, IBootControl boot, TimeP
         try
         {
             var (installer, check) = await CheckAsync(request, source, cancellationToken);
-            if (check.Verdict != UpdateVerdict.Available) return new WorkerResult { Verdict = JsonNamingPolicy.CamelCase.ConvertName(check.Verdict.ToString()), Version = check.Offer?.Version };
+            if (Verdict(request, check) is var verdict && verdict != Available) return new WorkerResult { Verdict = verdict, Version = check.Offer?.Version };
             var version = check.Offer!.Version;
             var target = await boot.ChooseTargetAsync(version, cancellationToken);
             var slot = (await boot.ReadSlotsAsync(cancellationToken)).Single(slot => !slot.Running).Name;
@@ -66,6 +67,9 @@ internal sealed class UpdateWork(WorkerOptions options, IBootControl boot, TimeP
             await CloseAsync(source);
         }
     }
+
+    private static string Verdict(WorkerRequest request, UpdateCheck check) =>
+        check.Verdict == UpdateVerdict.Available && !request.Force && request.Failed?.Contains(check.Offer!.Version) == true ? FailedBefore : JsonNamingPolicy.CamelCase.ConvertName(check.Verdict.ToString());
 
     private async Task<(UpdateInstaller Installer, UpdateCheck Check)> CheckAsync(WorkerRequest request, IRepositorySource source, CancellationToken cancellationToken)
     {

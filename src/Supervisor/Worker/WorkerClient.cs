@@ -14,13 +14,12 @@ internal sealed class WorkerClient(string socketPath) : IWorker
     {
         using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         using var sending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        Task sent = Task.CompletedTask;
         try
         {
             await socket.ConnectAsync(new UnixDomainSocketEndPoint(socketPath), cancellationToken);
             await using var stream = new NetworkStream(socket, ownsSocket: false);
             await stream.WriteAsync((byte[])[.. JsonSerializer.SerializeToUtf8Bytes(request, WorkerJson.Default.WorkerRequest), (byte)'\n'], cancellationToken);
-            if (bundle is not null) sent = SendAsync(bundle, stream, socket, sending.Token);
+            if (bundle is not null) _ = SendAsync(bundle, stream, socket, sending.Token);
             while (await WorkerLine.ReadAsync(stream, cancellationToken) is { } line)
             {
                 var reply = JsonSerializer.Deserialize(line, WorkerJson.Default.WorkerReply);
@@ -36,8 +35,8 @@ internal sealed class WorkerClient(string socketPath) : IWorker
         }
         finally
         {
+            // Not waited for: a read from a pipe into which nobody writes cannot be broken off.
             await sending.CancelAsync();
-            await sent;
         }
     }
 

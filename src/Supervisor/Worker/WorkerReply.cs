@@ -36,7 +36,7 @@ internal sealed record WorkerResult
     /// <summary>Both slots.</summary>
     public IReadOnlyList<SlotStatus>? Slots { get; init; }
 
-    /// <summary>What a check found: <c>upToDate</c>, <c>available</c>, <c>waiting</c>.</summary>
+    /// <summary>What a check found: <c>upToDate</c>, <c>available</c>, <c>waiting</c>, <c>failedBefore</c>.</summary>
     public string? Verdict { get; init; }
 
     /// <summary>The version that was found or installed.</summary>

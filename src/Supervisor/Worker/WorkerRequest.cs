@@ -15,6 +15,9 @@ internal sealed record WorkerRequest
     /// <summary>The version in question.</summary>
     public string? Version { get; init; }
 
+    /// <summary>Versions that were tried here and not kept: an offer of one of them is not taken without <see cref="Force"/>.</summary>
+    public IReadOnlyList<string>? Failed { get; init; }
+
     /// <summary>Takes an older version or the same one, or restarts although something asks not to.</summary>
     public bool Force { get; init; }
 

@@ -44,6 +44,33 @@ public sealed class EngineCrashTests
         }
     }
 
+    /// <summary>The operator goes back from a version that was kept. Either that happened or it did not; never is it taken again.</summary>
+    [Fact]
+    public async Task ARollbackByAnOperator_IsNeverForgotten_WhereverThePowerGoes()
+    {
+        for (var cut = 1; ; cut++)
+        {
+            using var world = new UpdateWorld();
+            await RunAsync(world);
+            world.CutAt = world.Steps + cut;
+            try
+            {
+                using var engine = world.NewEngine();
+                await engine.RollbackAsync("ada", force: false, TestContext.Current.CancellationToken);
+            }
+            catch (PowerCutException)
+            {
+                // Whatever it had done by then, the device goes on from there.
+            }
+            await RunAsync(world);
+
+            if (world.Version == "1.0") AssertAtRest(world, state => Assert.Equal("ada went back from it", Assert.Single(state.Failed).Reason));
+            else Assert.Equal("1.1", world.Version);
+            Assert.Equal(SlotState.Good, world["a"].State);
+            if (!world.WasCut) return;
+        }
+    }
+
     /// <summary>Boots and lets the engine work until nothing is left to do; a cut ends a boot wherever it is.</summary>
     private static async Task RunAsync(UpdateWorld world)
     {

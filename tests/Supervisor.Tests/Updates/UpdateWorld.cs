@@ -1,3 +1,4 @@
+using Appliance.Core;
 using Appliance.Supervisor.Boot;
 using Appliance.Supervisor.Device;
 using Appliance.Supervisor.Health;
@@ -50,10 +51,23 @@ internal sealed class UpdateWorld : IWorker, IDeviceBoot, IBaseline, IDisposable
     /// <summary>Requests that came to the worker.</summary>
     public List<WorkerRequest> Requests { get; } = [];
 
+    /// <summary>Why the repository cannot be asked.</summary>
+    public string? Unreachable { get; set; }
+
+    /// <summary>What the worker says instead of installing, before it writes anything.</summary>
+    public Exception? InstallError { get; set; }
+
+    /// <summary>Why the restart does not come.</summary>
+    public Exception? RebootError { get; set; }
+
     /// <summary>When set, an installation waits for it in the middle.</summary>
     public TaskCompletionSource? Pause { get; set; }
 
+    /// <summary>Completed when an installation has come to <see cref="Pause"/>.</summary>
+    public TaskCompletionSource Paused { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
     public bool RebootAsked { get; private set; }
+    public int Restarts { get; private set; }
     public int BaselinesTaken { get; private set; }
     public string TrialPath => Path.Combine(_folder.FullName, "trial.json");
     public string Version => _slots[_running].Version!;
@@ -116,24 +130,29 @@ internal sealed class UpdateWorld : IWorker, IDeviceBoot, IBaseline, IDisposable
     public async Task<WorkerResult> RunAsync(WorkerRequest request, Stream? bundle, IProgress<WorkerProgress>? progress, CancellationToken cancellationToken)
     {
         if (_off) throw new PowerCutException();
-        Requests.Add(request);
+        lock (Requests) Requests.Add(request);
         var other = _slots.Single(slot => slot.Key != _running);
         switch (request.Verb)
         {
             case WorkerVerb.Slots:
                 return new WorkerResult { Slots = _slots.Select(slot => Status(slot.Key, slot.Value)).ToList() };
             case WorkerVerb.Check:
-                var version = request.Version ?? Offered;
-                return new WorkerResult { Verdict = version == Version ? "upToDate" : "available", Version = version, DownloadBytes = 1000 };
+                if (Unreachable is { } why) throw new WorkerException(why);
+                return new WorkerResult { Verdict = Judge(request), Version = request.Version ?? Offered, DownloadBytes = 1000 };
             case WorkerVerb.Install:
+                if (InstallError is { } error) throw error;
+                if (Judge(request) is var verdict && verdict != "available") return new WorkerResult { Verdict = verdict, Version = request.Version ?? Offered };
                 await InstallAsync(request.Version ?? Offered, other.Key, other.Value, progress, cancellationToken);
                 return new WorkerResult { Verdict = "installed", Version = request.Version ?? Offered, Slot = other.Key, DownloadBytes = 1000, Ways = new Dictionary<string, string> { ["root"] = "patch" } };
             case WorkerVerb.Reboot:
+                if (RebootError is { } refused) throw refused;
                 if (Inhibitors.Count > 0 && !request.Force) return new WorkerResult { Inhibitors = Inhibitors };
                 RebootAsked = true;
+                Restarts++;
                 return new WorkerResult();
             case WorkerVerb.MarkBad:
                 var bad = request.Slot ?? _running;
+                if (_slots.Single(slot => slot.Key != bad).Value.State is SlotState.Empty or SlotState.Bad) throw new UserError($"Slot {bad} cannot be given up: the other one holds nothing that boots.");
                 Step();
                 _slots[bad].State = SlotState.Bad;
                 Step();
@@ -157,6 +176,13 @@ internal sealed class UpdateWorld : IWorker, IDeviceBoot, IBaseline, IDisposable
         }
     }
 
+    /// <summary>As UpdateWork does it.</summary>
+    private string Judge(WorkerRequest request)
+    {
+        var version = request.Version ?? Offered;
+        return version == Version ? "upToDate" : !request.Force && request.Failed?.Contains(version) == true ? "failedBefore" : "available";
+    }
+
     public void Dispose() => _folder.Delete(recursive: true);
 
     /// <summary>The order of UpdateWork and SlotInstaller.</summary>
@@ -169,7 +195,11 @@ internal sealed class UpdateWorld : IWorker, IDeviceBoot, IBaseline, IDisposable
         Step();
         slot.Writing = true;
         progress?.Report(new("writing", 500, 1000, 10, 100, 5));
-        if (Pause is { } pause) await pause.Task.WaitAsync(cancellationToken);
+        if (Pause is { } pause)
+        {
+            Paused.TrySetResult();
+            await pause.Task.WaitAsync(cancellationToken);
+        }
         Step();
         slot.Writing = false;
         Step();
