@@ -13,11 +13,15 @@ internal sealed class UpdateSchedule(UpdateEngine engine, IDeviceBoot device, Up
 
     private readonly List<MaintenanceWindow> _windows = settings.Windows.Select(text => MaintenanceWindow.TryParse(text)).OfType<MaintenanceWindow>().ToList();
     private readonly SemaphoreSlim _wake = new(0, 1);
-    private DateTimeOffset _nextLook, _nextRestart;
+    private readonly long _start = time.GetTimestamp();
+    // By what measures time and not by the clock, which a device without a battery sets only later, and perhaps back.
+    private TimeSpan _nextLook, _nextRestart;
     private bool _reviewed;
 
     /// <summary>When the repository is looked into next, or null when nobody does.</summary>
-    public DateTimeOffset? NextLook => settings.Url is null ? null : _nextLook;
+    public DateTimeOffset? NextLook => settings.Url is null ? null : time.GetUtcNow() + (_nextLook - Now);
+
+    private TimeSpan Now => time.GetElapsedTime(_start);
 
     /// <summary>When an installed version may be started next.</summary>
     public DateTimeOffset NextWindow
@@ -34,7 +38,7 @@ internal sealed class UpdateSchedule(UpdateEngine engine, IDeviceBoot device, Up
     {
         await ReviewAsync(cancellationToken);
         // All devices of a site come up together after a power cut; their looks do not.
-        _nextLook = time.GetUtcNow() + ((settings.Check < FirstLook ? settings.Check : FirstLook) * (0.5 + Random.Shared.NextDouble()));
+        _nextLook = Now + ((settings.Check < FirstLook ? settings.Check : FirstLook) * (0.5 + Random.Shared.NextDouble()));
         engine.Changed += Wake;
         await base.StartAsync(cancellationToken);
     }
@@ -43,7 +47,6 @@ internal sealed class UpdateSchedule(UpdateEngine engine, IDeviceBoot device, Up
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         await engine.RefreshSlotsAsync(stoppingToken);
-        engine.GoOn();
         while (!stoppingToken.IsCancellationRequested)
         {
             try
@@ -56,6 +59,13 @@ internal sealed class UpdateSchedule(UpdateEngine engine, IDeviceBoot device, Up
             }
             await SleepAsync(stoppingToken);
         }
+    }
+
+    /// <inheritdoc/>
+    public override Task StopAsync(CancellationToken cancellationToken)
+    {
+        engine.Stop();
+        return base.StopAsync(cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -72,16 +82,20 @@ internal sealed class UpdateSchedule(UpdateEngine engine, IDeviceBoot device, Up
     {
         if (!_reviewed) await ReviewAsync(cancellationToken);
         if (!_reviewed) return;
-        var now = time.GetUtcNow();
+        var now = Now;
         switch (engine.State)
         {
+            case { Phase: EnginePhase.Downloading } when engine.Job?.View.State != JobState.Running:
+                engine.GoOn();
+                break;
             case { Phase: EnginePhase.Probation } when device.BootState == BootState.Good:
                 await engine.CommitAsync(cancellationToken);
                 break;
             case { Phase: EnginePhase.Installed, Pending: { } pending } when now >= _nextRestart && MayRestart(pending):
+                _nextRestart = now + Retry; // also when it fails: whoever makes it fail is not asked every second
                 var inhibitors = await engine.RebootAsync(force: false, cancellationToken);
                 if (inhibitors.Count > 0) Log.Warning("The restart into version {Version} waits for {Inhibitors}", pending.Version, string.Join("; ", inhibitors));
-                _nextRestart = now + (inhibitors.Count > 0 ? Retry : RestartLimit);
+                else _nextRestart = now + RestartLimit;
                 break;
             case { Phase: EnginePhase.Idle } when settings.Url is not null && now >= _nextLook && engine.Job?.View.State != JobState.Running:
                 _nextLook = now + (settings.Check * (0.8 + (0.4 * Random.Shared.NextDouble())));
@@ -93,17 +107,21 @@ internal sealed class UpdateSchedule(UpdateEngine engine, IDeviceBoot device, Up
 
     private bool MayRestart(PendingUpdate pending) => pending.Reboot ?? (settings.Reboot && (_windows.Count == 0 || _windows.Any(window => window.Contains(time.GetLocalNow().DateTime))));
 
+    /// <summary>When a version that waits is started, should nothing happen before that; null for not by itself.</summary>
+    private TimeSpan? NextRestart(PendingUpdate pending)
+    {
+        if (!(pending.Reboot ?? settings.Reboot)) return null;
+        var opening = pending.Reboot == true ? Now : Now + (NextWindow - time.GetUtcNow());
+        return opening > _nextRestart ? opening : _nextRestart;
+    }
+
     /// <summary>Sleeps until something is due, or something has changed.</summary>
     private async Task SleepAsync(CancellationToken cancellationToken)
     {
-        var now = time.GetUtcNow();
+        var now = Now;
         var due = now + (_reviewed ? LongestSleep : Retry);
-        if (engine.State.Phase == EnginePhase.Idle && NextLook is { } look && look < due) due = look;
-        if (_reviewed && engine.State.Phase == EnginePhase.Installed)
-        {
-            var restart = _nextRestart > NextWindow ? _nextRestart : NextWindow;
-            if (restart < due) due = restart;
-        }
+        if (settings.Url is not null && engine.State.Phase == EnginePhase.Idle && _nextLook < due) due = _nextLook;
+        if (_reviewed && engine.State is { Phase: EnginePhase.Installed, Pending: { } pending } && NextRestart(pending) is { } restart && restart < due) due = restart;
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var pause = due > now + TimeSpan.FromSeconds(1) ? due - now : TimeSpan.FromSeconds(1);
         await Task.WhenAny(_wake.WaitAsync(limit.Token), Task.Delay(pause, time, limit.Token));
