@@ -8,9 +8,6 @@ namespace Appliance.Supervisor.Boot;
 /// </summary>
 internal interface IBootControl
 {
-    /// <summary>What must be given to the reboot call for the next boot to try the new slot, or null for nothing.</summary>
-    string? RebootParameter { get; }
-
     /// <summary>Slot <c>a</c>, then slot <c>b</c>.</summary>
     Task<IReadOnlyList<SlotStatus>> ReadSlotsAsync(CancellationToken cancellationToken);
 
@@ -20,7 +17,10 @@ internal interface IBootControl
     /// <summary>Where an update to a version is written: the slot that does not run.</summary>
     Task<TargetSlot> ChooseTargetAsync(string version, CancellationToken cancellationToken);
 
-    /// <summary>The running slot is kept: its tries are not counted any more.</summary>
+    /// <summary>The restart that follows is to try the slot that does not run, wherever the boot loader would not do so by itself.</summary>
+    Task PrepareRestartAsync(CancellationToken cancellationToken);
+
+    /// <summary>The running slot is kept: its tries are not counted any more, and no other comes before it.</summary>
     Task MarkGoodAsync(CancellationToken cancellationToken);
 
     /// <summary>The boot loader passes a slot over from now on. For the running one that means the other slot at the next boot.</summary>

@@ -32,9 +32,6 @@ internal sealed class SystemdBootControl : IBootControl, IDisposable
         _entries = new BootEntries(Path.Combine(esp.Folder, "EFI", "Linux"), files ?? new EspFiles(esp));
     }
 
-    /// <inheritdoc/>
-    public string? RebootParameter => null;
-
     /// <summary>Boot control of the disk that runs.</summary>
     /// <exception cref="UserError">It does not run from a disk of ours.</exception>
     public static async Task<SystemdBootControl> OpenAsync(string root, CancellationToken cancellationToken)
@@ -86,6 +83,15 @@ internal sealed class SystemdBootControl : IBootControl, IDisposable
     }
 
     /// <inheritdoc/>
+    /// <remarks>systemd-boot would pass over an older version for a newer one that is good: it is named for one boot, which is its only try.</remarks>
+    public async Task PrepareRestartAsync(CancellationToken cancellationToken)
+    {
+        var disk = await ReadDiskAsync(cancellationToken);
+        if (Outranks(disk.Running, disk.Other, disk)) EfiVariable.Write(_root, EfiVariable.EntryOneShot, BootEntry.NameOf(disk.Other.Label!, null));
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>A newer version in the other slot would be started again: whoever keeps an older one gives it up.</remarks>
     public async Task MarkGoodAsync(CancellationToken cancellationToken)
     {
         var disk = await ReadDiskAsync(cancellationToken);
@@ -99,6 +105,7 @@ internal sealed class SystemdBootControl : IBootControl, IDisposable
         {
             // systemd-bless-boot was faster.
         }
+        if (Outranks(disk.Other, disk.Running, disk)) _entries.Recount(EntryOf(disk.Other, disk)!, new BootCount(0, 1));
     }
 
     /// <inheritdoc/>
@@ -125,10 +132,15 @@ internal sealed class SystemdBootControl : IBootControl, IDisposable
         if (EntryOf(disk.Running, disk) is not { Count: { Done: > 0 } count } entry || count != BootCount.Read(_root)) return;
         _entries.Tidy();
         _entries.Recount(entry, new BootCount(count.Left + 1, count.Done - 1));
+        if (Outranks(disk.Other, disk.Running, disk)) EfiVariable.Write(_root, EfiVariable.EntryOneShot, BootEntry.NameOf(disk.Running.Label!, null));
     }
 
     /// <inheritdoc/>
     public void Dispose() => _esp.Dispose();
+
+    /// <summary>True when a slot is good and newer: the boot loader takes it before the other one, whatever that one has left.</summary>
+    private bool Outranks(DiskSlot slot, DiskSlot other, Disk disk) =>
+        Judge(slot, disk) is { State: SlotState.Good, Version: { } version } && Judge(other, disk).Version is { } lower && UapiVersion.Compare(version, lower) > 0;
 
     private void ClearChoice()
     {

@@ -40,9 +40,6 @@ internal sealed class TrybootControl : IBootControl, IDisposable
         _verdicts = new SlotVerdicts(autoboot.Folder, _files);
     }
 
-    /// <inheritdoc/>
-    public string? RebootParameter => "0 tryboot";
-
     /// <summary>True where this firmware started the kernel; a Raspberry Pi may have UEFI in between.</summary>
     public static bool IsHere(string root) => Directory.Exists(Path.Combine(root, Chosen)) && !Directory.Exists(Path.Combine(root, "sys/firmware/efi"));
 
@@ -124,9 +121,16 @@ internal sealed class TrybootControl : IBootControl, IDisposable
     {
         var disk = await ReadDiskAsync(cancellationToken);
         if (ReadNumber("tryboot") != 1 || disk.Running == disk.Kept || Judge(disk.Running, disk).State != SlotState.Trial) return;
+        await PrepareRestartAsync(cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public Task PrepareRestartAsync(CancellationToken cancellationToken)
+    {
         var path = Path.Combine(_root, RebootParameterFile);
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        DurableFile.Write(path, System.Text.Encoding.ASCII.GetBytes(RebootParameter!), DurableFile.Readable);
+        DurableFile.Write(path, "0 tryboot"u8, DurableFile.Readable);
+        return Task.CompletedTask;
     }
 
     /// <inheritdoc/>

@@ -45,6 +45,17 @@ internal static partial class EfiVariable
         }
     }
 
+    /// <summary>Writes a text variable, kept over restarts.</summary>
+    /// <exception cref="IOException">The firmware takes no variables.</exception>
+    public static void Write(string root, string name, string text)
+    {
+        // NON_VOLATILE, BOOTSERVICE_ACCESS and RUNTIME_ACCESS; efivarfs takes attributes and value in one write.
+        byte[] value = [7, 0, 0, 0, .. Encoding.Unicode.GetBytes(text + "\0")];
+        Delete(root, name);
+        using var handle = File.OpenHandle(PathOf(root, name), FileMode.CreateNew, FileAccess.Write);
+        RandomAccess.Write(handle, value, 0);
+    }
+
     /// <summary>Removes a variable; true when it was there.</summary>
     public static bool Delete(string root, string name)
     {

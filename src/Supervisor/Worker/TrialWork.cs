@@ -19,7 +19,7 @@ internal sealed class TrialWork(WorkerOptions options, IBootControl boot, StateS
         var login = new Login1(bus);
         if (!request.Force && await login.ListShutdownBlocksAsync() is { Count: > 0 } blocks) return new WorkerResult { Inhibitors = blocks };
         if (request.Version is { } version) await options.Hooks.RunAsync(HookPoint.PreReboot, Context(version, request.Slot), cancellationToken);
-        if (boot.RebootParameter is { } parameter && request.Slot is not null) DurableFile.Write(Path.Combine(options.RebootFolder, "reboot-param"), System.Text.Encoding.ASCII.GetBytes(parameter));
+        if (request.Slot is not null) await boot.PrepareRestartAsync(cancellationToken);
         await login.RebootAsync(request.Force);
         return new WorkerResult();
     }

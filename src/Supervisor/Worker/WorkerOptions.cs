@@ -11,9 +11,6 @@ internal sealed record WorkerOptions
     /// <summary>The worker's own folder on the data partition: trust, the journal of the installation, the trial.</summary>
     public string UpdateFolder { get; init; } = "/var/lib/appliance/update";
 
-    /// <summary>Folder of the parameters of the next restart (systemd's reboot-param).</summary>
-    public string RebootFolder { get; init; } = "/run/systemd";
-
     /// <summary>D-Bus address, or null for the system bus.</summary>
     public string? BusAddress { get; init; }
 

@@ -29,17 +29,39 @@ internal sealed class FatImage : IDisposable
     /// <summary>Takes it out and puts it in again, checked meanwhile: what is seen afterwards is what was on the disk.</summary>
     public void Reinsert()
     {
-        Run("umount", Folder);
+        Unmount();
         Run("fsck.vfat", "-n", _path);
         Mount();
     }
 
-    public void Dispose() => Run("umount", Folder);
+    public void Dispose() => Unmount();
+
+    /// <summary>fusefat unmounts the folder itself when it ends, and with it what is mounted there by then.</summary>
+    private void Unmount()
+    {
+        // FUSE lets go of what was closed a moment later.
+        Run("/bin/sh", "-c", "for i in $(seq 100); do umount \"$0\" 2>/dev/null && exit; sleep 0.05; done; umount \"$0\"", Folder);
+        while (Process.GetProcessesByName("fusefat").Any(process => Serves(process.Id))) Thread.Yield();
+    }
+
+    private bool Serves(int process)
+    {
+        try
+        {
+            return File.ReadAllText($"/proc/{process}/cmdline").Contains(Folder, StringComparison.Ordinal);
+        }
+        catch (IOException)
+        {
+            return false; // it has ended
+        }
+    }
 
     private void Mount()
     {
         if (KernelHasFat) Run("mount", "-o", "loop", _path, Folder);
         else Run(FusePath, "-o", "rw+", _path, Folder);
+        // fusefat goes to the background before it has mounted.
+        while (!File.ReadLines("/proc/self/mountinfo").Any(line => line.Contains($" {Folder} ", StringComparison.Ordinal))) Thread.Yield();
     }
 
     private static void Run(string program, params string[] arguments)

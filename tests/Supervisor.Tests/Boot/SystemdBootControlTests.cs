@@ -22,7 +22,45 @@ public sealed class SystemdBootControlTests
                 new SlotStatus { Name = "b", Running = false, State = SlotState.Empty },
             ],
             slots);
-        Assert.Null(control.RebootParameter);
+    }
+
+    /// <summary>systemd-boot takes the newest good version; an older one has to be named.</summary>
+    [Theory]
+    [InlineData("edge_2.0.efi", "edge_1.0+3.efi", "edge_2.0", "edge_1.0", "edge_1.0.efi")]
+    [InlineData("edge_1.0.efi", "edge_2.0+3.efi", "edge_1.0", "edge_2.0", null)]
+    [InlineData("edge_2.0+2-1.efi", "edge_1.0+3.efi", "edge_2.0", "edge_1.0", null)]
+    public async Task PrepareRestart_NamesAnOlderVersion_ForOneBoot(string running, string other, string label, string otherLabel, string? named)
+    {
+        using var disk = new SlotDisk(labelA: label, labelB: otherLabel).With(running, other);
+        using var control = disk.Open();
+
+        await control.PrepareRestartAsync(Token);
+        await control.PrepareRestartAsync(Token);
+
+        Assert.Equal(named, Appliance.Supervisor.Device.EfiVariable.TryReadText(disk.Root, "LoaderEntryOneShot"));
+    }
+
+    [Fact]
+    public async Task MarkGood_OfAnOlderVersion_GivesUpTheNewerOne()
+    {
+        using var disk = new SlotDisk(labelB: "edge_2.0").With("edge_1.0+2-1.efi", "edge_2.0.efi").Booted("edge_1.0+2-1.efi");
+        using var control = disk.Open();
+
+        await control.MarkGoodAsync(Token);
+        await control.MarkGoodAsync(Token);
+
+        Assert.Equal(["edge_1.0.efi", "edge_2.0+0-1.efi"], disk.Names);
+    }
+
+    [Fact]
+    public async Task GiveBackTry_OfAnOlderVersion_NamesItAgain()
+    {
+        using var disk = new SlotDisk(labelB: "edge_2.0").With("edge_1.0+2-1.efi", "edge_2.0.efi").Booted("edge_1.0+2-1.efi");
+        using var control = disk.Open();
+
+        await control.GiveBackTryAsync(Token);
+
+        Assert.Equal("edge_1.0.efi", Appliance.Supervisor.Device.EfiVariable.TryReadText(disk.Root, "LoaderEntryOneShot"));
     }
 
     [Theory]

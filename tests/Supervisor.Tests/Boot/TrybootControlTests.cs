@@ -22,7 +22,8 @@ public sealed class TrybootControlTests
                 new SlotStatus { Name = "b", Running = false, State = SlotState.Empty },
             ],
             await control.ReadSlotsAsync(Token));
-        Assert.Equal("0 tryboot", control.RebootParameter);
+        await control.PrepareRestartAsync(Token);
+        Assert.Equal("0 tryboot", File.ReadAllText(disk.RebootParameter));
         Assert.Equal(disk.BootImage("a"), (await control.ReadRunningAsync(Token)).Uki);
     }
 
