@@ -9,7 +9,11 @@ namespace Appliance.Supervisor.Device;
 /// <summary>The boot the engine runs in, on a real device.</summary>
 internal sealed class DeviceBoot(DeviceView view, string root, string trialPath) : IDeviceBoot
 {
-    private const int JournalLines = 80, LongestLine = 300;
+    private const int JournalLines = 80, LinesRead = 1000, LongestLine = 300;
+
+    /// <summary>What appliance-trial-failed.service says; after it come the lines of a shutdown, which tell nothing.</summary>
+    private const string GivenUp = "this boot did not become healthy";
+
     private static readonly TimeSpan JournalLimit = TimeSpan.FromSeconds(20);
 
     /// <inheritdoc/>
@@ -45,14 +49,22 @@ internal sealed class DeviceBoot(DeviceView view, string root, string trialPath)
         {
             var boot = pending.Boots.Count > 0 ? pending.Boots[^1].BootId : await LastBootSinceAsync(pending, cancellationToken);
             if (boot is null) return [];
-            var text = await JournalAsync(["--boot", boot.Replace("-", "", StringComparison.Ordinal), "--lines", JournalLines.ToString(CultureInfo.InvariantCulture), "--output", "short-iso"], cancellationToken);
-            return text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Length > LongestLine ? line[..LongestLine] : line).ToList();
+            var text = await JournalAsync(["--boot", boot.Replace("-", "", StringComparison.Ordinal), "--lines", LinesRead.ToString(CultureInfo.InvariantCulture), "--output", "short-iso"], cancellationToken);
+            return Tail(text);
         }
         catch (Exception e) when (e is IOException or JsonException or InvalidOperationException or System.ComponentModel.Win32Exception or OperationCanceledException && !cancellationToken.IsCancellationRequested)
         {
             Log.Warning("The journal of the failed boot could not be read: {Reason}", e.Message);
             return [];
         }
+    }
+
+    /// <summary>The last lines of a failed boot, before it was shut down for that.</summary>
+    public static IReadOnlyList<string> Tail(string journal)
+    {
+        var lines = journal.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        var end = Array.FindLastIndex(lines, line => line.Contains(GivenUp, StringComparison.Ordinal));
+        return lines.Take(end < 0 ? lines.Length : end + 1).TakeLast(JournalLines).Select(line => line.Length > LongestLine ? line[..LongestLine] : line).ToList();
     }
 
     /// <summary>The last boot between the one that installed the version and this one: one that left a journal and no supervisor.</summary>
