@@ -24,6 +24,9 @@ internal sealed class DaemonScene : IAsyncDisposable
     public string BusAddress => _bus.Address;
     public string TrialPath => File("trial.json");
 
+    /// <summary>The root worker's socket; without one nobody listens there.</summary>
+    public string? WorkerSocket { get; set; }
+
     public string File(string name) => Path.Combine(_state.FullName, name);
 
     /// <summary>A device on which no check waits for others to hold.</summary>
@@ -46,7 +49,7 @@ internal sealed class DaemonScene : IAsyncDisposable
             StateFolder = _state.FullName,
             IssueFolder = _state.FullName,
             TrialPath = TrialPath,
-            WorkerSocket = File("worker.sock"),
+            WorkerSocket = WorkerSocket ?? File("worker.sock"),
             Listen = new IPEndPoint(IPAddress.Loopback, 0),
         };
         _app = Daemon.Build(options, Connect());

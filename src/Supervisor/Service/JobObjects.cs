@@ -27,8 +27,8 @@ internal sealed class JobObjects(BusConnection bus, TimeProvider time) : IDispos
     {
         var path = PathOf(job).Value;
         var exporting = bus.ExportAsync(path, Interface, [], Properties(job));
-        job.Changed += Announce;
-        _ = KeepAsync(path, exporting, job);
+        var shown = KeepAsync(path, exporting, job);
+        job.Changed += changed => Announce(changed, shown);
     }
 
     /// <inheritdoc/>
@@ -77,19 +77,20 @@ internal sealed class JobObjects(BusConnection bus, TimeProvider time) : IDispos
     ];
 
     /// <summary>Progress is told a few times a second, ends always.</summary>
-    private void Announce(UpdateJob job)
+    private void Announce(UpdateJob job, Task shown)
     {
         var view = job.View;
         var now = time.GetTimestamp();
         if (view.State == JobState.Running && time.GetElapsedTime(Interlocked.Read(ref _announced), now) < Pace) return;
         Interlocked.Exchange(ref _announced, now);
-        _ = AnnounceAsync(job, view);
+        _ = AnnounceAsync(job, view, shown);
     }
 
-    private async Task AnnounceAsync(UpdateJob job, JobView view)
+    private async Task AnnounceAsync(UpdateJob job, JobView view, Task shown)
     {
         try
         {
+            await shown; // a job that ends at once comes before it goes, all the same
             await bus.EmitPropertiesChangedAsync(PathOf(job).Value, Interface, Changing);
             if (view.State != JobState.Running) await bus.EmitSignalAsync(SupervisorObject.Path, SupervisorObject.Name, "JobRemoved", "oss", PathOf(job), DeviceView.Word(view.State), view.Message);
         }

@@ -26,7 +26,8 @@ internal sealed class SupervisorObject(BusConnection bus, Systemd1 systemd, Devi
         await bus.ManageObjectsAsync(Path);
         await bus.ExportAsync(Path, Name, updates.Methods, [.. Properties(), .. updates.Properties], [new("JobNew", "o", ["job"]), new("JobRemoved", "oss", ["job", "state", "message"])]);
         engine.JobStarted += jobs.Add;
-        engine.Changed += () => Announce(UpdateInterface.Changing);
+        string[] changing = [.. UpdateInterface.Changing, "BootState", "TriesLeft"]; // the engine may call a boot good, too
+        engine.Changed += () => Announce(changing);
         health.Changed += _ => Announce("Health", "HealthReasons", "Checks");
         await systemd.FollowChangesAsync(unit =>
         {

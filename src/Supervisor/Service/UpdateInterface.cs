@@ -19,7 +19,7 @@ internal sealed class UpdateInterface(UpdateEngine engine, UpdateSchedule schedu
     public IReadOnlyList<BusMethod> Methods =>
     [
         new("Check", "a{sv}", "o", ["options", "job"], arguments => BusErrors.Named(() => [JobObjects.PathOf(engine.Check(Request(arguments[0])))])),
-        new("Install", "sa{sv}", "o", ["source", "options", "job"], arguments => BusErrors.Named(() => [JobObjects.PathOf(engine.Install(Request(arguments[1]) with { Source = Text(arguments[0]) }))])),
+        new("Install", "sa{sv}", "o", ["source", "options", "job"], arguments => BusErrors.Named(() => [JobObjects.PathOf(engine.Install(Request(arguments[1]) with { Source = Text("source", arguments[0]) }))])),
         new("InstallStream", "ha{sv}", "o", ["bundle", "options", "job"], arguments => BusErrors.Named(() => [JobObjects.PathOf(InstallStream((SafeFileHandle)arguments[0], Request(arguments[1])))])),
         new("Cancel", "", "", [], _ => BusErrors.Named(() => { engine.Cancel(); return []; })),
         BusMethod.Slow("Reboot", "b", "as", ["force", "inhibitors"], arguments => BusErrors.NamedAsync(async () => [await engine.RebootAsync((bool)arguments[0], CancellationToken.None)])),
@@ -40,7 +40,7 @@ internal sealed class UpdateInterface(UpdateEngine engine, UpdateSchedule schedu
         new("LastCheck", "a{sv}", () => engine.State.LastCheck is { } check ? Bag(("At", Moment(check.At)), ("Verdict", check.Verdict), ("Version", check.Version), ("Message", check.Message)) : []),
         new("FailedVersions", "aa{sv}", () => engine.State.Failed.Select(failed => Bag(("Version", failed.Version), ("Reason", failed.Reason), ("At", Moment(failed.At)), ("Failures", failed.Failures), ("Journal", failed.Journal))).ToList()),
         new("History", "aa{sv}", () => engine.State.History.Select(Entry).ToList()),
-        new("NextCheck", "t", () => schedule.NextLook is { } next ? Moment(next) : 0ul),
+        new("NextCheck", "t", () => schedule.NextLook is { } next ? Moment(next) : 0ul) { EmitsChange = false },
     ];
 
     /// <summary>The engine's state in a word: its phase, or what a job is at.</summary>
@@ -67,22 +67,25 @@ internal sealed class UpdateInterface(UpdateEngine engine, UpdateSchedule schedu
         var request = new InstallRequest { By = Operator };
         foreach (var (key, value) in (Dictionary<object, object>)options)
         {
-            var given = ((Variant)value).Value;
-            request = (string)key switch
+            var (name, given) = ((string)key, ((Variant)value).Value);
+            request = name switch
             {
-                "source" => request with { Source = Text(given) },
-                "channel" => request with { Channel = Text(given) },
-                "version" => request with { Version = Text(given) },
-                "force" => request with { Force = (bool)given },
-                "reboot" => request with { Reboot = (bool)given },
-                "by" => request with { By = (string)given },
-                var unknown => throw new UserError($"There is no option {unknown}.", "The options are source, channel, version, force, reboot and by."),
+                "source" => request with { Source = Text(name, given) },
+                "channel" => request with { Channel = Text(name, given) },
+                "version" => request with { Version = Text(name, given) },
+                "force" => request with { Force = Flag(name, given) },
+                "reboot" => request with { Reboot = Flag(name, given) },
+                "by" => request with { By = Text(name, given) ?? Operator },
+                _ => throw new UserError($"There is no option {name}.", "The options are source, channel, version, force, reboot and by."),
             };
         }
         return request;
     }
 
-    private static string? Text(object value) => value is string { Length: > 0 } text ? text : null;
+    private static string? Text(string name, object value) =>
+        value is string text ? (text.Length > 0 ? text : null) : throw new UserError($"The option {name} takes text (D-Bus type s).");
+
+    private static bool Flag(string name, object value) => value is bool flag ? flag : throw new UserError($"The option {name} takes a yes or no (D-Bus type b).");
 
     private static Dictionary<object, object> Slot(SlotStatus slot) => Bag(
         ("Name", slot.Name), ("Running", slot.Running), ("State", DeviceView.Word(slot.State)), ("Version", slot.Version), ("RootHash", slot.RootHash), ("TriesLeft", slot.TriesLeft ?? -1), ("TriesDone", slot.TriesDone));
