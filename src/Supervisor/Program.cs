@@ -21,7 +21,7 @@ const string Usage = """
     """;
 var longestWait = TimeSpan.FromMinutes(130); // health.timeout and health.stabilisation at their longest
 
-if (Path.GetFileName(Environment.GetCommandLineArgs()[0]) == ControlCommands.ProgramName) return await ControlCommands.Build().Parse(args).InvokeAsync();
+if (Path.GetFileName(Environment.GetCommandLineArgs()[0]) == ControlCommands.ProgramName) return await ControlCommands.RunAsync(args);
 try
 {
     switch (args)

@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.CommandLine.Invocation;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Appliance.Core;
@@ -13,10 +15,19 @@ internal static class ControlCommands
     /// <summary>The name under which the program is this and not the daemon.</summary>
     public const string ProgramName = "appliancectl";
 
+    private const int Done = 0, Failed = 1, Refused = 2;
+
     private static readonly Option<bool> Json = new("--json") { Description = "JSON for machines instead of words.", Recursive = true };
 
-    /// <summary>Builds the command tree.</summary>
-    public static RootCommand Build() => new($"""
+    /// <summary>Runs a command line and gives its exit code.</summary>
+    public static async Task<int> RunAsync(IReadOnlyList<string> args)
+    {
+        var parsed = Build().Parse(args);
+        var code = await parsed.InvokeAsync();
+        return parsed.Action is ParseErrorAction ? Refused : code;
+    }
+
+    private static RootCommand Build() => new($"""
         Looks after this device: its health, its versions, its updates.
 
         Example:
@@ -48,7 +59,7 @@ internal static class ControlCommands
             var state = await client.ReadAsync();
             if (result.GetValue(Json)) Print(state);
             else show(state, Console.Out);
-            return 0;
+            return Done;
         }));
         return command;
     }
@@ -62,7 +73,7 @@ internal static class ControlCommands
             var state = await client.ReadAsync();
             if (result.GetValue(Json)) Print(new JsonObject { ["health"] = state["health"]?.DeepClone(), ["reasons"] = state["healthReasons"]?.DeepClone(), ["checks"] = state["checks"]?.DeepClone() });
             else StatusText.WriteHealth(state, result.GetValue(history), Console.Out);
-            return (string?)state["health"] == "healthy" ? 0 : 1;
+            return (string?)state["health"] == "healthy" ? Done : Failed;
         }));
         return command;
     }
@@ -111,7 +122,7 @@ internal static class ControlCommands
             var inhibitors = ((List<object>)(await client.CallAsync(method, "b", result.GetValue(force)))[0]).Cast<string>().ToList();
             if (inhibitors.Count > 0) throw new UserError($"The restart is held up by {string.Join("; ", inhibitors)}.", "Wait for it, or restart all the same with --force.");
             if (!result.GetValue(Json)) Console.WriteLine("The device restarts.");
-            return 0;
+            return Done;
         }));
         return command;
     }
@@ -122,7 +133,7 @@ internal static class ControlCommands
         command.SetAction((_, _) => ConnectedAsync(async client =>
         {
             await client.CallAsync(method);
-            return 0;
+            return Done;
         }));
         return command;
     }
@@ -134,7 +145,7 @@ internal static class ControlCommands
         command.SetAction((result, _) => ConnectedAsync(async client =>
         {
             await client.CallAsync(method, "s", result.GetRequiredValue(argument));
-            return 0;
+            return Done;
         }));
         return command;
     }
@@ -160,12 +171,10 @@ internal static class ControlCommands
         progress.End();
         if (json) Print(job);
         else if ((string?)job["state"] == "done") Console.WriteLine((string?)job["message"]);
-        return (string?)job["state"] switch
-        {
-            "done" => 0,
-            "cancelled" => throw new UserError("The job was stopped."),
-            _ => throw new UserError((string?)job["message"] ?? "The job failed."),
-        };
+        var state = (string?)job["state"];
+        if (state == "done") return Done;
+        await Console.Error.WriteLineAsync($"error: {(state == "cancelled" ? "The job was stopped." : job["message"])}");
+        return Failed;
     }
 
     private static async Task<int> ConnectedAsync(Func<SupervisorClient, Task<int>> work)
@@ -178,7 +187,12 @@ internal static class ControlCommands
         catch (UserError error)
         {
             await Console.Error.WriteLineAsync($"error: {error}");
-            return 2;
+            return Refused;
+        }
+        catch (BusException e)
+        {
+            await Console.Error.WriteLineAsync($"error: {e.Text}");
+            return Failed;
         }
     }
 
@@ -210,9 +224,8 @@ internal static class ControlCommands
 
     private static void Print(JsonNode node)
     {
-        using var writer = new Utf8JsonWriter(Console.OpenStandardOutput(), new JsonWriterOptions { Indented = true });
-        node.WriteTo(writer);
-        writer.Flush();
-        Console.WriteLine();
+        using var text = new MemoryStream();
+        using (var writer = new Utf8JsonWriter(text, new JsonWriterOptions { Indented = true })) node.WriteTo(writer);
+        Console.Out.WriteLine(Encoding.UTF8.GetString(text.ToArray()));
     }
 }

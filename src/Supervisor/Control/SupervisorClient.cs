@@ -21,6 +21,7 @@ internal sealed class SupervisorClient(BusConnection bus)
 
     /// <summary>Calls a method.</summary>
     /// <exception cref="UserError">It was refused, or there is no supervisor.</exception>
+    /// <exception cref="BusException">The device could not do it.</exception>
     public async Task<IReadOnlyList<object>> CallAsync(string method, string signature = "", params object[] arguments)
     {
         try
@@ -76,12 +77,14 @@ internal sealed class SupervisorClient(BusConnection bus)
         }
     }
 
-    private static UserError Translate(BusException e) => e.Name switch
+    private static Exception Translate(BusException e) => e.Name switch
     {
-        BusErrors.Refused or BusErrors.Failed => new UserError(e.Text),
+        BusErrors.Failed => e,
+        BusErrors.Refused => new UserError(e.Text),
         "org.freedesktop.DBus.Error.ServiceUnknown" or "org.freedesktop.DBus.Error.NameHasNoOwner" or "org.freedesktop.DBus.Error.NoReply" or "org.freedesktop.DBus.Error.Disconnected" =>
             new UserError("The supervisor does not run.", "systemctl status appliance-supervisor says why."),
         "org.freedesktop.DBus.Error.AccessDenied" => new UserError("You may not do that.", "Be root or a member of the group appliance."),
+        "org.freedesktop.DBus.Error.UnknownObject" => new UserError("The supervisor was started again meanwhile.", "appliancectl status says how it goes on."),
         _ => new UserError(e.Message),
     };
 }

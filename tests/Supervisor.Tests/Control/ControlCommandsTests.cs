@@ -1,0 +1,198 @@
+using System.Text.Json.Nodes;
+using Appliance.Supervisor.Control;
+using Appliance.Supervisor.Updates;
+using Supervisor.Tests.Worker;
+
+namespace Supervisor.Tests.Control;
+
+/// <summary>They take the console and the environment for themselves.</summary>
+[CollectionDefinition(nameof(TheConsole), DisableParallelization = true)]
+public sealed class TheConsole;
+
+/// <summary>appliancectl against the daemon on a real bus.</summary>
+[Collection(nameof(TheConsole))]
+public sealed class ControlCommandsTests : IAsyncLifetime
+{
+    private WorkerScene _worker = null!;
+    private DaemonScene _scene = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        _worker = new WorkerScene();
+        _scene = await DaemonScene.PrepareAsync();
+        _scene.WorkerSocket = _worker.SocketPath;
+        Environment.SetEnvironmentVariable("APPLIANCE_BUS", _scene.BusAddress);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Environment.SetEnvironmentVariable("APPLIANCE_BUS", null);
+        await _scene.DisposeAsync();
+        await _worker.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Status_InWordsAndAsJson()
+    {
+        await StartAsync();
+        await _scene.HealthBecomesAsync("healthy");
+
+        var (code, words, _) = await RunAsync("status");
+        var (jsonCode, json, _) = await RunAsync("status", "--json");
+
+        Assert.Equal((0, 0), (code, jsonCode));
+        Assert.StartsWith("edge 1.0 on vm, slot a, healthy\nUpdate: nothing under way\nSlots:\n  a  1.0", words, StringComparison.Ordinal);
+        Assert.Contains("good, running\n", words, StringComparison.Ordinal);
+        var state = JsonNode.Parse(json)!;
+        Assert.Equal(("edge", "idle", "healthy"), ((string?)state["id"], (string?)state["updateState"], (string?)state["health"]));
+        Assert.Equal("empty", (string?)state["slots"]![1]!["state"]);
+    }
+
+    [Fact]
+    public async Task Health_SaysByItsExitCode()
+    {
+        await StartAsync();
+        await _scene.HealthBecomesAsync("healthy");
+        Assert.Equal(0, (await RunAsync("health")).Code);
+
+        _scene.Systemd.Units["broken.service"] = "failed";
+        await _scene.Systemd.AnnounceChangeAsync();
+        await _scene.HealthBecomesAsync("unhealthy");
+
+        var (code, words, _) = await RunAsync("health");
+        Assert.Equal(1, code);
+        Assert.Contains("broken.service", words, StringComparison.Ordinal);
+        Assert.Equal("unhealthy", (string?)JsonNode.Parse((await RunAsync("health", "--json")).Output)!["health"]);
+    }
+
+    [Fact]
+    public async Task CheckThenInstall_ThenTheHistory()
+    {
+        await _worker.PublishAsync();
+        await StartAsync();
+
+        var check = await RunAsync("check", "--source", _worker.Publisher.Repository);
+        Assert.Equal(0, check.Code);
+        Assert.StartsWith("version 1.1 can be installed; ", check.Output, StringComparison.Ordinal);
+
+        var install = await RunAsync("install", _worker.Publisher.Repository, "--reboot", "false");
+        Assert.Equal((0, "version 1.1 is in slot b and waits for the restart\n"), (install.Code, install.Output));
+
+        var again = await RunAsync("install", _worker.Publisher.Repository, "--json");
+        Assert.Equal("version 1.1 is installed already and waits for the restart", (string?)JsonNode.Parse(again.Output)!["message"]);
+
+        var history = await RunAsync("history");
+        Assert.Matches($"^[0-9-]+ [0-9:]+ UTC  installed   1.1 +by {Environment.UserName}; ", history.Output);
+        Assert.Contains("version 1.1 is installed and waits for the restart", (await RunAsync("status")).Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task WhatFails_Is1_WithTheReason()
+    {
+        await StartAsync();
+
+        var (code, output, error) = await RunAsync("install", "/nowhere");
+
+        Assert.Equal((1, ""), (code, output));
+        Assert.Contains("error: ", error, StringComparison.Ordinal);
+        Assert.Contains("/nowhere", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task ADeviceThatCannot_Is1()
+    {
+        _scene.WorkerSocket = null;
+        await _scene.StartAsync();
+
+        var (code, _, error) = await RunAsync("mark-bad", "b");
+
+        Assert.Equal(1, code);
+        Assert.StartsWith("error: the worker cannot be reached", error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("cancel")]
+    [InlineData("rollback")]
+    [InlineData("mark-bad", "c")]
+    [InlineData("clear-failed", "1.1")]
+    public async Task WhatIsRefused_Is2_WithTheReason(params string[] args)
+    {
+        await StartAsync();
+
+        var (code, _, error) = await RunAsync(args);
+
+        Assert.Equal(2, code);
+        Assert.StartsWith("error: ", error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("fly")]
+    [InlineData("mark-bad")]
+    [InlineData("status", "--colour")]
+    [InlineData("install", "x", "--reboot", "maybe")]
+    public async Task WhatIsMisunderstood_Is2(params string[] args) => Assert.Equal(2, (await RunAsync(args)).Code);
+
+    [Fact]
+    public async Task WithoutASupervisor_ItSaysSo()
+    {
+        var (code, _, error) = await RunAsync("status");
+
+        Assert.Equal((2, "error: The supervisor does not run.\n  systemctl status appliance-supervisor says why.\n"), (code, error));
+    }
+
+    [Fact]
+    public async Task WithoutABus_ItSaysSo()
+    {
+        Environment.SetEnvironmentVariable("APPLIANCE_BUS", "unix:path=/nowhere");
+
+        var (code, _, error) = await RunAsync("status");
+
+        Assert.Equal(2, code);
+        Assert.StartsWith("error: The system bus cannot be reached: ", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task EveryVerb_HasAnExample_AndTheHelpListsIt()
+    {
+        var help = (await RunAsync("--help")).Output;
+        foreach (var verb in new[] { "status", "health", "check", "install", "cancel", "reboot", "rollback", "mark-good", "mark-bad", "clear-failed", "history", "completion" })
+        {
+            Assert.Contains($"  {verb} ", help, StringComparison.Ordinal);
+            Assert.Contains("Example:", (await RunAsync(verb, "--help")).Output, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task Completion_IsAScriptThatBashTakes_AndSuggestionsAreThere()
+    {
+        var script = (await RunAsync("completion")).Output;
+        var bash = await Appliance.Supervisor.Processes.ProcessRunner.RunAsync(new("/bin/bash") { Arguments = ["-c", script + "\ncomplete -p appliancectl"], Limit = TimeSpan.FromSeconds(30) }, TestContext.Current.CancellationToken);
+        Assert.True(bash.Succeeded);
+
+        Assert.Equal("mark-bad\nmark-good\n", (await RunAsync("[suggest:15]", "appliancectl ma")).Output);
+    }
+
+    private async Task StartAsync()
+    {
+        await _scene.StartAsync();
+        await Eventually.IsTrueAsync(() => _scene.Service<UpdateEngine>().Slots.Count == 2, "the slots");
+    }
+
+    private static async Task<(int Code, string Output, string Error)> RunAsync(params string[] args)
+    {
+        var (output, error) = (Console.Out, Console.Error);
+        var (writtenOutput, writtenError) = (new StringWriter(), new StringWriter());
+        Console.SetOut(writtenOutput);
+        Console.SetError(writtenError);
+        try
+        {
+            var code = await ControlCommands.RunAsync(args);
+            return (code, writtenOutput.ToString(), writtenError.ToString());
+        }
+        finally
+        {
+            Console.SetOut(output);
+            Console.SetError(error);
+        }
+    }
+}
