@@ -37,6 +37,7 @@ internal sealed class WorkerScene : IAsyncDisposable
 
     public SlotDisk Disk { get; } = new();
     public UpdateScene Publisher { get; } = new();
+    public string? BusAddress { get; set; }
     public WorkerClient Client => new(SocketPath);
     public string SocketPath => Path.Combine(_folder.FullName, "worker.sock");
     public string UpdateFolder => Path.Combine(_folder.FullName, "update");
@@ -121,7 +122,7 @@ internal sealed class WorkerScene : IAsyncDisposable
 
     private async Task ServeAsync(Socket socket)
     {
-        var options = new WorkerOptions { Root = Disk.Root, UpdateFolder = UpdateFolder, Hooks = new HookRunner([Hooks], TimeSpan.FromMinutes(1), TimeSpan.FromSeconds(1)) };
+        var options = new WorkerOptions { Root = Disk.Root, UpdateFolder = UpdateFolder, BusAddress = BusAddress, Hooks = new HookRunner([Hooks], TimeSpan.FromMinutes(1), TimeSpan.FromSeconds(1)) };
         await using var connection = new NetworkStream(socket, ownsSocket: true);
         await new WorkerServer(options, _ => Task.FromResult<IBootControl>(Disk.Open()), Publisher.Time).ServeAsync(connection, CancellationToken.None);
     }
