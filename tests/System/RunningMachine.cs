@@ -8,7 +8,7 @@ namespace Appliance.SystemTests;
 internal sealed class RunningMachine : IAsyncDisposable
 {
     /// <summary>Generous: without KVM a loaded machine boots in minutes.</summary>
-    private static readonly TimeSpan BootLimit = TimeSpan.FromMinutes(10);
+    private static readonly TimeSpan BootLimit = TimeSpan.FromMinutes(20);
 
     private readonly VirtualMachine _machine;
     private readonly HttpClient _http;
@@ -39,12 +39,17 @@ internal sealed class RunningMachine : IAsyncDisposable
         get { lock (_serial) return _serial.ToString(); }
     }
 
-    public static async Task<RunningMachine> StartAsync(string name, string image)
+    /// <summary>Boots an image.</summary>
+    /// <param name="name">Name of the serial log.</param>
+    /// <param name="image">The disk image, which stays as it is.</param>
+    /// <param name="state">File that takes all writes and outlasts the machine, or null.</param>
+    /// <param name="watchdog">Whether the hardware watchdog resets the machine.</param>
+    public static async Task<RunningMachine> StartAsync(string name, string image, string? state = null, bool watchdog = false)
     {
         File.Delete(LogOf(name));
         var port = RunCommand.FreePort(28443);
         var serial = new StringBuilder();
-        var machine = await VirtualMachine.StartAsync(new MachineOptions { Image = image, Port = port, GuestShell = true, SerialLog = LogOf(name) }, (bytes, count) =>
+        var machine = await VirtualMachine.StartAsync(new MachineOptions { Image = image, Port = port, GuestShell = true, SerialLog = LogOf(name), State = state, Watchdog = watchdog }, (bytes, count) =>
         {
             lock (serial) serial.Append(Encoding.UTF8.GetString(bytes, 0, count));
         }, TestContext.Current.CancellationToken);
@@ -94,6 +99,28 @@ internal sealed class RunningMachine : IAsyncDisposable
     {
         await _machine.ResetAsync(TestContext.Current.CancellationToken);
         await WaitAsync("the page to go away", async () => await StatusAsync() is null);
+    }
+
+    /// <summary>Shuts down in good order.</summary>
+    public async Task ShutDownAsync()
+    {
+        await _machine.PowerDownAsync(TestContext.Current.CancellationToken);
+        await WaitAsync("the end of the machine", () => Task.FromResult(Ended.IsCompleted));
+    }
+
+    /// <summary>What the supervisor says on the bus (appliancectl status), or null while it says nothing.</summary>
+    public async Task<JsonNode?> ControlAsync()
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        limit.CancelAfter(TimeSpan.FromSeconds(30));
+        try
+        {
+            return await Shell.RunAsync("appliancectl status --json 2>/dev/null", limit.Token) is (0, { } text) ? JsonNode.Parse(text) : null;
+        }
+        catch (Exception e) when (e is TimeoutException or OperationCanceledException or System.Text.Json.JsonException && !TestContext.Current.CancellationToken.IsCancellationRequested)
+        {
+            return null;
+        }
     }
 
     /// <summary>The status, or null while the page does not answer.</summary>

@@ -29,4 +29,7 @@ internal sealed record MachineOptions
 
     /// <summary>True adds a root shell on a virtio port for tests, started by a unit that the firmware hands over: the image stays as it is.</summary>
     public bool GuestShell { get; init; }
+
+    /// <summary>True lets the hardware watchdog reset an emulated machine too, which a loaded host may make too slow for it.</summary>
+    public bool Watchdog { get; init; }
 }

@@ -94,7 +94,7 @@ internal sealed class VirtualMachine : IAsyncDisposable
     {
         string[] processor = accelerated ? ["-accel", "kvm", "-cpu", "host"] : ["-accel", "tcg,thread=multi", "-cpu", "max"];
         // Emulated, a loaded machine can be slower than any watchdog's patience: then there is one, and it does not bite.
-        string[] watchdog = ["-device", "i6300esb", "-action", $"watchdog={(accelerated ? "reset" : "none")}"];
+        string[] watchdog = ["-device", "i6300esb", "-action", $"watchdog={(accelerated || options.Watchdog ? "reset" : "none")}"];
         return
         [
             "-machine", "q35,smm=off", .. processor, "-smp", options.Processors.ToString(), "-m", $"{options.Memory >> 20}",

@@ -189,10 +189,11 @@ internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline 
         }
         device.MarkBlessed();
         baseline.Drop();
+        // Whoever sees the end of the trial sees the slots as they are after it.
+        await RefreshSlotsAsync(cancellationToken);
         Set(state => (state with { Phase = EnginePhase.Idle, Pending = null, Failed = state.Failed.Where(failed => failed.Version != pending.Version).ToList() })
             .With(new HistoryEntry(time.GetUtcNow(), "committed", pending.Version, pending.From, $"healthy after {pending.Boots.Count} {(pending.Boots.Count == 1 ? "boot" : "boots")}")));
         Log.Information("Version {Version} is kept", pending.Version);
-        await RefreshSlotsAsync(cancellationToken);
     }
 
     /// <summary>Writes down why a version on trial is about to fail, before anybody can act on the verdict.</summary>
