@@ -20,8 +20,8 @@ internal sealed class BootReview(TimeProvider time)
         if (state.Phase == EnginePhase.Downloading) return new(state, BootOutcome.GoOn, null);
         if (state.Pending is not { } pending)
             return new(state with { Phase = EnginePhase.Idle }, facts.Trial is { } left && left.Version != facts.Version && left.InstalledBy != facts.BootId ? BootOutcome.TidyUp : BootOutcome.Nothing, null);
-        if (facts.Version == pending.Version) return OnTrial(state, pending, facts);
         if (facts.BootId == pending.InstalledBy) return new(state with { Phase = EnginePhase.Installed }, BootOutcome.Wait, pending);
+        if (facts.Version == pending.Version) return OnTrial(state, pending, facts);
         var slot = facts.Slots?.FirstOrDefault(slot => slot.Name == pending.Slot);
         // Without knowing the slots nothing is decided, and nothing done: a restart could be one of many.
         if (facts.Slots is null) return new(state, BootOutcome.Unknown, pending);
@@ -38,7 +38,7 @@ internal sealed class BootReview(TimeProvider time)
     {
         if (facts.Trial is not { } trial || state.Pending?.Version == trial.Version) return state;
         var slot = facts.Slots?.FirstOrDefault(slot => slot.Name == trial.Slot);
-        var booted = facts.Version == trial.Version;
+        var booted = facts.Version == trial.Version && facts.BootId != trial.InstalledBy;
         // The record is there before the version is: it may be the record of an installation that is not over.
         var came = booted || (slot?.Version == trial.Version && slot.State is SlotState.Bad or SlotState.Trial && facts.BootId != trial.InstalledBy);
         if (!came || (!booted && state.Failed.Any(failed => failed.Version == trial.Version))) return state;

@@ -230,6 +230,17 @@ public sealed class BootReviewTests
         Assert.Equal((BootOutcome.Judge, "1.1"), (judgement.Outcome, judgement.Pending!.From));
     }
 
+    [Fact]
+    public void AVersionInstalledOverItself_IsNotOnTrialInTheBootThatInstalledIt()
+    {
+        var facts = OnNew(BootState.Good);
+        var state = Installed with { Pending = Pending with { From = "1.1", InstalledBy = facts.BootId } };
+        var record = Record with { From = "1.1", InstalledBy = facts.BootId };
+
+        Assert.Equal(BootOutcome.Wait, Judge(state, facts with { Trial = record }).Outcome);
+        Assert.Equal(BootOutcome.Nothing, Judge(new UpdateState(), facts with { Trial = record }).Outcome);
+    }
+
     private static BootJudgement Judge(UpdateState state, BootFacts facts) => new BootReview(TimeProvider.System).Judge(state, facts);
 
     private static FailedVersion AssertRolledBack(BootJudgement judgement)
