@@ -5,6 +5,7 @@ using Appliance.Supervisor.Bus;
 using Appliance.Supervisor.Control;
 using Appliance.Supervisor.Service;
 using Appliance.Supervisor.State;
+using Appliance.Supervisor.Usb;
 using Appliance.Supervisor.Worker;
 using Serilog;
 
@@ -16,6 +17,7 @@ const string Usage = """
     appliancectl                                      the same program under this name is the command line: appliancectl --help
     appliance-supervisor give-back-try                before a shutdown in good order: this boot was no failed try
     appliance-supervisor state                        keeps aside or puts back what belongs to a version (at boot, as root)
+    appliance-supervisor usb DEVICE                   looks for an update on a USB stick (udev has it started)
 
     Example: appliance-supervisor wait-healthy --timeout 300
     """;
@@ -40,6 +42,8 @@ try
             return await TrialShutdown.RunAsync("/", Console.Out, CancellationToken.None);
         case ["state"]:
             return await StateVerb.RunAsync(new StateLayout("/"), CancellationToken.None);
+        case ["usb", var name]:
+            return await UsbVerb.RunAsync(name, SupervisorOptions.FromEnvironment(), CancellationToken.None);
         case []:
             return await RunDaemonAsync();
         default:

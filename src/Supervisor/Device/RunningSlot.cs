@@ -8,7 +8,8 @@ internal sealed record RunningSlot(string Name, string Partition, string Label, 
     /// <summary>The name when nothing tells which slot it is.</summary>
     public const string UnknownName = "unknown";
 
-    private static readonly RunningSlot None = new(UnknownName, "", "", false);
+    /// <summary>What is known when nothing is.</summary>
+    public static RunningSlot Unknown { get; } = new(UnknownName, "", "", false);
 
     /// <summary>Follows the root mount through device-mapper to its partition, below a root folder.</summary>
     public static RunningSlot Read(string root)
@@ -26,7 +27,7 @@ internal sealed record RunningSlot(string Name, string Partition, string Label, 
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidOperationException or IndexOutOfRangeException)
         {
-            return None;
+            return Unknown;
         }
     }
 
@@ -34,7 +35,8 @@ internal sealed record RunningSlot(string Name, string Partition, string Label, 
     public string? FindDisk(string root)
     {
         // A partition's folder in sysfs lies in its disk's.
-        var link = Partition.Length > 0 ? new DirectoryInfo(Path.Combine(root, "sys/class/block", Partition)).ResolveLinkTarget(returnFinalTarget: true) : null;
+        var entry = new DirectoryInfo(Path.Combine(root, "sys/class/block", Partition));
+        var link = Partition.Length > 0 && entry.Exists ? entry.ResolveLinkTarget(returnFinalTarget: true) : null;
         return link is not null && Directory.GetParent(link.FullName) is { } disk ? Path.Combine("/dev", disk.Name) : null;
     }
 

@@ -26,6 +26,7 @@ internal sealed class UpdateInterface(UpdateEngine engine, UpdateSchedule schedu
         BusMethod.Slow("Rollback", "b", "as", ["force", "inhibitors"], arguments => BusErrors.NamedAsync(async () => [await engine.RollbackAsync(Operator, (bool)arguments[0], CancellationToken.None)])),
         BusMethod.Slow("MarkGood", "", "", [], _ => BusErrors.NamedAsync(async () => { await engine.MarkGoodAsync(CancellationToken.None); return []; })),
         BusMethod.Slow("MarkBad", "s", "", ["slot"], arguments => BusErrors.NamedAsync(async () => { await engine.MarkBadAsync((string)arguments[0], Operator, CancellationToken.None); return []; })),
+        new("NoteRefused", "ss", "", ["by", "reason"], arguments => BusErrors.Named(() => { engine.NoteRefused((string)arguments[0], (string)arguments[1]); return []; })),
         new("ClearFailed", "s", "", ["version"], arguments => BusErrors.Named(() => { engine.ClearFailed((string)arguments[0]); return []; })),
     ];
 
@@ -93,9 +94,9 @@ internal sealed class UpdateInterface(UpdateEngine engine, UpdateSchedule schedu
     private static Dictionary<object, object> Entry(HistoryEntry entry) =>
         Bag(("At", Moment(entry.At)), ("Outcome", entry.Outcome), ("Version", entry.Version), ("From", entry.From), ("Detail", entry.Detail));
 
-    private static ulong Moment(DateTimeOffset time) => (ulong)Math.Max(0, time.ToUnixTimeMilliseconds()) * 1000;
+    internal static ulong Moment(DateTimeOffset time) => (ulong)Math.Max(0, time.ToUnixTimeMilliseconds()) * 1000;
 
-    private static Dictionary<object, object> Bag(params (string Name, object? Value)[] members)
+    internal static Dictionary<object, object> Bag(params (string Name, object? Value)[] members)
     {
         var bag = new Dictionary<object, object>();
         foreach (var (name, value) in members)

@@ -205,6 +205,13 @@ internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline 
             : state);
     }
 
+    /// <summary>Notes that something was offered and refused before it became a job. Said again, it stands there once.</summary>
+    public void NoteRefused(string by, string reason)
+    {
+        var entry = new HistoryEntry(time.GetUtcNow(), "refused", null, device.Version, $"by {by}: {reason}");
+        Set(state => state.History is [.., var last] && last with { At = entry.At } == entry ? state : state.With(entry));
+    }
+
     /// <summary>Goes on with an interrupted installation.</summary>
     public UpdateJob? GoOn()
     {

@@ -28,6 +28,9 @@ public sealed class BundleSource : IRepositorySource, IAsyncDisposable
     /// <inheritdoc/>
     public string? OnlyRelease { get; private set; }
 
+    /// <summary>What the bundle says it is. Nothing has been verified of it.</summary>
+    public BundleHeader Claims => _release!.Header;
+
     /// <summary>Where the bundle proper begins in the file.</summary>
     public long BundleOffset => _start;
 
