@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using Appliance.Core;
 
 namespace Appliance.Supervisor.Control;
 
@@ -19,6 +20,10 @@ internal static class StatusText
             output.WriteLine($"  {slot["name"]}  {slot["version"] ?? "-",-20} {Slot(slot)}");
         foreach (var failed in Items(state["failedVersions"]))
             output.WriteLine($"Not kept: {failed["version"]} ({Moment(failed["at"])}): {failed["reason"]}");
+        if (state["rollbackDiscards"] is JsonObject { Count: > 0 } loss)
+            output.WriteLine($"If {loss["from"]} is not kept: what was written since {Moment(loss["since"])} to {Paths(loss)} is discarded");
+        if (state["lastRestore"] is JsonObject { Count: > 0 } restore)
+            output.WriteLine($"State of {restore["to"]} put back ({Moment(restore["at"])}): what {restore["from"]} had written since {Moment(restore["since"])} to {Paths(restore)} was discarded, {ByteSize.Format((long)(ulong)restore["bytes"]!)}");
     }
 
     /// <summary>Writes the verdict and the checks, with what came before when asked to.</summary>
@@ -41,6 +46,8 @@ internal static class StatusText
         foreach (var entry in Items(state["history"]).Reverse())
             output.WriteLine($"{Moment(entry["at"])}  {entry["outcome"],-11} {entry["version"] ?? "-",-16} {entry["detail"]}");
     }
+
+    private static string Paths(JsonObject loss) => string.Join(", ", (loss["paths"] as JsonArray ?? []).Select(path => (string?)path));
 
     private static string Update(JsonObject state) => (string?)state["updateState"] switch
     {

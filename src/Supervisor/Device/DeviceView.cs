@@ -1,10 +1,11 @@
 using Appliance.Supervisor.Health;
+using Appliance.Supervisor.State;
 using Appliance.Supervisor.Web;
 
 namespace Appliance.Supervisor.Device;
 
 /// <summary>The machine as a whole at one moment: facts, boot and verdict in one picture for the page and the bus.</summary>
-internal sealed class DeviceView(DeviceFacts facts, HealthMonitor health, TimeProvider time)
+internal sealed class DeviceView(DeviceFacts facts, HealthMonitor health, StateLosses losses, TimeProvider time)
 {
     private volatile bool _blessed;
 
@@ -36,6 +37,8 @@ internal sealed class DeviceView(DeviceFacts facts, HealthMonitor health, TimePr
             Health = Word(report.State),
             HealthReasons = report.Reasons,
             Checks = report.Checks.Select(DeviceCheck.Of).ToList(),
+            LastRestore = losses.Last is { } restore ? DeviceRestore.Of(restore) : null,
+            RollbackDiscards = losses.Next is { } snapshot ? DeviceLoss.Of(snapshot) : null,
             Workloads = facts.Image.WorkloadsEngine,
             System = facts.Image.System,
             Kernel = facts.Kernel,

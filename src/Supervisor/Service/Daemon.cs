@@ -50,7 +50,9 @@ internal static class Daemon
             // On the disk before the gate can see it and restart the machine. The engine knows the monitor, so it is looked up late.
             report => provider.GetRequiredService<UpdateEngine>().NoteVerdict(report)));
         services.AddSingleton<IBaseline>(provider => new SavedBaseline(baseline, facts.Image.Version, provider.GetRequiredService<HealthMonitor>()));
+        services.AddSingleton(provider => new StateLosses(new StateSnapshots(new StateLayout(options.Root), new StateDisk(), provider.GetRequiredService<TimeProvider>()), facts.Image.Version));
         services.AddSingleton<DeviceView>();
+        services.AddSingleton<StateInterface>();
         AddUpdates(services, options, updates);
         services.AddHostedService(provider => provider.GetRequiredService<HealthMonitor>());
         services.AddHostedService<SupervisorObject>();

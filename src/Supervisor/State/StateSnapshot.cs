@@ -28,6 +28,9 @@ internal sealed record StateSnapshot
     /// <summary>Name of its folder.</summary>
     public string Name => $"{From}_{BootId}";
 
+    /// <summary>The paths that somebody named, without what belongs to them.</summary>
+    public IReadOnlyList<string> Paths => Items.Select(item => item.Path).Where(path => !Items.Any(item => StateTaking.Companions.Any(ending => path == item.Path + ending))).ToList();
+
     /// <summary>The manifest's place in a snapshot's folder.</summary>
     public static string Manifest(string folder) => Path.Combine(folder, ManifestName);
 

@@ -15,7 +15,7 @@ internal sealed class StateTaking(StateLayout layout, StateDisk disk, TimeProvid
     private const int Spare = 256 << 10;
 
     /// <summary>SQLite's files beside a database's own: the database is whole only with them, and broken with those of another.</summary>
-    private static readonly string[] Companions = ["-wal", "-shm", "-journal"];
+    internal static readonly string[] Companions = ["-wal", "-shm", "-journal"];
 
     /// <summary>Takes it.</summary>
     /// <exception cref="UserError">There is no room for it.</exception>

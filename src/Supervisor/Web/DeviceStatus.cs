@@ -16,6 +16,13 @@ internal sealed record DeviceStatus
     public required string Health { get; init; }
     public required IReadOnlyList<string> HealthReasons { get; init; }
     public required IReadOnlyList<DeviceCheck> Checks { get; init; }
+
+    /// <summary>What the last restore discarded; null when there was none since a version was last kept.</summary>
+    public required DeviceRestore? LastRestore { get; init; }
+
+    /// <summary>What going back would discard while a version is on trial.</summary>
+    public required DeviceLoss? RollbackDiscards { get; init; }
+
     public required string Workloads { get; init; }
     public required string System { get; init; }
     public required string Kernel { get; init; }

@@ -29,6 +29,7 @@ internal static class StatusPage
           {Card("Resources", [("Data free", $"{ByteSize.Format(status.DataFree)} of {ByteSize.Format(status.DataTotal)}"), ("Memory free", $"{ByteSize.Format(status.MemoryAvailable)} of {ByteSize.Format(status.MemoryTotal)}"), ("Workloads", status.Workloads), ("Clock", status.Time.ToString("yyyy-MM-dd HH:mm 'UTC'"))])}
           {Card("Network", status.Addresses.Count == 0 ? [("Address", "none yet")] : status.Addresses.Select((address, i) => (i == 0 ? "Address" : "", address)))}
         </section>
+        {Losses(status)}
         <section>
           <h2>Health checks</h2>
           <table>
@@ -39,6 +40,18 @@ internal static class StatusPage
           </table>
         </section>
         """;
+
+    /// <summary>What going back would discard, and what it did discard.</summary>
+    private static string Losses(DeviceStatus status)
+    {
+        var next = status.RollbackDiscards is { } loss ? $"<p>What was written since {Moment(loss.Since)} to {Paths(loss)} goes if version {Encode(loss.From)} is not kept: version {Encode(loss.To)} then finds what it left.</p>" : "";
+        var last = status.LastRestore is { } restore
+            ? $"<p>{Moment(restore.At)}: version {Encode(restore.To)} got its state back. What version {Encode(restore.From)} had written since {Moment(restore.Since)} to {Paths(restore)} was discarded: {ByteSize.Format(restore.Bytes)}{(restore.Newest is { } newest ? $", the youngest of {Moment(newest)}" : "")}.</p>"
+            : "";
+        return next.Length + last.Length == 0 ? "" : $"<section class=\"losses\"><h2>State that goes back</h2>{next}{last}</section>";
+    }
+
+    private static string Paths(DeviceLoss loss) => string.Join(", ", loss.Paths.Select(path => $"<code>{Encode(path)}</code>"));
 
     private static string Card(string title, IEnumerable<(string Name, string Value)> rows) =>
         $"<article><h3>{title}</h3><dl>{string.Concat(rows.Select(row => $"<div><dt>{Encode(row.Name)}</dt><dd>{Encode(row.Value)}</dd></div>"))}</dl></article>";
