@@ -4,6 +4,7 @@ namespace Appliance.Core.Updates;
 /// Where a device looks for updates: the content of <c>/usr/lib/appliance/update.json</c> in its image. What it trusts is
 /// the TUF root beside it, <see cref="TrustedRootPath"/>.
 /// </summary>
+/// <remarks>Set, not init: the source-generated reader would give init members that a file lacks no default.</remarks>
 public sealed record UpdateSettings
 {
     /// <summary>Path of these settings in the image.</summary>
@@ -13,26 +14,26 @@ public sealed record UpdateSettings
     public const string TrustedRootPath = "/usr/lib/appliance/trust/root.json";
 
     /// <summary>URL of the repository (http, https or file), or null for a device that is only pushed to.</summary>
-    public string? Url { get; init; }
+    public string? Url { get; set; }
 
     /// <summary>The channel it follows.</summary>
-    public string Channel { get; init; } = "stable";
+    public string Channel { get; set; } = "stable";
 
     /// <summary>Pause between two looks into the repository; every pause is drawn at random around it.</summary>
-    public TimeSpan Check { get; init; } = TimeSpan.FromHours(1);
+    public TimeSpan Check { get; set; } = TimeSpan.FromHours(1);
 
     /// <summary>True installs what a look finds; false waits until somebody asks for it.</summary>
-    public bool Install { get; init; } = true;
+    public bool Install { get; set; } = true;
 
     /// <summary>True restarts into an installed version by itself, in a window; false waits until somebody does.</summary>
-    public bool Reboot { get; init; } = true;
+    public bool Reboot { get; set; } = true;
 
     /// <summary>When the device may restart by itself, as <see cref="MaintenanceWindow"/> reads them; none means at any time.</summary>
-    public IReadOnlyList<string> Windows { get; init; } = [];
+    public IReadOnlyList<string> Windows { get; set; } = [];
 
     /// <summary>Most bytes a second that a download may take, or null for as many as come.</summary>
-    public long? BytesPerSecond { get; init; }
+    public long? BytesPerSecond { get; set; }
 
     /// <summary>True installs a signed bundle from a USB stick that is put in.</summary>
-    public bool Usb { get; init; }
+    public bool Usb { get; set; }
 }

@@ -52,8 +52,9 @@ internal static partial class EfiVariable
         // NON_VOLATILE, BOOTSERVICE_ACCESS and RUNTIME_ACCESS; efivarfs takes attributes and value in one write.
         byte[] value = [7, 0, 0, 0, .. Encoding.Unicode.GetBytes(text + "\0")];
         Delete(root, name);
-        using var handle = File.OpenHandle(PathOf(root, name), FileMode.CreateNew, FileAccess.Write);
-        RandomAccess.Write(handle, value, 0);
+        // Unbuffered, and no position given: efivarfs does not seek.
+        using var file = new FileStream(PathOf(root, name), FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0);
+        file.Write(value);
     }
 
     /// <summary>Removes a variable; true when it was there.</summary>
