@@ -1,0 +1,82 @@
+using System.Text.Json.Nodes;
+
+namespace Appliance.SystemTests.Updates;
+
+/// <summary>
+/// The power goes at moments nobody chose, again and again: while a version is fetched and written, around the change of the
+/// boot entry, in the first start and on trial. The device always comes up, whole, and the update can be tried again.
+/// </summary>
+public sealed class PowerCutTests(UpdatedDevice device, ITestOutputHelper output) : IClassFixture<UpdatedDevice>
+{
+    private const int Devices = 2, Updates = 4, CutsAnUpdate = 4;
+    private int _cuts;
+
+    [Fact(Explicit = true)]
+    public async Task WheneverThePowerGoes_TheDeviceComesUpOnAWholeVersion_AndTheUpdateCanBeRetried()
+    {
+        var seed = Environment.TickCount;
+        output.WriteLine($"seed {seed}");
+        // Side by side: each machine keeps one processor busy.
+        var journeys = new List<Task>();
+        for (var number = 1; number <= Devices; number++) journeys.Add(GoAsync(await device.StartAsync($"power-cuts-{number}"), number, new Random(seed + number)));
+        await Task.WhenAll(journeys);
+        Assert.True(_cuts >= 25, $"{_cuts} cuts are fewer than 25");
+    }
+
+    private async Task GoAsync(RunningMachine machine, int number, Random random)
+    {
+        await using var owned = machine;
+        var version = UpdateRepository.Good;
+        for (var update = 0; update < Updates; update++)
+        {
+            var target = version == UpdateRepository.Good ? UpdateRepository.First : UpdateRepository.Good;
+            // While it is fetched and written: how long that takes varies, so some come before and some after.
+            for (var cut = 0; cut < CutsAnUpdate / 2; cut++)
+            {
+                await machine.RunAsync($"(appliancectl install --force --version {target} --reboot false >/dev/null 2>&1 &)");
+                await CutAsync($"installing {target}", TimeSpan.FromSeconds(random.NextDouble() * 25));
+                Assert.Equal(version, await ComeUpAsync(machine));
+            }
+            await machine.RunAsync($"appliancectl install --force --version {target} --reboot false");
+            await machine.RunAsync("appliancectl reboot --force");
+            // First start and trial: each of these may be one try, and there are three; one when the version is older.
+            for (var cut = CutsAnUpdate / 2; cut < CutsAnUpdate; cut++)
+            {
+                await CutAsync($"starting {target}", TimeSpan.FromSeconds(5 + (random.NextDouble() * 55)));
+                await ComeUpAsync(machine);
+            }
+            // It is kept, or waits, or was given up with a reason; the next try brings it.
+            version = await ComeUpAsync(machine);
+            if (version != target)
+            {
+                var status = (await machine.ControlAsync())!;
+                Assert.True((string?)status["updateState"] == "installed" || status["failedVersions"]!.AsArray().Any(entry => (string?)entry!["version"] == target), status.ToJsonString());
+                await machine.RunAsync($"appliancectl install --force --version {target} --reboot true");
+                await machine.WaitAsync($"version {target}, kept", async () => await StandingAsync(machine) == target);
+                version = target;
+            }
+            Assert.Equal("data", await machine.RunAsync("cat /var/lib/kept"));
+            Assert.Equal("", await machine.RunAsync("systemctl --failed --plain --no-legend"));
+            output.WriteLine($"device {number} stands on {version}");
+        }
+
+        async Task CutAsync(string during, TimeSpan after)
+        {
+            await Task.Delay(after, TestContext.Current.CancellationToken);
+            await machine.PullThePlugAsync();
+            output.WriteLine($"device {number}, cut {Interlocked.Increment(ref _cuts)}, {after.TotalSeconds:0.0} s into {during}");
+        }
+    }
+
+    private static async Task<string> ComeUpAsync(RunningMachine machine)
+    {
+        var version = "";
+        await machine.WaitAsync("a whole version, kept", async () => (version = await StandingAsync(machine)).Length > 0);
+        return version;
+    }
+
+    /// <summary>The version on which the device stands, or an empty text while it is on its way.</summary>
+    private static async Task<string> StandingAsync(RunningMachine machine) =>
+        await machine.StatusAsync() is { } page && (string?)page["health"] == "healthy" && (string?)page["bootState"] == "good"
+        && await machine.ControlAsync() is { } status && (string?)status["updateState"] is "idle" or "downloading" or "installed" ? (string)status["version"]! : "";
+}

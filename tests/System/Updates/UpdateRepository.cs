@@ -1,0 +1,138 @@
+using System.Diagnostics;
+using Appliance.ImageBuilder.Run;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.FileProviders;
+using Microsoft.Extensions.Logging;
+
+namespace Appliance.SystemTests.Updates;
+
+/// <summary>
+/// A small image in several versions, one of them good and the others each bad in a way of its own, published with keys of its
+/// own and served where a virtual machine finds it. Built with the cache of ./build.sh, kept between runs of the tests.
+/// </summary>
+public sealed class UpdateRepository : IAsyncLifetime
+{
+    internal const string First = "1.0", Good = "1.1", Unhealthy = "1.2", Panicking = "1.3", Hanging = "1.4";
+
+    private static readonly Dictionary<string, string> Channels = new() { [First] = "stable", [Good] = "stable", [Unhealthy] = "unhealthy", [Panicking] = "panicking", [Hanging] = "hanging" };
+
+    private readonly int _port = RunCommand.FreePort(28480);
+    private readonly HashSet<string> _published = [];
+    private WebApplication? _server;
+
+    private static string Folder { get; } = Path.Combine(Product.Root, "out", "test-updates");
+
+    /// <summary>The served folder.</summary>
+    internal static string Repository { get; } = Path.Combine(Folder, "repository");
+
+    /// <summary>The repository as it was before the good version, served below /old/.</summary>
+    private static string Old { get; } = Path.Combine(Folder, "old");
+
+    /// <summary>Its address for the device: QEMU's name of the host.</summary>
+    internal string Address => $"http://10.0.2.2:{_port}/";
+
+    /// <inheritdoc/>
+    public async ValueTask InitializeAsync()
+    {
+        if (Directory.Exists(Folder)) Directory.Delete(Folder, recursive: true);
+        Directory.CreateDirectory(Folder);
+        await File.WriteAllTextAsync(Passphrase, "only for a test");
+        await RunAsync(["keys", "init", "--dir", Path.Combine(Folder, "keys"), "--passphrase-file", Passphrase, .. Channels.Values.Distinct().SelectMany(channel => new[] { "--channel", channel })]);
+        await PublishAsync(First);
+        // What somebody plays back who wants devices to stay on what they have.
+        using (var copy = Process.Start("cp", ["-a", Repository, Old])) await copy.WaitForExitAsync();
+        await PublishAsync(Good);
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        _server = builder.Build();
+        _server.Urls.Add($"http://127.0.0.1:{_port}");
+        _server.UseStaticFiles(new StaticFileOptions { FileProvider = new PhysicalFileProvider(Repository), ServeUnknownFileTypes = true });
+        _server.UseStaticFiles(new StaticFileOptions { RequestPath = "/old", FileProvider = new PhysicalFileProvider(Old), ServeUnknownFileTypes = true });
+        await _server.StartAsync();
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        if (_server is not null) await _server.DisposeAsync();
+    }
+
+    /// <summary>Builds a version and publishes it in its channel, once.</summary>
+    internal async Task PublishAsync(string version)
+    {
+        if (!_published.Add(version)) return;
+        await BuildAsync(version);
+        await RunAsync("publish", Bundle(version), "--repo", Repository, "--keys", Path.Combine(Folder, "keys"), "--passphrase-file", Passphrase, "--channel", Channels[version], "--no-chunks", "--patches", "1", "--level", "1");
+    }
+
+    private static string Passphrase => Path.Combine(Folder, "passphrase");
+
+    internal static string Disk(string version) => Path.Combine(Folder, $"edge_{version}_amd64", "disk.img");
+
+    internal static string Channel(string version) => Channels[version];
+
+    private static string Bundle(string version) => Path.Combine(Folder, $"edge_{version}_amd64", $"edge_{version}_amd64.bundle");
+
+    private async Task BuildAsync(string version)
+    {
+        var definition = Path.Combine(Folder, $"edge-{version}.yaml");
+        WriteOverlay(version);
+        await File.WriteAllTextAsync(definition, $$"""
+            id: edge
+            version: {{version}}
+            suite: trixie
+            board: vm-x86_64
+            sourceDate: 2026-11-01
+            hostname: edge
+            overlays: [overlays/base, overlays/supervisor, overlay-{{version}}]
+            sizes: { esp: 256MiB, slot: 640MiB, data: 256MiB }
+            persist: [/etc/appliance, /etc/hostname, /etc/machine-id, /etc/systemd/network]
+            state: [/var/lib/edge]
+            kernel:
+              arguments: [{{(version == Panicking ? "rdinit=/nowhere" : "systemd.crash_action=freeze")}}]
+            health:
+              timeout: {{(version == Unhealthy ? "30s" : "5min")}}
+              stabilisation: 5s
+              checks:
+                - name: product
+                  unit: edge.service
+            updates:
+              root: keys/root.json
+              url: {{Address}}
+              check: 30s
+              # Cuts in the middle of a download need one that lasts.
+              rate: 16MiB
+            """);
+        await RunAsync("build", definition, "--output", Folder, "--cache", Product.Cache, "--json");
+    }
+
+    /// <summary>The product: a unit with data that a newer version migrates.</summary>
+    private static void WriteOverlay(string version)
+    {
+        var units = Directory.CreateDirectory(Path.Combine(Folder, $"overlay-{version}", "usr", "lib", "systemd", "system")).FullName;
+        var work = version switch
+        {
+            Unhealthy => "echo the product cannot work; exit 1",
+            Hanging => "sleep 5; kill -SEGV 1; sleep infinity",
+            _ => "sleep infinity",
+        };
+        File.WriteAllText(Path.Combine(units, "edge.service"), $"""
+            [Unit]
+            Description=The product on this device, version {version}
+            After=appliance-state.service
+            [Service]
+            StateDirectory=edge
+            ExecStartPre=/bin/sh -c 'while [ -e /var/lib/not-yet ]; do sleep 1; done'
+            ExecStartPre=/bin/sh -c 'echo "as {version} likes it" > /var/lib/edge/data'
+            ExecStart=/bin/sh -c '{work}'
+            """);
+        var wants = Directory.CreateDirectory(Path.Combine(units, "multi-user.target.wants")).FullName;
+        File.CreateSymbolicLink(Path.Combine(wants, "edge.service"), "../edge.service");
+    }
+
+    private static async Task RunAsync(params string[] arguments)
+    {
+        var (exitCode, output, errors) = await Product.RunAsync(arguments);
+        Assert.True(exitCode == 0, $"appliance {string.Join(' ', arguments)}: exit code {exitCode}\n{output}\n{errors}");
+    }
+}

@@ -1,0 +1,152 @@
+using System.Text.Json.Nodes;
+
+namespace Appliance.SystemTests.Updates;
+
+/// <summary>Updates end to end: the real image, boot loader, kernel and supervisor, with good versions and bad ones.</summary>
+public sealed class UpdateTests(UpdatedDevice device) : IClassFixture<UpdatedDevice>
+{
+    [Fact]
+    public void AGoodVersion_IsInstalledByItself_Committed_AndDataStays()
+    {
+        Assert.Equal((UpdateRepository.First, "a"), ((string?)device.Before["version"], (string?)device.Before["slot"]));
+        Assert.Equal((UpdateRepository.Good, "b"), ((string?)device.After["version"], (string?)device.After["slot"]));
+        Assert.Equal(["installed", "committed"], ((JsonArray)device.After["history"]!).Select(entry => (string?)entry!["outcome"]));
+        Assert.All((JsonArray)device.After["slots"]!, slot => Assert.Equal("good", (string?)slot!["state"]));
+        Assert.Equal(("data", "kept-name"), (device.Kept, device.Hostname));
+        // Pruned with the commit; what stays is the list for the next version.
+        Assert.Equal("paths", device.Snapshots);
+    }
+
+    [Fact]
+    public async Task AVersionThatIsNotHealthy_GoesBackByItself_WithTheReason_AndTheStateOfBefore()
+    {
+        await device.Repository.PublishAsync(UpdateRepository.Unhealthy);
+        await using var machine = await device.StartAsync("unhealthy");
+        var status = await TryAsync(machine, UpdateRepository.Unhealthy);
+
+        AssertBackOnGood(status, UpdateRepository.Unhealthy);
+        var failed = status["failedVersions"]![0]!;
+        Assert.Contains("product", (string?)failed["reason"], StringComparison.Ordinal);
+        Assert.Contains("edge.service", string.Join('\n', ((JsonArray)failed["failures"]!).Select(failure => (string?)failure)), StringComparison.Ordinal);
+        Assert.Contains("the product cannot work", failed["journal"]!.ToJsonString(), StringComparison.Ordinal);
+        Assert.Equal("as 1.1 likes it", await machine.RunAsync("cat /var/lib/edge/data"));
+
+        // It is remembered: nobody gets it again without asking for it by force.
+        var again = await machine.Shell.RunAsync($"appliancectl install --channel {UpdateRepository.Channel(UpdateRepository.Unhealthy)}", TestContext.Current.CancellationToken);
+        Assert.NotEqual(0, again.ExitCode);
+        Assert.Contains("was tried before and not kept", again.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task AKernelThatPanics_IsGivenUp()
+    {
+        await device.Repository.PublishAsync(UpdateRepository.Panicking);
+        await using var machine = await device.StartAsync("panicking");
+        var status = await TryAsync(machine, UpdateRepository.Panicking);
+
+        AssertBackOnGood(status, UpdateRepository.Panicking);
+        Assert.Contains("never came as far as the supervisor", (string?)status["failedVersions"]![0]!["reason"], StringComparison.Ordinal);
+        Assert.Equal(3, machine.Serial.Split("Kernel panic - not syncing").Length - 1);
+    }
+
+    [Fact]
+    public async Task AVersionThatHangs_IsResetByTheWatchdog_AndGivenUp()
+    {
+        await device.Repository.PublishAsync(UpdateRepository.Hanging);
+        await using var machine = await device.StartAsync("hanging", watchdog: true);
+        var status = await TryAsync(machine, UpdateRepository.Hanging);
+
+        AssertBackOnGood(status, UpdateRepository.Hanging);
+        Assert.Contains("before there was a verdict", (string?)status["failedVersions"]![0]!["reason"], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task ADowngradeAndAReplayedRepository_AreRefused()
+    {
+        await using var machine = await device.StartAsync("downgrade");
+
+        await RefusedAsync($"install --version {UpdateRepository.First}", "older");
+        await RefusedAsync($"install {device.Repository.Address}old/", "go back");
+        await RefusedAsync($"check --source {device.Repository.Address}old/", "go back");
+        Assert.Equal("idle", (string?)(await machine.ControlAsync())!["updateState"]);
+
+        async Task RefusedAsync(string command, string because)
+        {
+            var (exitCode, said) = await machine.Shell.RunAsync($"appliancectl {command}", TestContext.Current.CancellationToken);
+            Assert.True(exitCode != 0 && said.Contains(because, StringComparison.Ordinal), $"{command}: exit code {exitCode}\n{said}");
+        }
+    }
+
+    /// <summary>Going down in good order is no verdict: neither the operator's restart nor four of them.</summary>
+    [Fact(Explicit = true)]
+    public async Task RestartsOnTrial_AreNoFailedTries_AndCommitNothing()
+    {
+        await using var machine = await device.StartAsync("restarts-on-trial");
+        await machine.RunAsync("touch /var/lib/not-yet; sync");
+        await machine.RunAsync($"appliancectl install --force --version {UpdateRepository.First} --reboot true");
+        for (var restart = 0; restart < 4; restart++)
+        {
+            JsonNode? status = null;
+            await machine.WaitAsync("the trial", async () => (status = await machine.ControlAsync()) is not null && (string?)status["updateState"] == "probation" && await machine.RunAsync("cat /proc/uptime") is var uptime && double.Parse(uptime.Split(' ')[0]) > 20);
+            Assert.Equal(("trial", UpdateRepository.First), ((string?)(await machine.StatusAsync())!["bootState"], (string?)status!["version"]));
+            await machine.RunAsync("systemctl reboot --no-block");
+            await machine.WaitAsync("the page to go away", async () => await machine.StatusAsync() is null);
+        }
+        await machine.WaitAsync("the trial", async () => await machine.ControlAsync() is { } status && (string?)status["updateState"] == "probation");
+        await machine.RunAsync("rm /var/lib/not-yet");
+        await machine.WaitAsync("the verdict", async () => await machine.ControlAsync() is { } status && (string?)status["updateState"] == "idle");
+
+        var end = (await machine.ControlAsync())!;
+        Assert.Equal((UpdateRepository.First, "committed"), ((string?)end["version"], (string?)end["lastResult"]!["outcome"]));
+    }
+
+    /// <summary>What was written is damaged before its first start.</summary>
+    [Fact(Explicit = true)]
+    public async Task ANewVersionWithADamagedSlot_IsGivenUp()
+    {
+        await using var machine = await device.StartAsync("damaged-new-slot");
+        await machine.RunAsync($"appliancectl install --force --version {UpdateRepository.First} --reboot false");
+        await DamageAsync(machine, "a");
+        await machine.RunAsync("appliancectl reboot");
+        JsonNode? status = null;
+        await machine.WaitAsync("the end of the trial", async () => (status = await machine.ControlAsync()) is not null && status["failedVersions"] is JsonArray { Count: > 0 });
+
+        AssertBackOnGood(status!, UpdateRepository.First);
+        Assert.Contains("is corrupted", machine.Serial, StringComparison.Ordinal);
+    }
+
+    /// <summary>Flash wears out under a version that was kept long ago: the device leaves it for the other slot.</summary>
+    [Fact(Explicit = true)]
+    public async Task ADamagedSlotThatWasKept_IsLeftForTheOther()
+    {
+        await using var machine = await device.StartAsync("damaged-kept-slot");
+        await DamageAsync(machine, "b");
+        await machine.PullThePlugAsync();
+        await machine.WaitAsync("the other version", async () => await machine.ControlAsync() is { } status && (string?)status["version"] == UpdateRepository.First);
+        await machine.WaitForGoodBootAsync();
+
+        Assert.Contains("is corrupted", machine.Serial, StringComparison.Ordinal);
+    }
+
+    /// <summary>Overwrites the first quarter of a slot's root.</summary>
+    private static Task DamageAsync(RunningMachine machine, string slot) =>
+        machine.RunAsync($"dd if=/dev/zero of=/dev/vda{(slot == "a" ? 2 : 4)} bs=1M seek=1 count=64 conv=notrunc,fsync status=none");
+
+    /// <summary>Installs a version, restarts into it and waits until the device stands on the good one again.</summary>
+    private static async Task<JsonNode> TryAsync(RunningMachine machine, string version)
+    {
+        await machine.RunAsync($"appliancectl install --channel {UpdateRepository.Channel(version)} --reboot true");
+        JsonNode? status = null;
+        await machine.WaitAsync($"the end of the trial of {version}", async () => (status = await machine.ControlAsync()) is not null && (string?)status["version"] == UpdateRepository.Good && status["failedVersions"] is JsonArray { Count: > 0 });
+        await machine.WaitForGoodBootAsync();
+        return status!;
+    }
+
+    private static void AssertBackOnGood(JsonNode status, string version)
+    {
+        Assert.Equal((UpdateRepository.Good, "b", "idle"), ((string?)status["version"], (string?)status["slot"], (string?)status["updateState"]));
+        Assert.Equal(version, (string?)status["failedVersions"]![0]!["version"]);
+        Assert.Equal(("rolledBack", version), ((string?)status["lastResult"]!["outcome"], (string?)status["lastResult"]!["version"]));
+        Assert.Equal("bad", (string?)((JsonArray)status["slots"]!).Single(slot => (string?)slot!["name"] == "a")!["state"]);
+    }
+}

@@ -1,0 +1,55 @@
+using System.Text.Json.Nodes;
+
+namespace Appliance.SystemTests.Updates;
+
+/// <summary>A device that went from the first version to the good one by itself, as the repository offered it. Tests go on from a copy.</summary>
+public sealed class UpdatedDevice : IAsyncLifetime
+{
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("updated");
+
+    internal UpdateRepository Repository { get; } = new();
+
+    /// <summary>What the supervisor said before and after.</summary>
+    internal JsonNode Before { get; private set; } = null!;
+    internal JsonNode After { get; private set; } = null!;
+
+    /// <summary>What became of data and settings.</summary>
+    internal string Kept { get; private set; } = "";
+    internal string Hostname { get; private set; } = "";
+    internal string Snapshots { get; private set; } = "";
+
+    private string State => Path.Combine(_folder.FullName, "state.qcow2");
+
+    /// <inheritdoc/>
+    public async ValueTask InitializeAsync()
+    {
+        await Repository.InitializeAsync();
+        await using var machine = await RunningMachine.StartAsync("updated-device", UpdateRepository.Disk(UpdateRepository.First), State);
+        await machine.WaitForGoodBootAsync();
+        Before = (await machine.ControlAsync())!;
+        await machine.RunAsync("echo data > /var/lib/kept; echo kept-name > /etc/hostname; sync");
+        await machine.WaitAsync("version 1.1, kept", async () => await machine.ControlAsync() is { } status && (string?)status["version"] == UpdateRepository.Good && (string?)status["updateState"] == "idle");
+        After = (await machine.ControlAsync())!;
+        Kept = await machine.RunAsync("cat /var/lib/kept");
+        Hostname = await machine.RunAsync("cat /etc/hostname");
+        Snapshots = await machine.RunAsync("ls /var/lib/appliance/snapshots");
+        await machine.ShutDownAsync();
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await Repository.DisposeAsync();
+        _folder.Delete(recursive: true);
+    }
+
+    /// <summary>Boots a copy of the device.</summary>
+    internal async Task<RunningMachine> StartAsync(string name, bool watchdog = false)
+    {
+        var copy = Path.Combine(_folder.FullName, $"{name}.qcow2");
+        foreach (var suffix in new[] { "", ".vars", ".base" }) File.Copy(State + suffix, copy + suffix, overwrite: true);
+        var machine = await RunningMachine.StartAsync(name, UpdateRepository.Disk(UpdateRepository.First), copy, watchdog);
+        await machine.WaitForGoodBootAsync();
+        return machine;
+    }
+}
