@@ -17,7 +17,7 @@ public sealed class UpdateTests(UpdatedDevice device) : IClassFixture<UpdatedDev
         Assert.Equal("paths", device.Snapshots);
     }
 
-    [Fact]
+    [Fact(Explicit = true)]
     public async Task AVersionThatIsNotHealthy_GoesBackByItself_WithTheReason_AndTheStateOfBefore()
     {
         await device.Repository.PublishAsync(UpdateRepository.Unhealthy);
@@ -49,7 +49,7 @@ public sealed class UpdateTests(UpdatedDevice device) : IClassFixture<UpdatedDev
         Assert.Equal(3, machine.Serial.Split("Kernel panic - not syncing").Length - 1);
     }
 
-    [Fact]
+    [Fact(Explicit = true)]
     public async Task AVersionThatHangs_IsResetByTheWatchdog_AndGivenUp()
     {
         await device.Repository.PublishAsync(UpdateRepository.Hanging);
@@ -68,7 +68,8 @@ public sealed class UpdateTests(UpdatedDevice device) : IClassFixture<UpdatedDev
         await RefusedAsync($"install --version {UpdateRepository.First}", "older");
         await RefusedAsync($"install {device.Repository.Address}old/", "go back");
         await RefusedAsync($"check --source {device.Repository.Address}old/", "go back");
-        Assert.Equal("idle", (string?)(await machine.ControlAsync())!["updateState"]);
+        // (It may be looking again by itself at this moment.)
+        Assert.True(string.IsNullOrEmpty((string?)(await machine.ControlAsync())!["pendingVersion"]));
 
         async Task RefusedAsync(string command, string because)
         {
