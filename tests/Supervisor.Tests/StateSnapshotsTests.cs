@@ -188,12 +188,8 @@ public sealed class StateSnapshotsTests : IDisposable
     public async Task APathOnADiskOfItsOwn_ComesBackByCopies()
     {
         var shop = Path.Combine(_device.Root, "var/lib/shop");
-        Directory.Move(shop, shop + ".aside");
-        Directory.CreateDirectory(shop);
-        StateDevice.Run("mount", "-t", "tmpfs", "-o", "size=16m,mode=0711", "state-test", shop);
-        try
+        using (new SmallDisk(shop, "16m,mode=0711"))
         {
-            StateDevice.Run("cp", "-a", shop + ".aside/.", shop);
             await BootAsync(StateDevice.Old);
             _device.Install();
             await BootAsync(StateDevice.New);
@@ -204,10 +200,6 @@ public sealed class StateSnapshotsTests : IDisposable
             Assert.Equal(StateDevice.OldState, _device.State);
             Assert.Empty(_device.Leftovers);
         }
-        finally
-        {
-            StateDevice.Run("umount", shop);
-        }
     }
 
     /// <summary>The verb, as its unit runs it, on a data partition that is too small for two states.</summary>
@@ -215,12 +207,8 @@ public sealed class StateSnapshotsTests : IDisposable
     public async Task ATrialWithoutRoomForItsSnapshot_FailsWithThatReason()
     {
         var data = Path.Combine(_device.Root, "var");
-        Directory.Move(data, data + ".aside");
-        Directory.CreateDirectory(data);
-        StateDevice.Run("mount", "-t", "tmpfs", "-o", "size=17m", "state-test", data);
-        try
+        using (new SmallDisk(data, "17m"))
         {
-            StateDevice.Run("cp", "-a", data + ".aside/.", data);
             await BootAsync(StateDevice.Old);
             StateDevice.Run("dd", "if=/dev/urandom", $"of={data}/lib/shop/ballast", "bs=1M", "count=2", "status=none");
             _device.Install();
@@ -240,32 +228,20 @@ public sealed class StateSnapshotsTests : IDisposable
             Assert.True((await new StateProbe(_device.Layout.Failure).TryAsync(Token)).Passed);
             Assert.Equal(before, _device.State);
         }
-        finally
-        {
-            StateDevice.Run("umount", data);
-        }
     }
 
     [Fact]
     public async Task ARestore_NeedsNoRoom()
     {
         var data = Path.Combine(_device.Root, "var");
-        Directory.Move(data, data + ".aside");
-        Directory.CreateDirectory(data);
-        StateDevice.Run("mount", "-t", "tmpfs", "-o", "size=32m", "state-test", data);
-        try
+        using (new SmallDisk(data, "32m"))
         {
-            StateDevice.Run("cp", "-a", data + ".aside/.", data);
             await TryNewVersionAsync();
             StateDevice.Run("/bin/sh", "-uc", $"dd if=/dev/zero of={data}/lib/full bs=4k status=none 2>/dev/null; [ $(stat -f -c %f {data}) = 0 ]");
 
             await BootAsync(StateDevice.Old);
 
             Assert.Equal(StateDevice.OldState, _device.State);
-        }
-        finally
-        {
-            StateDevice.Run("umount", data);
         }
     }
 

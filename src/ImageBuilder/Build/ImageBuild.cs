@@ -106,7 +106,7 @@ internal sealed class ImageBuild(BuildOptions options, IBuildObserver observer)
     {
         if (definition.Board.Boot != BootScheme.SystemdBoot)
             throw new UserError($"Images for board {definition.Board.Name} (Raspberry Pi tryboot) cannot be built yet.", "Use a UEFI board such as uefi-x86_64.");
-        var host = System.Runtime.InteropServices.RuntimeInformation.OSArchitecture == System.Runtime.InteropServices.Architecture.Arm64 ? "arm64" : "amd64";
+        var host = DebianArchitecture.Host;
         if (definition.Board.Architecture != host)
             throw new UserError($"Board {definition.Board.Name} is {definition.Board.Architecture} and this machine is {host}; building for another architecture is not supported yet.", $"Build on an {definition.Board.Architecture} machine.");
     }

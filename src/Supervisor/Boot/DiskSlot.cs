@@ -22,6 +22,25 @@ internal sealed record DiskSlot(string Name, GptPartition Root, GptPartition Ver
     /// <summary>True where the running kernel was told this root hash.</summary>
     public bool HasRootHash(string hash) => RootHash.Equals(hash, StringComparison.OrdinalIgnoreCase);
 
+    /// <summary>What is told of it, whatever the boot scheme; tries are the scheme's to add.</summary>
+    public SlotStatus Describe(string imageId, bool running, SlotState state)
+    {
+        var holds = Label is not null && (running || state != SlotState.Empty);
+        return new SlotStatus { Name = Name, Running = running, State = state, Version = holds ? Version(imageId) : null, RootHash = holds ? RootHash : null };
+    }
+
+    /// <summary>The slot of a name.</summary>
+    /// <exception cref="UserError">There is none.</exception>
+    public static DiskSlot Find(IReadOnlyList<DiskSlot> slots, string name) =>
+        slots.FirstOrDefault(slot => slot.Name == name) ?? throw new UserError($"There is no slot \"{name}\".", "Slots are a and b.");
+
+    /// <summary>Giving up a slot must leave another that boots.</summary>
+    /// <exception cref="UserError">There would be nothing left to boot.</exception>
+    public static void CheckGiveUp(string slot, SlotStatus rest)
+    {
+        if (!rest.IsBootable) throw new UserError($"Slot {slot} cannot be given up: slot {rest.Name} holds nothing that boots.", "Install a version into the other slot first.");
+    }
+
     /// <summary>
     /// Overwriting a slot must not take away what the device falls back to, and no version can be in both.
     /// </summary>

@@ -36,7 +36,7 @@ internal sealed class SystemdBootControl : IBootControl, IDisposable
     /// <exception cref="UserError">It does not run from a disk of ours.</exception>
     public static async Task<SystemdBootControl> OpenAsync(string root, CancellationToken cancellationToken)
     {
-        var disk = OnDevice.Read(root).FindDisk(root) ?? throw new UserError("The disk of the running system cannot be told.", "Slots are there only where the system was booted from an image's disk.");
+        var disk = BootScheme.FindDisk(root);
         var table = await GptTable.ReadAsync(disk, cancellationToken);
         return new SystemdBootControl(disk, EspMount.Find(table, root), ImageIdentity.Read(root).Id, root);
     }
@@ -87,7 +87,7 @@ internal sealed class SystemdBootControl : IBootControl, IDisposable
     public async Task PrepareRestartAsync(CancellationToken cancellationToken)
     {
         var disk = await ReadDiskAsync(cancellationToken);
-        if (Outranks(disk.Running, disk.Other, disk)) EfiVariable.Write(_root, EfiVariable.EntryOneShot, BootEntry.NameOf(disk.Other.Label!, null));
+        StartNext(disk.Other, disk.Running, disk);
     }
 
     /// <inheritdoc/>
@@ -112,11 +112,9 @@ internal sealed class SystemdBootControl : IBootControl, IDisposable
     public async Task MarkBadAsync(string slot, CancellationToken cancellationToken)
     {
         var disk = await ReadDiskAsync(cancellationToken);
-        var bad = disk.Slots.FirstOrDefault(candidate => candidate.Name == slot) ?? throw new UserError($"There is no slot \"{slot}\".", "Slots are a and b.");
+        var bad = DiskSlot.Find(disk.Slots, slot);
         if (EntryOf(bad, disk) is not { } entry) return;
-        var rest = Judge(disk.Slots.Single(candidate => candidate != bad), disk);
-        if (!rest.IsBootable)
-            throw new UserError($"Slot {slot} cannot be given up: slot {rest.Name} holds nothing that boots.", "Install a version into the other slot first.");
+        DiskSlot.CheckGiveUp(slot, Judge(disk.Slots.Single(candidate => candidate != bad), disk));
         _entries.Tidy();
         ClearChoice();
         var count = new BootCount(0, Math.Max(1, entry.Count?.Done ?? 0));
@@ -132,7 +130,7 @@ internal sealed class SystemdBootControl : IBootControl, IDisposable
         if (EntryOf(disk.Running, disk) is not { Count: { Done: > 0 } count } entry || count != BootCount.Read(_root)) return;
         _entries.Tidy();
         _entries.Recount(entry, new BootCount(count.Left + 1, count.Done - 1));
-        if (Outranks(disk.Other, disk.Running, disk)) EfiVariable.Write(_root, EfiVariable.EntryOneShot, BootEntry.NameOf(disk.Running.Label!, null));
+        StartNext(disk.Running, disk.Other, disk);
     }
 
     /// <inheritdoc/>
@@ -141,6 +139,12 @@ internal sealed class SystemdBootControl : IBootControl, IDisposable
     /// <summary>True when a slot is good and newer: the boot loader takes it before the other one, whatever that one has left.</summary>
     private bool Outranks(DiskSlot slot, DiskSlot other, Disk disk) =>
         Judge(slot, disk) is { State: SlotState.Good, Version: { } version } && Judge(other, disk).Version is { } lower && UapiVersion.Compare(version, lower) > 0;
+
+    /// <summary>Names a slot for the next boot where the boot loader would take its rival.</summary>
+    private void StartNext(DiskSlot slot, DiskSlot rival, Disk disk)
+    {
+        if (Outranks(rival, slot, disk)) EfiVariable.Write(_root, EfiVariable.EntryOneShot, BootEntry.NameOf(slot.Label!, null));
+    }
 
     private void ClearChoice()
     {
@@ -160,17 +164,7 @@ internal sealed class SystemdBootControl : IBootControl, IDisposable
             // The boot loader counts a try when it begins: what runs in its last one has none left and is not bad yet.
             _ => running && count == BootCount.Read(_root) ? SlotState.Trial : SlotState.Bad,
         };
-        var holds = slot.Label is not null && (running || state != SlotState.Empty);
-        return new SlotStatus
-        {
-            Name = slot.Name,
-            Running = running,
-            State = state,
-            Version = holds ? slot.Version(_imageId) : null,
-            RootHash = holds ? slot.RootHash : null,
-            TriesLeft = count?.Left,
-            TriesDone = count?.Done ?? 0,
-        };
+        return slot.Describe(_imageId, running, state) with { TriesLeft = count?.Left, TriesDone = count?.Done ?? 0 };
     }
 
     /// <summary>A slot's boot entry. Where both slots have the same label, there is one entry, and it is what runs.</summary>

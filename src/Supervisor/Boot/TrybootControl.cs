@@ -2,7 +2,6 @@ using System.Buffers.Binary;
 using Appliance.Core;
 using Appliance.UpdateClient.Install;
 using DeviceFacts = Appliance.Supervisor.Device.DeviceFacts;
-using OnDevice = Appliance.Supervisor.Device.RunningSlot;
 using RunningSlot = Appliance.UpdateClient.Install.RunningSlot;
 
 namespace Appliance.Supervisor.Boot;
@@ -47,7 +46,7 @@ internal sealed class TrybootControl : IBootControl, IDisposable
     /// <exception cref="UserError">It does not run from a disk of ours.</exception>
     public static async Task<TrybootControl> OpenAsync(string root, CancellationToken cancellationToken)
     {
-        var disk = OnDevice.Read(root).FindDisk(root) ?? throw new UserError("The disk of the running system cannot be told.", "Slots are there only where the system was booted from an image's disk.");
+        var disk = BootScheme.FindDisk(root);
         var table = await GptTable.ReadAsync(disk, cancellationToken);
         var mounts = new List<EspMount>();
         try
@@ -105,11 +104,10 @@ internal sealed class TrybootControl : IBootControl, IDisposable
     public async Task MarkBadAsync(string slot, CancellationToken cancellationToken)
     {
         var disk = await ReadDiskAsync(cancellationToken);
-        var bad = disk.Slots.FirstOrDefault(candidate => candidate.Name == slot) ?? throw new UserError($"There is no slot \"{slot}\".", "Slots are a and b.");
+        var bad = DiskSlot.Find(disk.Slots, slot);
         if (Judge(bad, disk).State == SlotState.Empty) return;
         var rest = disk.Slots.Single(candidate => candidate != bad);
-        if (!Judge(rest, disk).IsBootable)
-            throw new UserError($"Slot {slot} cannot be given up: slot {rest.Name} holds nothing that boots.", "Install a version into the other slot first.");
+        DiskSlot.CheckGiveUp(slot, Judge(rest, disk));
         // The partition last: a note without it changes nothing, and doing it again ends the same.
         Note(disk, bad, SlotState.Bad);
         Keep(disk, rest);
@@ -160,17 +158,7 @@ internal sealed class TrybootControl : IBootControl, IDisposable
         var running = slot == disk.Running;
         var state = slot.Label is null || !HasBootImage(slot) ? SlotState.Empty
             : _verdicts.Find(slot.RootHash) ?? (slot == disk.Kept ? SlotState.Good : SlotState.Trial);
-        var holds = slot.Label is not null && (running || state != SlotState.Empty);
-        return new SlotStatus
-        {
-            Name = slot.Name,
-            Running = running,
-            State = state,
-            Version = holds ? slot.Version(_imageId) : null,
-            RootHash = holds ? slot.RootHash : null,
-            TriesLeft = state != SlotState.Trial ? null : running ? 0 : 1,
-            TriesDone = state == SlotState.Trial && running ? 1 : 0,
-        };
+        return slot.Describe(_imageId, running, state) with { TriesLeft = state != SlotState.Trial ? null : running ? 0 : 1, TriesDone = state == SlotState.Trial && running ? 1 : 0 };
     }
 
     private async Task<Disk> ReadDiskAsync(CancellationToken cancellationToken)

@@ -20,20 +20,7 @@ internal sealed record HealthBaseline
 
     /// <summary>Reads a baseline; null when there is none.</summary>
     /// <exception cref="InvalidDataException">There is a file and it is none.</exception>
-    public static HealthBaseline? TryRead(string path)
-    {
-        var file = new FileInfo(path);
-        if (!file.Exists) return null;
-        if (file.Length > LargestFile) throw new InvalidDataException($"{path} is too large");
-        try
-        {
-            return JsonSerializer.Deserialize(File.ReadAllBytes(path), HealthBaselineJson.Default.HealthBaseline) ?? throw new InvalidDataException($"{path} is empty");
-        }
-        catch (JsonException e)
-        {
-            throw new InvalidDataException($"{path} is damaged: {e.Message}", e);
-        }
-    }
+    public static HealthBaseline? TryRead(string path) => RecordFile.TryRead(path, HealthBaselineJson.Default.HealthBaseline, LargestFile);
 
     /// <summary>Writes the baseline to the disk.</summary>
     public void Write(string path) => DurableFile.Write(path, JsonSerializer.SerializeToUtf8Bytes(this, HealthBaselineJson.Default.HealthBaseline));

@@ -53,9 +53,7 @@ internal sealed class SavedBaseline(string path, string version, HealthMonitor m
         monitor.EndTrial();
         try
         {
-            if (!File.Exists(path)) return;
-            File.Delete(path);
-            DurableFile.SyncFolder(Path.GetDirectoryName(path)!);
+            RecordFile.Delete(path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -8,7 +8,6 @@ internal sealed class WatchedCheck(IHealthProbe probe, TimeProvider time) : IDis
     private readonly SemaphoreSlim _kick = new(0, 1);
     private Task<ProbeResult>? _attempt;
     private int _successes, _failures;
-    private DateTimeOffset? _tried;
     private bool _disposed;
 
     /// <summary>The check itself.</summary>
@@ -63,7 +62,7 @@ internal sealed class WatchedCheck(IHealthProbe probe, TimeProvider time) : IDis
     /// <summary>Adds the result of an attempt: it takes so many in a row to turn a check.</summary>
     public void Take(ProbeResult result)
     {
-        _tried = time.GetUtcNow();
+        Status = Status with { Tried = time.GetUtcNow() };
         (_successes, _failures) = result.Passed ? (_successes + 1, 0) : (0, _failures + 1);
         Result = (result.Passed, Result is { Passed: true }) switch
         {
@@ -77,7 +76,7 @@ internal sealed class WatchedCheck(IHealthProbe probe, TimeProvider time) : IDis
     public CheckStatus Judge(HealthBaseline? baseline)
     {
         var (state, gates, message) = RelativeGate.Judge(probe, Result, baseline);
-        var next = Status with { Gates = gates, State = state, Message = message, Tried = _tried };
+        var next = Status with { Gates = gates, State = state, Message = message };
         if (state == Status.State) return Status = next;
         Changed = time.GetTimestamp();
         var now = time.GetUtcNow();

@@ -72,7 +72,7 @@ internal sealed class JobObjects(BusConnection bus, TimeProvider time) : IDispos
         new("BytesPerSecond", "t", () => (ulong)job.View.BytesPerSecond),
         new("SecondsLeft", "d", () => job.View.SecondsLeft ?? -1),
         new("By", "s", () => job.View.By),
-        new("StartedAt", "t", () => (ulong)job.View.StartedAt.ToUnixTimeMilliseconds() * 1000),
+        new("StartedAt", "t", () => BusValues.Moment(job.View.StartedAt)),
         new("Message", "s", () => job.View.Message),
     ];
 

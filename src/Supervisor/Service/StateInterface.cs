@@ -1,6 +1,6 @@
 using Appliance.Supervisor.Bus;
 using Appliance.Supervisor.State;
-using static Appliance.Supervisor.Service.UpdateInterface;
+using static Appliance.Supervisor.Service.BusValues;
 
 namespace Appliance.Supervisor.Service;
 

@@ -4,6 +4,7 @@ using Appliance.Supervisor.Health;
 using Appliance.Supervisor.Systemd;
 using Appliance.Supervisor.Updates;
 using Serilog;
+using static Appliance.Supervisor.Service.BusValues;
 
 namespace Appliance.Supervisor.Service;
 
@@ -18,7 +19,7 @@ internal sealed class SupervisorObject(BusConnection bus, Systemd1 systemd, Devi
 
     private const string BlessingUnit = "systemd-bless-boot.service";
 
-    private readonly ulong _startedAt = (ulong)time.GetUtcNow().ToUnixTimeMilliseconds() * 1000;
+    private readonly ulong _startedAt = Moment(time.GetUtcNow());
 
     /// <inheritdoc/>
     public async Task StartAsync(CancellationToken cancellationToken)
@@ -64,8 +65,6 @@ internal sealed class SupervisorObject(BusConnection bus, Systemd1 systemd, Devi
     ];
 
     private static object[] Change(CheckChange change) => [Moment(change.At), DeviceView.Word(change.State), change.Message];
-
-    private static ulong Moment(DateTimeOffset time) => (ulong)Math.Max(0, time.ToUnixTimeMilliseconds()) * 1000;
 
     /// <summary>systemd-bless-boot.service takes the counter off this boot's entry: from then on the boot is good.</summary>
     private async Task LookForBlessingAsync()

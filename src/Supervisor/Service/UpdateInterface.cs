@@ -4,6 +4,7 @@ using Appliance.Supervisor.Bus;
 using Appliance.Supervisor.Device;
 using Appliance.Supervisor.Updates;
 using Microsoft.Win32.SafeHandles;
+using static Appliance.Supervisor.Service.BusValues;
 
 namespace Appliance.Supervisor.Service;
 
@@ -93,17 +94,4 @@ internal sealed class UpdateInterface(UpdateEngine engine, UpdateSchedule schedu
 
     private static Dictionary<object, object> Entry(HistoryEntry entry) =>
         Bag(("At", Moment(entry.At)), ("Outcome", entry.Outcome), ("Version", entry.Version), ("From", entry.From), ("Detail", entry.Detail));
-
-    internal static ulong Moment(DateTimeOffset time) => (ulong)Math.Max(0, time.ToUnixTimeMilliseconds()) * 1000;
-
-    internal static Dictionary<object, object> Bag(params (string Name, object? Value)[] members)
-    {
-        var bag = new Dictionary<object, object>();
-        foreach (var (name, value) in members)
-        {
-            if (value is null) continue;
-            bag[name] = new Variant(value switch { string => "s", bool => "b", int => "i", ulong => "t", IReadOnlyList<string> => "as", _ => throw new NotSupportedException(name) }, value);
-        }
-        return bag;
-    }
 }

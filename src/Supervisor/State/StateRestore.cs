@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Appliance.Core;
 
 namespace Appliance.Supervisor.State;
 
@@ -41,7 +42,7 @@ internal sealed class StateRestore(StateLayout layout, StateDisk disk, TimeProvi
         var folder = Path.Combine(layout.Snapshots, journal.Snapshot.Name);
         if (Directory.Exists(folder))
         {
-            disk.CreateFolder(layout.Discarded, Folders.Private);
+            disk.CreateFolder(layout.Discarded, FolderMode.Private);
             for (var i = 0; i < journal.Snapshot.Items.Count; i++) await PutBackAsync(journal.Snapshot.Items[i], i, StateSnapshot.Data(folder), cancellationToken);
             disk.Sync(layout.Snapshots);
             disk.Move(folder, Path.Combine(layout.Discarded, "snapshot"));
@@ -72,10 +73,10 @@ internal sealed class StateRestore(StateLayout layout, StateDisk disk, TimeProvi
         if (!Directory.Exists(discarded))
         {
             var leaving = discarded + ".leaving";
-            disk.CreateFolder(leaving, Folders.Private);
+            disk.CreateFolder(leaving, FolderMode.Private);
             if (StateDisk.IsFolder(place)) foreach (var entry in Entries(place)) Discard(entry, Path.Combine(leaving, Path.GetFileName(entry)));
             else if (StateDisk.Exists(place)) Discard(place, Path.Combine(leaving, "file"));
-            disk.CreateFolder(place, Folders.Private);
+            disk.CreateFolder(place, FolderMode.Private);
             SyncBoth(place);
             disk.Move(leaving, discarded);
             disk.Sync(layout.Discarded);
@@ -97,7 +98,7 @@ internal sealed class StateRestore(StateLayout layout, StateDisk disk, TimeProvi
         if (!bound)
         {
             if (StateDisk.Exists(place)) Discard(place, discarded);
-            disk.CreateFolder(Path.GetDirectoryName(place)!, Folders.Open);
+            disk.CreateFolder(Path.GetDirectoryName(place)!, FolderMode.Open);
             await RelocateAsync(kept, place, Path.Combine(discarded + ".copied", "file"), cancellationToken);
             SyncBoth(Path.GetDirectoryName(place)!);
             return;
@@ -125,7 +126,7 @@ internal sealed class StateRestore(StateLayout layout, StateDisk disk, TimeProvi
         disk.Sync(folder);
         disk.Move(beside, to);
         disk.Sync(folder);
-        disk.CreateFolder(Path.GetDirectoryName(copied)!, Folders.Private);
+        disk.CreateFolder(Path.GetDirectoryName(copied)!, FolderMode.Private);
         disk.Remove(copied);
         disk.Move(from, copied);
     }

@@ -28,7 +28,7 @@ internal sealed class StateSnapshots(StateLayout layout, StateDisk disk, TimePro
     /// <exception cref="IOException">The data partition fails.</exception>
     public async Task RunAtBootAsync(CancellationToken cancellationToken)
     {
-        if (!Directory.Exists(layout.Snapshots)) disk.CreateFolder(layout.Snapshots, Folders.Open);
+        if (!Directory.Exists(layout.Snapshots)) disk.CreateFolder(layout.Snapshots, FolderMode.Open);
         // A restore that began is finished first, also when it is the new version that boots now.
         if (await _restore.ResumeAsync(cancellationToken) is { } resumed) Tell(resumed);
         foreach (var leftover in Directory.EnumerateFileSystemEntries(layout.Snapshots, ".*").ToList()) disk.Remove(leftover);

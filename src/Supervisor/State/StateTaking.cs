@@ -46,8 +46,8 @@ internal sealed class StateTaking(StateLayout layout, StateDisk disk, TimeProvid
 
     private async Task WriteAsync(StateSnapshot snapshot, CancellationToken cancellationToken)
     {
-        disk.CreateFolder(layout.Making, Folders.Open);
-        disk.CreateFolder(StateSnapshot.Data(layout.Making), Folders.Private);
+        disk.CreateFolder(layout.Making, FolderMode.Open);
+        disk.CreateFolder(StateSnapshot.Data(layout.Making), FolderMode.Private);
         for (var i = 0; i < snapshot.Items.Count; i++)
             if (snapshot.Items[i].Kind != SnapshotKind.Absent)
                 await disk.CopyAsync(layout.InPlace(snapshot.Items[i].Path), Path.Combine(StateSnapshot.Data(layout.Making), i.ToString()), cancellationToken);

@@ -29,31 +29,13 @@ internal sealed record TrialRecord
 
     /// <summary>Reads the record; null when nothing is on trial.</summary>
     /// <exception cref="InvalidDataException">There is a file and it is not a record.</exception>
-    public static TrialRecord? TryRead(string path)
-    {
-        var file = new FileInfo(path);
-        if (!file.Exists) return null;
-        if (file.Length > LargestFile) throw new InvalidDataException($"{path} is too large");
-        try
-        {
-            return JsonSerializer.Deserialize(File.ReadAllBytes(path), TrialRecordJson.Default.TrialRecord) ?? throw new InvalidDataException($"{path} is empty");
-        }
-        catch (JsonException e)
-        {
-            throw new InvalidDataException($"{path} is damaged: {e.Message}", e);
-        }
-    }
+    public static TrialRecord? TryRead(string path) => RecordFile.TryRead(path, TrialRecordJson.Default.TrialRecord, LargestFile);
 
     /// <summary>Writes the record to the disk; everybody may read it.</summary>
     public void Write(string path) => DurableFile.Write(path, JsonSerializer.SerializeToUtf8Bytes(this, TrialRecordJson.Default.TrialRecord), DurableFile.Readable);
 
     /// <summary>Nothing is on trial any more.</summary>
-    public static void Delete(string path)
-    {
-        if (!File.Exists(path)) return;
-        File.Delete(path);
-        DurableFile.SyncFolder(Path.GetDirectoryName(path)!);
-    }
+    public static void Delete(string path) => RecordFile.Delete(path);
 }
 
 /// <summary>The JSON form of <see cref="TrialRecord"/>.</summary>

@@ -137,19 +137,9 @@ internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline 
     {
         RequireNoJob();
         if (Slots.Count == 0) await RefreshSlotsAsync(cancellationToken);
-        if (Slots.Any(known => known.Running && known.Name == slot))
-        {
-            await GiveUpRunningAsync(slot, $"{by} marked it bad", cancellationToken);
-            await RefreshSlotsAsync(cancellationToken);
-            return;
-        }
-        var result = await worker.RunAsync(new WorkerRequest { Verb = WorkerVerb.MarkBad, Slot = slot }, null, null, cancellationToken);
-        if (result.Version is { } version)
-            Set(state => state.With(new FailedVersion { Version = version, Reason = $"{by} marked it bad", At = time.GetUtcNow() }) with
-            {
-                Phase = state.Pending?.Version == version ? EnginePhase.Idle : state.Phase,
-                Pending = state.Pending?.Version == version ? null : state.Pending,
-            });
+        var why = $"{by} marked it bad";
+        if (Slots.Any(known => known.Running && known.Name == slot)) await GiveUpRunningAsync(slot, why, cancellationToken);
+        else await GiveUpOtherAsync(slot, why, cancellationToken);
         await RefreshSlotsAsync(cancellationToken);
     }
 
@@ -286,6 +276,17 @@ internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline 
             Set(state => state with { Failed = before.Failed, History = before.History, Pending = state.Pending is { } pending ? pending with { GivenUp = before.Pending?.GivenUp } : null });
             throw;
         }
+    }
+
+    private async Task GiveUpOtherAsync(string slot, string why, CancellationToken cancellationToken)
+    {
+        var result = await worker.RunAsync(new WorkerRequest { Verb = WorkerVerb.MarkBad, Slot = slot }, null, null, cancellationToken);
+        if (result.Version is not { } version) return;
+        Set(state => state.With(new FailedVersion { Version = version, Reason = why, At = time.GetUtcNow() }) with
+        {
+            Phase = state.Pending?.Version == version ? EnginePhase.Idle : state.Phase,
+            Pending = state.Pending?.Version == version ? null : state.Pending,
+        });
     }
 
     private async Task CheckAsync(UpdateJob job, InstallRequest request)

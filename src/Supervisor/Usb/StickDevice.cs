@@ -1,5 +1,5 @@
-using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
+using Appliance.Core;
 
 namespace Appliance.Supervisor.Usb;
 
@@ -16,7 +16,7 @@ internal sealed record StickDevice(string Id, string Board, string Architecture,
     public static StickDevice Of(JsonObject state) => new(
         (string)state["id"]!,
         (string)state["board"]!,
-        RuntimeInformation.OSArchitecture == System.Runtime.InteropServices.Architecture.Arm64 ? "arm64" : "amd64",
+        DebianArchitecture.Host,
         (string)state["version"]!,
         (string?)state["pendingVersion"] is { Length: > 0 } pending ? pending : null,
         (state["failedVersions"] as JsonArray ?? []).Select(failed => (string)failed!["version"]!).ToList());

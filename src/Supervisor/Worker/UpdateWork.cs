@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
@@ -111,7 +110,7 @@ internal sealed class UpdateWork(WorkerOptions options, IBootControl boot, TimeP
         DeviceId = Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes("appliance-device:" + ReadText("etc/machine-id"))))[..32],
         ImageId = _image.Id,
         Board = _image.Board,
-        Architecture = RuntimeInformation.OSArchitecture == Architecture.Arm64 ? "arm64" : "amd64",
+        Architecture = DebianArchitecture.Host,
         Version = _image.Version,
     };
 

@@ -8,7 +8,6 @@ namespace Appliance.UpdateClient.Trust;
 /// </summary>
 internal sealed class TrustFolder(string path)
 {
-    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 
     public byte[]? TryRead(string name, int limit)
     {
@@ -19,7 +18,7 @@ internal sealed class TrustFolder(string path)
     public void Write(string name, ReadOnlySpan<byte> content)
     {
         if (OperatingSystem.IsWindows()) Directory.CreateDirectory(path);
-        else Directory.CreateDirectory(path, OwnerOnly);
+        else Directory.CreateDirectory(path, FolderMode.Private);
         DurableFile.Write(Path.Combine(path, name), content);
     }
 

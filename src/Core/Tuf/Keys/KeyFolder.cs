@@ -6,7 +6,6 @@ namespace Appliance.Core.Tuf.Keys;
 /// </summary>
 public sealed class KeyFolder : ISignerSource
 {
-    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 
     private readonly Func<string> _passphrase;
     private List<KeyFile> _keys = [];
@@ -107,8 +106,8 @@ public sealed class KeyFolder : ISignerSource
         if (OperatingSystem.IsWindows()) Directory.CreateDirectory(folder);
         else
         {
-            Directory.CreateDirectory(folder, OwnerOnly);
-            File.SetUnixFileMode(folder, OwnerOnly);
+            Directory.CreateDirectory(folder, FolderMode.Private);
+            File.SetUnixFileMode(folder, FolderMode.Private);
         }
     }
 

@@ -1,7 +1,7 @@
-namespace Appliance.Supervisor.State;
+namespace Appliance.Core;
 
 /// <summary>Modes of folders.</summary>
-internal static class Folders
+public static class FolderMode
 {
     /// <summary>0700: the owner's alone.</summary>
     public const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;

@@ -1,0 +1,22 @@
+using Appliance.Supervisor.Bus;
+
+namespace Appliance.Supervisor.Service;
+
+/// <summary>How moments and bags of members look on the bus.</summary>
+internal static class BusValues
+{
+    /// <summary>A moment, in microseconds since 1970.</summary>
+    public static ulong Moment(DateTimeOffset time) => (ulong)Math.Max(0, time.ToUnixTimeMilliseconds()) * 1000;
+
+    /// <summary>An <c>a{sv}</c>; members without a value are left out.</summary>
+    public static Dictionary<object, object> Bag(params (string Name, object? Value)[] members)
+    {
+        var bag = new Dictionary<object, object>();
+        foreach (var (name, value) in members)
+        {
+            if (value is null) continue;
+            bag[name] = new Variant(value switch { string => "s", bool => "b", int => "i", ulong => "t", IReadOnlyList<string> => "as", _ => throw new NotSupportedException(name) }, value);
+        }
+        return bag;
+    }
+}
