@@ -44,12 +44,13 @@ internal sealed class RunningMachine : IAsyncDisposable
     /// <param name="image">The disk image, which stays as it is.</param>
     /// <param name="state">File that takes all writes and outlasts the machine, or null.</param>
     /// <param name="watchdog">Whether the hardware watchdog resets the machine.</param>
-    public static async Task<RunningMachine> StartAsync(string name, string image, string? state = null, bool watchdog = false)
+    /// <param name="usb">Whether it has a USB port.</param>
+    public static async Task<RunningMachine> StartAsync(string name, string image, string? state = null, bool watchdog = false, bool usb = false)
     {
         File.Delete(LogOf(name));
         var port = RunCommand.FreePort(28443);
         var serial = new StringBuilder();
-        var machine = await VirtualMachine.StartAsync(new MachineOptions { Image = image, Port = port, GuestShell = true, SerialLog = LogOf(name), State = state, Watchdog = watchdog }, (bytes, count) =>
+        var machine = await VirtualMachine.StartAsync(new MachineOptions { Image = image, Port = port, GuestShell = true, SerialLog = LogOf(name), State = state, Watchdog = watchdog, Usb = usb }, (bytes, count) =>
         {
             lock (serial) serial.Append(Encoding.UTF8.GetString(bytes, 0, count));
         }, TestContext.Current.CancellationToken);
@@ -100,6 +101,12 @@ internal sealed class RunningMachine : IAsyncDisposable
         await _machine.ResetAsync(TestContext.Current.CancellationToken);
         await WaitAsync("the page to go away", async () => await StatusAsync() is null);
     }
+
+    /// <summary>Puts a USB stick in.</summary>
+    public Task PlugInAsync(string image) => _machine.PlugInAsync(image, TestContext.Current.CancellationToken);
+
+    /// <summary>Pulls the USB stick out.</summary>
+    public Task PullOutAsync() => _machine.PullOutAsync(TestContext.Current.CancellationToken);
 
     /// <summary>Shuts down in good order.</summary>
     public async Task ShutDownAsync()
@@ -158,7 +165,7 @@ internal sealed class RunningMachine : IAsyncDisposable
         }
         catch (OperationCanceledException)
         {
-            Assert.Fail($"{what} did not come; the serial log is {LogOf(_name)}; it ends with\n{Serial[^Math.Min(4000, Serial.Length)..]}\nstatus: {await StatusAsync()}");
+            Assert.Fail($"{what} did not come; the serial log is {LogOf(_name)}; it ends with\n{Serial[^Math.Min(4000, Serial.Length)..]}\nstatus: {await StatusAsync()}\non the bus: {await ControlAsync()}");
         }
     }
 

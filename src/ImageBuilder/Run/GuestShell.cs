@@ -21,6 +21,7 @@ internal sealed class GuestShell(NetworkStream stream) : IDisposable
         Description=Test shell
         Requires=dev-virtio\x2dports-{PortName}.device
         After=dev-virtio\x2dports-{PortName}.device
+        StartLimitIntervalSec=0
         [Service]
         ExecStart=/bin/sh
         StandardInput=file:/dev/virtio-ports/{PortName}
@@ -55,9 +56,10 @@ internal sealed class GuestShell(NetworkStream stream) : IDisposable
         await _one.WaitAsync(limit.Token);
         try
         {
-            // What an earlier command without an answer printed comes before our mark.
+            // What an earlier command without an answer printed comes before our mark. Half a command may be left of one that a
+            // restart cut: without quotes around ours it is at most a syntax error, at which a new shell starts.
             var mark = Guid.NewGuid().ToString("N");
-            await stream.WriteAsync(Encoding.UTF8.GetBytes($"echo; echo {mark}; ( {command}\n) 2>&1 </dev/null; echo \"{mark} $?\"\n"), limit.Token);
+            await stream.WriteAsync(Encoding.UTF8.GetBytes($"echo; echo {mark}; ( {command}\n) 2>&1 </dev/null; echo {mark} $?\n"), limit.Token);
             while (await _reader.ReadLineAsync(limit.Token) is { } line && line != mark)
             {
             }

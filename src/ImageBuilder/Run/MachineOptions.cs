@@ -32,4 +32,7 @@ internal sealed record MachineOptions
 
     /// <summary>True lets the hardware watchdog reset an emulated machine too, which a loaded host may make too slow for it.</summary>
     public bool Watchdog { get; init; }
+
+    /// <summary>True adds a USB controller, for <see cref="VirtualMachine.PlugInAsync"/>.</summary>
+    public bool Usb { get; init; }
 }

@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Appliance.Core;
 using Appliance.ImageBuilder.Tools;
 
@@ -11,6 +12,8 @@ namespace Appliance.ImageBuilder.Run;
 /// <summary>A QEMU machine that boots a disk image with UEFI; gone with all its files when it is disposed.</summary>
 internal sealed class VirtualMachine : IAsyncDisposable
 {
+    private const string Stick = "stick";
+
     private readonly Process _qemu;
     private readonly string _folder;
     private readonly StringBuilder _errors = new();
@@ -58,10 +61,26 @@ internal sealed class VirtualMachine : IAsyncDisposable
     }
 
     /// <summary>Presses the power button: the system shuts down cleanly.</summary>
-    public Task PowerDownAsync(CancellationToken cancellationToken) => CommandAsync("system_powerdown", cancellationToken);
+    public Task PowerDownAsync(CancellationToken cancellationToken) => CommandAsync(Command("system_powerdown"), cancellationToken);
 
     /// <summary>Pulls the plug, then puts it back: the machine starts anew.</summary>
-    public Task ResetAsync(CancellationToken cancellationToken) => CommandAsync("system_reset", cancellationToken);
+    public Task ResetAsync(CancellationToken cancellationToken) => CommandAsync(Command("system_reset"), cancellationToken);
+
+    /// <summary>Puts a USB stick in, of which there can be one.</summary>
+    /// <param name="image">What is on it, raw.</param>
+    /// <param name="cancellationToken">Ends the wait for QEMU.</param>
+    public async Task PlugInAsync(string image, CancellationToken cancellationToken)
+    {
+        await CommandAsync(Command("blockdev-add", new JsonObject { ["driver"] = "raw", ["node-name"] = Stick, ["file"] = new JsonObject { ["driver"] = "file", ["filename"] = image } }), cancellationToken);
+        await CommandAsync(Command("device_add", new JsonObject { ["driver"] = "usb-storage", ["id"] = Stick, ["drive"] = Stick, ["bus"] = "usb.0" }), cancellationToken);
+    }
+
+    /// <summary>Pulls the USB stick out.</summary>
+    public async Task PullOutAsync(CancellationToken cancellationToken)
+    {
+        await CommandAsync(Command("device_del", new JsonObject { ["id"] = Stick }), cancellationToken);
+        await CommandAsync(Command("blockdev-del", new JsonObject { ["node-name"] = Stick }), cancellationToken);
+    }
 
     /// <summary>The root shell of a machine started with <see cref="MachineOptions.GuestShell"/>.</summary>
     public Task<GuestShell> OpenShellAsync(CancellationToken cancellationToken) => GuestShell.ConnectAsync(_folder, cancellationToken);
@@ -108,6 +127,7 @@ internal sealed class VirtualMachine : IAsyncDisposable
             "-device", "virtio-rng-pci", .. watchdog,
             "-netdev", $"user,id=net0,hostfwd=tcp:127.0.0.1:{options.Port}-:443", "-device", "virtio-net-pci,netdev=net0,romfile=",
             "-qmp", $"unix:{Escape(Path.Combine(folder, "qmp"))},server=on,wait=off",
+            .. options.Usb ? (string[])["-device", "qemu-xhci,id=usb"] : [],
             .. options.GuestShell ? GuestShell.Arguments(folder) : [],
         ];
     }
@@ -159,22 +179,24 @@ internal sealed class VirtualMachine : IAsyncDisposable
         await _qemu.StandardInput.BaseStream.FlushAsync();
     }
 
+    private static JsonObject Command(string name, JsonObject? arguments = null) => arguments is null ? new JsonObject { ["execute"] = name } : new JsonObject { ["execute"] = name, ["arguments"] = arguments };
+
     /// <summary>One QMP command (QEMU Machine Protocol: greeting, capabilities, command).</summary>
-    private async Task CommandAsync(string command, CancellationToken cancellationToken)
+    private async Task CommandAsync(JsonObject command, CancellationToken cancellationToken)
     {
         using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         await socket.ConnectAsync(new UnixDomainSocketEndPoint(Path.Combine(_folder, "qmp")), cancellationToken);
         await using var stream = new NetworkStream(socket);
         using var reader = new StreamReader(stream);
         await reader.ReadLineAsync(cancellationToken);
-        foreach (var execute in new[] { "qmp_capabilities", command })
+        foreach (var execute in new[] { Command("qmp_capabilities"), command })
         {
-            await stream.WriteAsync(Encoding.UTF8.GetBytes($"{{\"execute\":\"{execute}\"}}\n"), cancellationToken);
+            await stream.WriteAsync(Encoding.UTF8.GetBytes($"{execute.ToJsonString()}\n"), cancellationToken);
             while (await reader.ReadLineAsync(cancellationToken) is { } line)
             {
                 using var answer = JsonDocument.Parse(line);
                 if (answer.RootElement.TryGetProperty("return", out _)) break;
-                if (answer.RootElement.TryGetProperty("error", out var error)) throw new InvalidOperationException($"QEMU refuses {execute}: {error}");
+                if (answer.RootElement.TryGetProperty("error", out var error)) throw new InvalidOperationException($"QEMU refuses {execute["execute"]}: {error}");
             }
         }
     }

@@ -1,4 +1,5 @@
 using Appliance.Core.Images;
+using Appliance.Supervisor.Device;
 using Appliance.Supervisor.Updates;
 
 namespace Appliance.Supervisor.State;
@@ -34,7 +35,7 @@ internal sealed record StateLayout(string Root)
     public string Trial => Below(TrialRecord.DefaultPath);
 
     /// <summary>This boot's name.</summary>
-    public string BootId => File.ReadAllText(Below("/proc/sys/kernel/random/boot_id")).Trim();
+    public string BootId => DeviceBoot.ReadBootId(Below("/"));
 
     /// <summary>The persisted paths that the initrd made at this boot: the versions before had none.</summary>
     public string MadeByInitrd => Below("/run/appliance/etc-made");

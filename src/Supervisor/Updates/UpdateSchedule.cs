@@ -119,7 +119,8 @@ internal sealed class UpdateSchedule(UpdateEngine engine, IDeviceBoot device, Up
     private async Task SleepAsync(CancellationToken cancellationToken)
     {
         var now = Now;
-        var due = now + (_reviewed ? LongestSleep : Retry);
+        var unfinished = !_reviewed || (engine.State.Phase == EnginePhase.Probation && device.BootState == BootState.Good);
+        var due = now + (unfinished ? Retry : LongestSleep);
         if (settings.Url is not null && engine.State.Phase == EnginePhase.Idle && _nextLook < due) due = _nextLook;
         if (_reviewed && engine.State is { Phase: EnginePhase.Installed, Pending: { } pending } && NextRestart(pending) is { } restart && restart < due) due = restart;
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);

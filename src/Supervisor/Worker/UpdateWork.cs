@@ -56,7 +56,7 @@ internal sealed class UpdateWork(WorkerOptions options, IBootControl boot, TimeP
             var context = new HookContext { Version = version, FromVersion = _image.Version, Slot = slot };
             await options.Hooks.RunAsync(HookPoint.PreInstall, context, cancellationToken);
             // On the disk before the boot entry is: whoever boots that entry knows that it is a trial, and of what.
-            new TrialRecord { Version = version, From = _image.Version, Slot = slot, InstalledBy = BootId() }.Write(options.TrialPath);
+            new TrialRecord { Version = version, From = _image.Version, Slot = slot, InstalledBy = DeviceBoot.ReadBootId(options.Root) }.Write(options.TrialPath);
             var result = await installer.InstallAsync(plan, target, new Translation(progress), cancellationToken);
             var warnings = await options.Hooks.RunAsync(HookPoint.PostInstall, context, cancellationToken);
             return new WorkerResult { Verdict = "installed", Version = result.Version, Slot = slot, DownloadBytes = result.Downloaded, Ways = result.Ways, Warnings = [.. result.Warnings, .. warnings] };
@@ -131,8 +131,6 @@ internal sealed class UpdateWork(WorkerOptions options, IBootControl boot, TimeP
     }
 
     private string KeptTimePath => Path.Combine(options.UpdateFolder, "latest-time");
-
-    private string BootId() => ReadText("proc/sys/kernel/random/boot_id");
 
     private string ReadText(string path) => File.ReadAllText(Path.Combine(options.Root, path)).Trim();
 

@@ -215,6 +215,25 @@ public sealed class UpdateScheduleTests : IAsyncDisposable
         Assert.Equal(SlotState.Good, _world["b"].State);
     }
 
+    [Fact]
+    public async Task ACommitThatFails_IsTriedAgainAMinuteLater()
+    {
+        await StartAsync(new UpdateSettings());
+        await _engine.Install(new InstallRequest()).Work.WaitAsync(Token);
+        await StopAsync();
+        _world.Boot();
+        _world.Bless();
+        _world.CommitError = new WorkerException("no space left on device");
+        await StartAsync(new UpdateSettings());
+        await Eventually.IsTrueAsync(() => Count(WorkerVerb.Commit) > 0, "the first attempt");
+        Assert.Equal(EnginePhase.Probation, _engine.State.Phase);
+
+        _world.CommitError = null;
+        await AdvanceAsync(Minute + Second);
+
+        await Eventually.IsTrueAsync(() => _engine.State.Phase == EnginePhase.Idle, "the commit");
+    }
+
     private async Task StartAsync(UpdateSettings settings)
     {
         if (_world.BootId == "boot-0") _world.Boot();

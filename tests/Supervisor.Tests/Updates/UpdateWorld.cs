@@ -60,6 +60,9 @@ internal sealed class UpdateWorld : IWorker, IDeviceBoot, IBaseline, IDisposable
     /// <summary>Why the restart does not come.</summary>
     public Exception? RebootError { get; set; }
 
+    /// <summary>Why a version cannot be kept.</summary>
+    public Exception? CommitError { get; set; }
+
     /// <summary>When set, an installation waits for it in the middle.</summary>
     public TaskCompletionSource? Pause { get; set; }
 
@@ -158,6 +161,7 @@ internal sealed class UpdateWorld : IWorker, IDeviceBoot, IBaseline, IDisposable
                 Step();
                 return new WorkerResult { Slot = bad, Version = _slots[bad].Version };
             case WorkerVerb.MarkGood or WorkerVerb.Commit:
+                if (CommitError is { } failure) throw failure;
                 Step();
                 _slots[_running].State = SlotState.Good;
                 Step();

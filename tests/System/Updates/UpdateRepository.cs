@@ -10,7 +10,10 @@ namespace Appliance.SystemTests.Updates;
 /// A small image in several versions, one of them good and the others each bad in a way of its own, published with keys of its
 /// own and served where a virtual machine finds it. Built with the cache of ./build.sh, kept between runs of the tests.
 /// </summary>
-public sealed class UpdateRepository : IAsyncLifetime
+/// <param name="name">Name of its folder in out/.</param>
+/// <param name="board">The board the image is for.</param>
+/// <param name="sources">Where the image looks for versions: lines of its definition's <c>updates</c>; null is the served folder.</param>
+public sealed class UpdateRepository(string name = "test-updates", string board = "vm-x86_64", string? sources = null) : IAsyncLifetime
 {
     internal const string First = "1.0", Good = "1.1", Unhealthy = "1.2", Panicking = "1.3", Hanging = "1.4";
 
@@ -20,13 +23,13 @@ public sealed class UpdateRepository : IAsyncLifetime
     private readonly HashSet<string> _published = [];
     private WebApplication? _server;
 
-    private static string Folder { get; } = Path.Combine(Product.Root, "out", "test-updates");
+    internal string Folder { get; } = Path.Combine(Product.Root, "out", name);
 
     /// <summary>The served folder.</summary>
-    internal static string Repository { get; } = Path.Combine(Folder, "repository");
+    internal string Repository => Path.Combine(Folder, "repository");
 
     /// <summary>The repository as it was before the good version, served below /old/.</summary>
-    private static string Old { get; } = Path.Combine(Folder, "old");
+    private string Old => Path.Combine(Folder, "old");
 
     /// <summary>Its address for the device: QEMU's name of the host.</summary>
     internal string Address => $"http://10.0.2.2:{_port}/";
@@ -65,13 +68,13 @@ public sealed class UpdateRepository : IAsyncLifetime
         await RunAsync("publish", Bundle(version), "--repo", Repository, "--keys", Path.Combine(Folder, "keys"), "--passphrase-file", Passphrase, "--channel", Channels[version], "--no-chunks", "--patches", "1", "--level", "1");
     }
 
-    private static string Passphrase => Path.Combine(Folder, "passphrase");
+    private string Passphrase => Path.Combine(Folder, "passphrase");
 
-    internal static string Disk(string version) => Path.Combine(Folder, $"edge_{version}_amd64", "disk.img");
+    internal string Disk(string version) => Path.Combine(Folder, $"edge_{version}_amd64", "disk.img");
 
     internal static string Channel(string version) => Channels[version];
 
-    private static string Bundle(string version) => Path.Combine(Folder, $"edge_{version}_amd64", $"edge_{version}_amd64.bundle");
+    private string Bundle(string version) => Path.Combine(Folder, $"edge_{version}_amd64", $"edge_{version}_amd64.bundle");
 
     private async Task BuildAsync(string version)
     {
@@ -81,7 +84,7 @@ public sealed class UpdateRepository : IAsyncLifetime
             id: edge
             version: {{version}}
             suite: trixie
-            board: vm-x86_64
+            board: {{board}}
             sourceDate: 2026-11-01
             hostname: edge
             overlays: [overlays/base, overlays/supervisor, overlay-{{version}}]
@@ -98,7 +101,7 @@ public sealed class UpdateRepository : IAsyncLifetime
                   unit: edge.service
             updates:
               root: keys/root.json
-              url: {{Address}}
+              {{sources ?? $"url: {Address}"}}
               check: 30s
               # Cuts in the middle of a download need one that lasts.
               rate: 16MiB
@@ -107,7 +110,7 @@ public sealed class UpdateRepository : IAsyncLifetime
     }
 
     /// <summary>The product: a unit with data that a newer version migrates.</summary>
-    private static void WriteOverlay(string version)
+    private void WriteOverlay(string version)
     {
         var units = Directory.CreateDirectory(Path.Combine(Folder, $"overlay-{version}", "usr", "lib", "systemd", "system")).FullName;
         var work = version switch
@@ -130,7 +133,7 @@ public sealed class UpdateRepository : IAsyncLifetime
         File.CreateSymbolicLink(Path.Combine(wants, "edge.service"), "../edge.service");
     }
 
-    private static async Task RunAsync(params string[] arguments)
+    internal static async Task RunAsync(params string[] arguments)
     {
         var (exitCode, output, errors) = await Product.RunAsync(arguments);
         Assert.True(exitCode == 0, $"appliance {string.Join(' ', arguments)}: exit code {exitCode}\n{output}\n{errors}");

@@ -24,7 +24,7 @@ public sealed class UpdatedDevice : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         await Repository.InitializeAsync();
-        await using var machine = await RunningMachine.StartAsync("updated-device", UpdateRepository.Disk(UpdateRepository.First), State);
+        await using var machine = await RunningMachine.StartAsync("updated-device", Repository.Disk(UpdateRepository.First), State);
         await machine.WaitForGoodBootAsync();
         Before = (await machine.ControlAsync())!;
         await machine.RunAsync("echo data > /var/lib/kept; echo kept-name > /etc/hostname; sync");
@@ -48,7 +48,7 @@ public sealed class UpdatedDevice : IAsyncLifetime
     {
         var copy = Path.Combine(_folder.FullName, $"{name}.qcow2");
         foreach (var suffix in new[] { "", ".vars", ".base" }) File.Copy(State + suffix, copy + suffix, overwrite: true);
-        var machine = await RunningMachine.StartAsync(name, UpdateRepository.Disk(UpdateRepository.First), copy, watchdog);
+        var machine = await RunningMachine.StartAsync(name, Repository.Disk(UpdateRepository.First), copy, watchdog);
         await machine.WaitForGoodBootAsync();
         return machine;
     }
