@@ -28,9 +28,9 @@ internal static class Product
         return (process.ExitCode, await output, await errors);
     }
 
-    /// <summary>Starts out/bin/appliance.</summary>
+    /// <summary>Starts out/bin/appliance as a terminal does: tests that run in the background inherit that Ctrl-C is ignored.</summary>
     public static Process Start(params string[] arguments) =>
-        Process.Start(new ProcessStartInfo(Path.Combine(Root, "out", "bin", "appliance"), arguments) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = Root })!;
+        Process.Start(new ProcessStartInfo("env", ["--default-signal=INT", Path.Combine(Root, "out", "bin", "appliance"), .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = Root })!;
 
     /// <summary>A stage of a --json build: "cached", "done" or "failed".</summary>
     public static Dictionary<string, string> Stages(string jsonLines) =>

@@ -122,7 +122,9 @@ internal sealed class RunningMachine : IAsyncDisposable
         limit.CancelAfter(TimeSpan.FromSeconds(30));
         try
         {
-            return await Shell.RunAsync("appliancectl status --json 2>/dev/null", limit.Token) is (0, { } text) ? JsonNode.Parse(text) : null;
+            var (exitCode, text) = await Shell.RunAsync("appliancectl status --json 2>/dev/null", limit.Token);
+            Assert.True(exitCode != 127, "the image has no appliancectl");
+            return exitCode == 0 ? JsonNode.Parse(text) : null;
         }
         catch (Exception e) when (e is TimeoutException or OperationCanceledException or System.Text.Json.JsonException && !TestContext.Current.CancellationToken.IsCancellationRequested)
         {

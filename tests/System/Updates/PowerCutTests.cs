@@ -6,7 +6,7 @@ namespace Appliance.SystemTests.Updates;
 /// The power goes at moments nobody chose, again and again: while a version is fetched and written, around the change of the
 /// boot entry, in the first start and on trial. The device always comes up, whole, and the update can be tried again.
 /// </summary>
-public sealed class PowerCutTests(UpdatedDevice device, ITestOutputHelper output) : IClassFixture<UpdatedDevice>
+public sealed class PowerCutTests(UpdatedDevice device, ITestOutputHelper output)
 {
     private const int Devices = 2, Updates = 4, CutsAnUpdate = 4;
     private int _cuts;

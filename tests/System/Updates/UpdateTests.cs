@@ -3,11 +3,13 @@ using System.Text.Json.Nodes;
 namespace Appliance.SystemTests.Updates;
 
 /// <summary>Updates end to end: the real image, boot loader, kernel and supervisor, with good versions and bad ones.</summary>
-public sealed class UpdateTests(UpdatedDevice device) : IClassFixture<UpdatedDevice>
+public sealed class UpdateTests(UpdatedDevice device)
 {
     [Fact]
-    public void AGoodVersion_IsInstalledByItself_Committed_AndDataStays()
+    public async Task AGoodVersion_IsInstalledByItself_Committed_AndDataStays()
     {
+        await device.ReadyAsync();
+
         Assert.Equal((UpdateRepository.First, "a"), ((string?)device.Before["version"], (string?)device.Before["slot"]));
         Assert.Equal((UpdateRepository.Good, "b"), ((string?)device.After["version"], (string?)device.After["slot"]));
         Assert.Equal(["installed", "committed"], ((JsonArray)device.After["history"]!).Select(entry => (string?)entry!["outcome"]));
@@ -20,7 +22,7 @@ public sealed class UpdateTests(UpdatedDevice device) : IClassFixture<UpdatedDev
     [Fact(Explicit = true)]
     public async Task AVersionThatIsNotHealthy_GoesBackByItself_WithTheReason_AndTheStateOfBefore()
     {
-        await device.Repository.PublishAsync(UpdateRepository.Unhealthy);
+        await device.PublishAsync(UpdateRepository.Unhealthy);
         await using var machine = await device.StartAsync("unhealthy");
         var status = await TryAsync(machine, UpdateRepository.Unhealthy);
 
@@ -40,7 +42,7 @@ public sealed class UpdateTests(UpdatedDevice device) : IClassFixture<UpdatedDev
     [Fact]
     public async Task AKernelThatPanics_IsGivenUp()
     {
-        await device.Repository.PublishAsync(UpdateRepository.Panicking);
+        await device.PublishAsync(UpdateRepository.Panicking);
         await using var machine = await device.StartAsync("panicking");
         var status = await TryAsync(machine, UpdateRepository.Panicking);
 
@@ -52,7 +54,7 @@ public sealed class UpdateTests(UpdatedDevice device) : IClassFixture<UpdatedDev
     [Fact(Explicit = true)]
     public async Task AVersionThatHangs_IsResetByTheWatchdog_AndGivenUp()
     {
-        await device.Repository.PublishAsync(UpdateRepository.Hanging);
+        await device.PublishAsync(UpdateRepository.Hanging);
         await using var machine = await device.StartAsync("hanging", watchdog: true);
         var status = await TryAsync(machine, UpdateRepository.Hanging);
 

@@ -2,10 +2,15 @@ using System.Text.Json.Nodes;
 
 namespace Appliance.SystemTests.Updates;
 
-/// <summary>A device that went from the first version to the good one by itself, as the repository offered it. Tests go on from a copy.</summary>
-public sealed class UpdatedDevice : IAsyncLifetime
+/// <summary>
+/// A device that went from the first version to the good one by itself, as the repository offered it. Tests go on from a copy. It is
+/// made, once, for the first test that asks for it.
+/// </summary>
+public sealed class UpdatedDevice : IAsyncDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("updated");
+
+    private Task? _ready;
 
     internal UpdateRepository Repository { get; } = new();
 
@@ -20,8 +25,10 @@ public sealed class UpdatedDevice : IAsyncLifetime
 
     private string State => Path.Combine(_folder.FullName, "state.qcow2");
 
-    /// <inheritdoc/>
-    public async ValueTask InitializeAsync()
+    /// <summary>Makes it.</summary>
+    internal Task ReadyAsync() => _ready ??= MakeAsync();
+
+    private async Task MakeAsync()
     {
         await Repository.InitializeAsync();
         await using var machine = await RunningMachine.StartAsync("updated-device", Repository.Disk(UpdateRepository.First), State);
@@ -43,9 +50,17 @@ public sealed class UpdatedDevice : IAsyncLifetime
         _folder.Delete(recursive: true);
     }
 
+    /// <summary>Builds a version and publishes it in its channel, once.</summary>
+    internal async Task PublishAsync(string version)
+    {
+        await ReadyAsync();
+        await Repository.PublishAsync(version);
+    }
+
     /// <summary>Boots a copy of the device.</summary>
     internal async Task<RunningMachine> StartAsync(string name, bool watchdog = false)
     {
+        await ReadyAsync();
         var copy = Path.Combine(_folder.FullName, $"{name}.qcow2");
         foreach (var suffix in new[] { "", ".vars", ".base" }) File.Copy(State + suffix, copy + suffix, overwrite: true);
         var machine = await RunningMachine.StartAsync(name, Repository.Disk(UpdateRepository.First), copy, watchdog);

@@ -39,6 +39,8 @@ public sealed class UsbTests : IAsyncLifetime
         await machine.WaitForGoodBootAsync();
         await machine.RunAsync("udevadm verify --resolve-names=never /usr/lib/udev/rules.d/90-appliance-usb.rules");
 
+        JsonArray? history = null;
+        var told = 0;
         await RefusedAsync(junk, "edge.bundle");
         await RefusedAsync(tampered, "damaged");
 
@@ -46,7 +48,7 @@ public sealed class UsbTests : IAsyncLifetime
         await machine.WaitAsync("version 1.1, kept", async () => await machine.ControlAsync() is { } status && (string?)status["version"] == UpdateRepository.Good && (string?)status["updateState"] == "idle");
         // The stick was left in over the restart, and there is nothing to tell of it.
         await machine.WaitAsync("the look at the stick that is still in", async () => (await machine.RunAsync("journalctl -b -o cat -u 'appliance-usb@*'")).Contains("which runs already", StringComparison.Ordinal));
-        var history = (JsonArray)(await machine.ControlAsync())!["history"]!;
+        history = (JsonArray)(await machine.ControlAsync())!["history"]!;
         Assert.Equal(["refused", "failed", "installed", "committed"], history.Select(entry => (string?)entry!["outcome"]));
         Assert.Equal("", await machine.RunAsync("systemctl --failed --plain --no-legend"));
         // Nothing is left mounted, and nothing was written.
@@ -56,11 +58,10 @@ public sealed class UsbTests : IAsyncLifetime
 
         async Task RefusedAsync((string Image, string Hash) stick, string because)
         {
-            var before = ((JsonArray)(await machine.ControlAsync())!["history"]!).Count;
             await machine.PlugInAsync(stick.Image);
-            JsonArray? now = null;
-            await machine.WaitAsync($"a word about {stick.Image}", async () => (now = (JsonArray?)(await machine.ControlAsync())?["history"])?.Count > before);
-            Assert.Contains(because, now![^1]!.ToJsonString(), StringComparison.Ordinal);
+            await machine.WaitAsync($"a word about {stick.Image}", async () => (history = (JsonArray?)(await machine.ControlAsync())?["history"])?.Count > told);
+            told = history!.Count;
+            Assert.Contains(because, history[^1]!.ToJsonString(), StringComparison.Ordinal);
             Assert.Equal(UpdateRepository.First, (string?)(await machine.ControlAsync())!["version"]);
             await machine.PullOutAsync();
         }
