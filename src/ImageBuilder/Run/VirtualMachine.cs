@@ -12,11 +12,10 @@ namespace Appliance.ImageBuilder.Run;
 /// <summary>A QEMU machine that boots a disk image with UEFI; gone with all its files when it is disposed.</summary>
 internal sealed class VirtualMachine : IAsyncDisposable
 {
-    private const string Stick = "stick";
-
     private readonly Process _qemu;
     private readonly string _folder;
     private readonly StringBuilder _errors = new();
+    private int _sticks;
 
     private VirtualMachine(Process qemu, string folder, bool accelerated) => (_qemu, _folder, IsAccelerated) = (qemu, folder, accelerated);
 
@@ -66,21 +65,19 @@ internal sealed class VirtualMachine : IAsyncDisposable
     /// <summary>Pulls the plug, then puts it back: the machine starts anew.</summary>
     public Task ResetAsync(CancellationToken cancellationToken) => CommandAsync(Command("system_reset"), cancellationToken);
 
-    /// <summary>Puts a USB stick in, of which there can be one.</summary>
+    /// <summary>Puts a USB stick in.</summary>
     /// <param name="image">What is on it, raw.</param>
     /// <param name="cancellationToken">Ends the wait for QEMU.</param>
     public async Task PlugInAsync(string image, CancellationToken cancellationToken)
     {
-        await CommandAsync(Command("blockdev-add", new JsonObject { ["driver"] = "raw", ["node-name"] = Stick, ["file"] = new JsonObject { ["driver"] = "file", ["filename"] = image } }), cancellationToken);
-        await CommandAsync(Command("device_add", new JsonObject { ["driver"] = "usb-storage", ["id"] = Stick, ["drive"] = Stick, ["bus"] = "usb.0" }), cancellationToken);
+        // QEMU lets go of a stick some time after it was pulled out: the next one has another name.
+        var stick = $"stick{++_sticks}";
+        await CommandAsync(Command("blockdev-add", new JsonObject { ["driver"] = "raw", ["node-name"] = stick, ["file"] = new JsonObject { ["driver"] = "file", ["filename"] = image } }), cancellationToken);
+        await CommandAsync(Command("device_add", new JsonObject { ["driver"] = "usb-storage", ["id"] = stick, ["drive"] = stick, ["bus"] = "usb.0" }), cancellationToken);
     }
 
-    /// <summary>Pulls the USB stick out.</summary>
-    public async Task PullOutAsync(CancellationToken cancellationToken)
-    {
-        await CommandAsync(Command("device_del", new JsonObject { ["id"] = Stick }), cancellationToken);
-        await CommandAsync(Command("blockdev-del", new JsonObject { ["node-name"] = Stick }), cancellationToken);
-    }
+    /// <summary>Pulls the USB stick out that was put in last.</summary>
+    public Task PullOutAsync(CancellationToken cancellationToken) => CommandAsync(Command("device_del", new JsonObject { ["id"] = $"stick{_sticks}" }), cancellationToken);
 
     /// <summary>The root shell of a machine started with <see cref="MachineOptions.GuestShell"/>.</summary>
     public Task<GuestShell> OpenShellAsync(CancellationToken cancellationToken) => GuestShell.ConnectAsync(_folder, cancellationToken);

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Appliance.ImageBuilder.Run;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.FileProviders;
 using Microsoft.Extensions.Logging;
@@ -19,39 +18,46 @@ public sealed class UpdateRepository(string name = "test-updates", string board 
 
     private static readonly Dictionary<string, string> Channels = new() { [First] = "stable", [Good] = "stable", [Unhealthy] = "unhealthy", [Panicking] = "panicking", [Hanging] = "hanging" };
 
-    private readonly int _port = RunCommand.FreePort(28480);
     private readonly HashSet<string> _published = [];
     private WebApplication? _server;
+    private int _port;
 
     internal string Folder { get; } = Path.Combine(Product.Root, "out", name);
 
-    /// <summary>The served folder.</summary>
+    /// <summary>The repository.</summary>
     internal string Repository => Path.Combine(Folder, "repository");
 
-    /// <summary>The repository as it was before the good version, served below /old/.</summary>
+    /// <summary>The repository as it was before the good version.</summary>
     private string Old => Path.Combine(Folder, "old");
 
-    /// <summary>Its address for the device: QEMU's name of the host.</summary>
-    internal string Address => $"http://10.0.2.2:{_port}/";
+    /// <summary>Their addresses for the device: QEMU's name of the host.</summary>
+    internal string Address => $"http://10.0.2.2:{_port}/repository/";
+    internal string OldAddress => $"http://10.0.2.2:{_port}/old/";
 
     /// <inheritdoc/>
     public async ValueTask InitializeAsync()
     {
         if (Directory.Exists(Folder)) Directory.Delete(Folder, recursive: true);
         Directory.CreateDirectory(Folder);
+        await ServeAsync();
         await File.WriteAllTextAsync(Passphrase, "only for a test");
         await RunAsync(["keys", "init", "--dir", Path.Combine(Folder, "keys"), "--passphrase-file", Passphrase, .. Channels.Values.Distinct().SelectMany(channel => new[] { "--channel", channel })]);
         await PublishAsync(First);
         // What somebody plays back who wants devices to stay on what they have.
         using (var copy = Process.Start("cp", ["-a", Repository, Old])) await copy.WaitForExitAsync();
         await PublishAsync(Good);
+    }
+
+    /// <summary>Serves the folder at a port of the system's choice, which the images then name.</summary>
+    private async Task ServeAsync()
+    {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         _server = builder.Build();
-        _server.Urls.Add($"http://127.0.0.1:{_port}");
-        _server.UseStaticFiles(new StaticFileOptions { FileProvider = new PhysicalFileProvider(Repository), ServeUnknownFileTypes = true });
-        _server.UseStaticFiles(new StaticFileOptions { RequestPath = "/old", FileProvider = new PhysicalFileProvider(Old), ServeUnknownFileTypes = true });
+        _server.Urls.Add("http://127.0.0.1:0");
+        _server.UseStaticFiles(new StaticFileOptions { FileProvider = new PhysicalFileProvider(Folder), ServeUnknownFileTypes = true });
         await _server.StartAsync();
+        _port = new Uri(_server.Urls.Single()).Port;
     }
 
     /// <inheritdoc/>

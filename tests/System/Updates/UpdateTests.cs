@@ -68,8 +68,8 @@ public sealed class UpdateTests(UpdatedDevice device)
         await using var machine = await device.StartAsync("downgrade");
 
         await RefusedAsync($"install --version {UpdateRepository.First}", "older");
-        await RefusedAsync($"install {device.Repository.Address}old/", "go back");
-        await RefusedAsync($"check --source {device.Repository.Address}old/", "go back");
+        await RefusedAsync($"install {device.Repository.OldAddress}", "go back");
+        await RefusedAsync($"check --source {device.Repository.OldAddress}", "go back");
         // (It may be looking again by itself at this moment.)
         Assert.True(string.IsNullOrEmpty((string?)(await machine.ControlAsync())!["pendingVersion"]));
 
@@ -101,6 +101,23 @@ public sealed class UpdateTests(UpdatedDevice device)
 
         var end = (await machine.ControlAsync())!;
         Assert.Equal((UpdateRepository.First, "committed"), ((string?)end["version"], (string?)end["lastResult"]!["outcome"]));
+    }
+
+    /// <summary>The operator restarts in the middle: that is no failure, and nobody has to ask again.</summary>
+    [Fact(Explicit = true)]
+    public async Task ARestartDuringAnInstallation_IsFollowedByTheRestOfIt()
+    {
+        await using var machine = await device.StartAsync("restart-while-installing");
+        await machine.RunAsync($"(appliancectl install --force --version {UpdateRepository.First} --reboot false >/dev/null 2>&1 &)");
+        await machine.WaitAsync("the download", async () => (string?)(await machine.ControlAsync())?["updateState"] == "downloading");
+
+        await machine.RebootAsync();
+
+        await machine.WaitAsync("the rest of the installation", async () => (string?)(await machine.ControlAsync())?["updateState"] == "installed");
+        var status = (await machine.ControlAsync())!;
+        Assert.Equal((UpdateRepository.Good, UpdateRepository.First), ((string?)status["version"], (string?)status["pendingVersion"]));
+        Assert.Equal(["installed", "committed", "installed"], ((JsonArray)status["history"]!).Select(entry => (string?)entry!["outcome"]));
+        Assert.Equal("", await machine.RunAsync("systemctl --failed --plain --no-legend"));
     }
 
     /// <summary>What was written is damaged before its first start.</summary>

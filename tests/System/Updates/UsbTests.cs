@@ -42,7 +42,7 @@ public sealed class UsbTests : IAsyncLifetime
         JsonArray? history = null;
         var told = 0;
         await RefusedAsync(junk, "edge.bundle");
-        await RefusedAsync(tampered, "damaged");
+        await RefusedAsync(tampered, "cannot be had");
 
         await machine.PlugInAsync(good.Image);
         await machine.WaitAsync("version 1.1, kept", async () => await machine.ControlAsync() is { } status && (string?)status["version"] == UpdateRepository.Good && (string?)status["updateState"] == "idle");
@@ -61,7 +61,8 @@ public sealed class UsbTests : IAsyncLifetime
             await machine.PlugInAsync(stick.Image);
             await machine.WaitAsync($"a word about {stick.Image}", async () => (history = (JsonArray?)(await machine.ControlAsync())?["history"])?.Count > told);
             told = history!.Count;
-            Assert.Contains(because, history[^1]!.ToJsonString(), StringComparison.Ordinal);
+            var last = history[^1]!.ToJsonString();
+            Assert.True(last.Contains(because, StringComparison.Ordinal), last);
             Assert.Equal(UpdateRepository.First, (string?)(await machine.ControlAsync())!["version"]);
             await machine.PullOutAsync();
         }
