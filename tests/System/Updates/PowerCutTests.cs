@@ -33,12 +33,12 @@ public sealed class PowerCutTests(UpdatedDevice device, ITestOutputHelper output
             // While it is fetched and written: how long that takes varies, so some come before and some after.
             for (var cut = 0; cut < CutsAnUpdate / 2; cut++)
             {
-                await machine.RunAsync($"(appliancectl install --force --version {target} --reboot false >/dev/null 2>&1 &)");
+                await machine.BeginAsync($"appliancectl install --force --version {target} --reboot false");
                 await CutAsync($"installing {target}", TimeSpan.FromSeconds(random.NextDouble() * 25));
                 Assert.Equal(version, await ComeUpAsync(machine));
             }
             await machine.RunAsync($"appliancectl install --force --version {target} --reboot false");
-            await machine.RunAsync("appliancectl reboot --force");
+            await machine.BeginAsync("appliancectl reboot --force");
             // First start and trial: each of these may be one try, and there are three; one when the version is older.
             for (var cut = CutsAnUpdate / 2; cut < CutsAnUpdate; cut++)
             {
@@ -51,7 +51,7 @@ public sealed class PowerCutTests(UpdatedDevice device, ITestOutputHelper output
             {
                 var status = (await machine.ControlAsync())!;
                 Assert.True((string?)status["updateState"] == "installed" || status["failedVersions"]!.AsArray().Any(entry => (string?)entry!["version"] == target), status.ToJsonString());
-                await machine.RunAsync($"appliancectl install --force --version {target} --reboot true");
+                await machine.BeginAsync($"appliancectl install --force --version {target} --reboot true");
                 await machine.WaitAsync($"version {target}, kept", async () => await StandingAsync(machine) == target);
                 version = target;
             }

@@ -86,7 +86,7 @@ public sealed class UpdateTests(UpdatedDevice device)
     {
         await using var machine = await device.StartAsync("restarts-on-trial");
         await machine.RunAsync("touch /var/lib/not-yet; sync");
-        await machine.RunAsync($"appliancectl install --force --version {UpdateRepository.First} --reboot true");
+        await machine.BeginAsync($"appliancectl install --force --version {UpdateRepository.First} --reboot true");
         for (var restart = 0; restart < 4; restart++)
         {
             JsonNode? status = null;
@@ -108,7 +108,7 @@ public sealed class UpdateTests(UpdatedDevice device)
     public async Task ARestartDuringAnInstallation_IsFollowedByTheRestOfIt()
     {
         await using var machine = await device.StartAsync("restart-while-installing");
-        await machine.RunAsync($"(appliancectl install --force --version {UpdateRepository.First} --reboot false >/dev/null 2>&1 &)");
+        await machine.BeginAsync($"appliancectl install --force --version {UpdateRepository.First} --reboot false");
         await machine.WaitAsync("the download", async () => (string?)(await machine.ControlAsync())?["updateState"] == "downloading");
 
         await machine.RebootAsync();
@@ -127,7 +127,7 @@ public sealed class UpdateTests(UpdatedDevice device)
         await using var machine = await device.StartAsync("damaged-new-slot");
         await machine.RunAsync($"appliancectl install --force --version {UpdateRepository.First} --reboot false");
         await DamageAsync(machine, "a");
-        await machine.RunAsync("appliancectl reboot");
+        await machine.BeginAsync("appliancectl reboot");
         JsonNode? status = null;
         await machine.WaitAsync("the end of the trial", async () => (status = await machine.ControlAsync()) is not null && status["failedVersions"] is JsonArray { Count: > 0 });
 
@@ -155,7 +155,7 @@ public sealed class UpdateTests(UpdatedDevice device)
     /// <summary>Installs a version, restarts into it and waits until the device stands on the good one again.</summary>
     private static async Task<JsonNode> TryAsync(RunningMachine machine, string version)
     {
-        await machine.RunAsync($"appliancectl install --channel {UpdateRepository.Channel(version)} --reboot true");
+        await machine.BeginAsync($"appliancectl install --channel {UpdateRepository.Channel(version)} --reboot true");
         JsonNode? status = null;
         await machine.WaitAsync($"the end of the trial of {version}", async () => (status = await machine.ControlAsync()) is not null && (string?)status["version"] == UpdateRepository.Good && status["failedVersions"] is JsonArray { Count: > 0 });
         await machine.WaitForGoodBootAsync();
