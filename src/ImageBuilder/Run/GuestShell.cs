@@ -11,7 +11,7 @@ namespace Appliance.ImageBuilder.Run;
 internal sealed class GuestShell(NetworkStream stream) : IDisposable
 {
     private const string PortName = "appliance.test";
-    private static readonly TimeSpan CommandLimit = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan CommandLimit = TimeSpan.FromMinutes(10);
 
     private readonly StreamReader _reader = new(stream);
     private readonly SemaphoreSlim _one = new(1);
@@ -48,7 +48,7 @@ internal sealed class GuestShell(NetworkStream stream) : IDisposable
     }
 
     /// <summary>Runs a command line and gives its exit code and what it printed.</summary>
-    /// <exception cref="TimeoutException">No answer within two minutes: the machine is booting, or hangs.</exception>
+    /// <exception cref="TimeoutException">No answer within ten minutes, in which even a loaded emulator installs a version: the machine is booting, or hangs.</exception>
     public async Task<(int ExitCode, string Output)> RunAsync(string command, CancellationToken cancellationToken)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
