@@ -33,12 +33,14 @@ internal static class ControlCommands
         Example:
           {ProgramName} status
 
-        Exit codes: 0 done (health: healthy), 1 it failed (health: not healthy), 2 refused or misunderstood.
+        Exit codes: 0 done (health: healthy; findings: no error), 1 it failed (health: not healthy; findings: an error), 2 refused or
+        misunderstood.
         """)
     {
         Json,
         Simple("status", "Shows the version that runs, both slots, health and updates.", ShowStatus),
         Health(),
+        Findings(),
         Check(),
         Install(),
         Acting("cancel", "Stops the job that is under way.", "Cancel"),
@@ -74,6 +76,19 @@ internal static class ControlCommands
             if (result.GetValue(Json)) Print(new JsonObject { ["health"] = state["health"]?.DeepClone(), ["reasons"] = state["healthReasons"]?.DeepClone(), ["checks"] = state["checks"]?.DeepClone() });
             else StatusText.WriteHealth(state, result.GetValue(history), Console.Out);
             return (string?)state["health"] == "healthy" ? Done : Failed;
+        }));
+        return command;
+    }
+
+    private static Command Findings()
+    {
+        var command = new Command("findings", $"Shows what is wrong or soon will be, and what to do about it.\n\nExample:\n  {ProgramName} findings");
+        command.SetAction((result, _) => ConnectedAsync(async client =>
+        {
+            var found = (await client.ReadAsync())["findings"] as JsonArray ?? [];
+            if (result.GetValue(Json)) Print(found);
+            else StatusText.WriteFindings(found, Console.Out);
+            return found.Any(finding => (string?)finding!["severity"] == "error") ? Failed : Done;
         }));
         return command;
     }

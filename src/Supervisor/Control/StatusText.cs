@@ -40,6 +40,18 @@ internal static class StatusText
         }
     }
 
+    /// <summary>Writes what is wrong, and what to do.</summary>
+    public static void WriteFindings(JsonArray findings, TextWriter output)
+    {
+        if (findings.Count == 0) output.WriteLine("nothing");
+        foreach (var finding in Items(findings))
+        {
+            output.WriteLine($"{finding["severity"],-8} {finding["title"]} (since {Moment(finding["since"])})");
+            output.WriteLine($"         {finding["explanation"]}");
+            output.WriteLine($"         {finding["action"]}");
+        }
+    }
+
     /// <summary>Writes how updates ended, the latest first.</summary>
     public static void WriteHistory(JsonObject state, TextWriter output)
     {

@@ -52,6 +52,21 @@ internal sealed class DeviceFacts(string root, string dataFolder)
         }
     }
 
+    /// <summary>When the image was made: the builder gives every file its source date.</summary>
+    public DateTimeOffset Built => File.GetLastWriteTimeUtc(Path.Combine(root, "usr/lib/os-release"));
+
+    /// <summary>What the hottest thermal zone of the kernel shows, in °C, or null without one.</summary>
+    public double? Temperature
+    {
+        get
+        {
+            var zones = Path.Combine(root, "sys/class/thermal");
+            if (!Directory.Exists(zones)) return null;
+            // Sensors that are switched off show nonsense.
+            return Directory.EnumerateDirectories(zones, "thermal_zone*").Select(Celsius).Where(value => value is > -40 and < 150).Max();
+        }
+    }
+
     /// <summary>Addresses a browser can use, without loopback and link-local ones.</summary>
     public static IReadOnlyList<string> Addresses() =>
         NetworkInterface.GetAllNetworkInterfaces()
@@ -62,6 +77,18 @@ internal sealed class DeviceFacts(string root, string dataFolder)
             .OrderBy(address => address.AddressFamily == AddressFamily.InterNetwork ? 0 : 1)
             .Select(address => address.ToString())
             .ToList();
+
+    private static double? Celsius(string zone)
+    {
+        try
+        {
+            return int.TryParse(File.ReadAllText(Path.Combine(zone, "temp")), NumberStyles.AllowLeadingSign | NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out var thousandths) ? thousandths / 1000.0 : null;
+        }
+        catch (IOException)
+        {
+            return null; // a sensor that does not answer
+        }
+    }
 
     private long MemoryLine(string name)
     {

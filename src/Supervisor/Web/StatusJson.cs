@@ -6,4 +6,5 @@ namespace Appliance.Supervisor.Web;
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 [JsonSerializable(typeof(DeviceStatus))]
 [JsonSerializable(typeof(DeviceHealth))]
+[JsonSerializable(typeof(IReadOnlyList<DeviceFinding>))]
 internal sealed partial class StatusJson : JsonSerializerContext;

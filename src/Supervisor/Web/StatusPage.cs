@@ -12,17 +12,18 @@ internal static class StatusPage
     private static readonly string Frame = StaticFiles.Text("index.html");
 
     /// <summary>Renders the page.</summary>
-    public static string Render(DeviceStatus status) => Frame
+    public static string Render(DeviceStatus status, IReadOnlyList<DeviceFinding> findings) => Frame
         .Replace("{{title}}", Encode($"{status.Hostname}: {status.Health}"), StringComparison.Ordinal)
         .Replace("{{hostname}}", Encode(status.Hostname), StringComparison.Ordinal)
-        .Replace("{{main}}", Content(status), StringComparison.Ordinal);
+        .Replace("{{main}}", Content(status, findings), StringComparison.Ordinal);
 
     /// <summary>The part of the page that changes; the script puts a new one in its place.</summary>
-    public static string Content(DeviceStatus status) => $"""
+    public static string Content(DeviceStatus status, IReadOnlyList<DeviceFinding> findings) => $"""
         <section class="verdict {status.Health}" aria-live="polite">
           <h2>{Verdict(status.Health)}</h2>
           <p>{Encode(Explain(status))}</p>
         </section>
+        {Found(findings)}
         <section class="cards">
           {Card("System", [("Image", $"{status.Id} {status.Version}"), ("Board", status.Board), ("Based on", status.System), ("Kernel", status.Kernel), ("Up for", Duration(status.UptimeSeconds))])}
           {Card("Boot", [("Slot", $"{status.Slot.ToUpperInvariant()} ({status.SlotLabel})"), ("State", BootWords(status)), ("Root", status.RootVerified ? "read-only, verified" : "not verified"), ("Root hash", status.RootHash.Length > 16 ? status.RootHash[..16] + "…" : status.RootHash)])}
@@ -40,6 +41,15 @@ internal static class StatusPage
           </table>
         </section>
         """;
+
+    /// <summary>What is wrong or soon will be, with what to do.</summary>
+    private static string Found(IReadOnlyList<DeviceFinding> findings)
+    {
+        var items = findings.Select(finding => $"<li><span class=\"state {Style(finding.Severity)}\">{finding.Severity}</span> <strong>{Encode(finding.Title)}</strong> <small>since {Moment(finding.Since)}</small><p>{Encode(finding.Explanation)}</p><p>{Encode(finding.Action)}</p></li>");
+        return findings.Count == 0 ? "" : $"<section><h2>Findings</h2><ul class=\"findings\">{string.Concat(items)}</ul></section>";
+
+        static string Style(string severity) => severity switch { "error" => "bad", "warning" => "warn", _ => "note" };
+    }
 
     /// <summary>What going back would discard, and what it did discard.</summary>
     private static string Losses(DeviceStatus status)

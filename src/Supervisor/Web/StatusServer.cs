@@ -3,6 +3,7 @@ using System.Net.Security;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
 using Appliance.Supervisor.Device;
+using Appliance.Supervisor.Findings;
 using Appliance.Supervisor.Health;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
@@ -58,16 +59,20 @@ internal static class StatusServer
 
         var device = app.Services.GetRequiredService<DeviceView>();
         var health = app.Services.GetRequiredService<HealthMonitor>();
-        Map("/", () => Results.Content(StatusPage.Render(device.Take()), "text/html; charset=utf-8"));
-        Map("/main", () => Results.Content(StatusPage.Content(device.Take()), "text/html; charset=utf-8"));
+        var findings = app.Services.GetRequiredService<FindingList>();
+        Map("/", () => Results.Content(StatusPage.Render(device.Take(), Found()), "text/html; charset=utf-8"));
+        Map("/main", () => Results.Content(StatusPage.Content(device.Take(), Found()), "text/html; charset=utf-8"));
         Map("/api/v1/status", () => Results.Content(JsonSerializer.Serialize(device.Take(), StatusJson.Default.DeviceStatus), "application/json"));
         Map("/api/v1/health", () => Results.Content(JsonSerializer.Serialize(DeviceHealth.Of(health), StatusJson.Default.DeviceHealth), "application/json"));
+        Map("/api/v1/findings", () => Results.Content(JsonSerializer.Serialize(Found(), StatusJson.Default.IReadOnlyListDeviceFinding), "application/json"));
         Map("/healthz", () => health.Report is { State: HealthState.Healthy }
             ? Results.Text("ok\n")
             : Results.Text(string.Concat(health.Report.Reasons.Select(reason => reason + "\n")), statusCode: StatusCodes.Status503ServiceUnavailable));
         MapFile("style.css", "text/css; charset=utf-8");
         MapFile("page.js", "text/javascript; charset=utf-8");
         MapFile("icon.svg", "image/svg+xml");
+
+        IReadOnlyList<DeviceFinding> Found() => findings.Current.Select(DeviceFinding.Of).ToList();
 
         void Map(string path, Func<IResult> answer) => app.MapMethods(path, ReadMethods, (RequestDelegate)(context => answer().ExecuteAsync(context)));
 

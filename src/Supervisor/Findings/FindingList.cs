@@ -1,0 +1,86 @@
+using Appliance.Supervisor.Device;
+using Appliance.Supervisor.Health;
+using Appliance.Supervisor.Updates;
+using Serilog;
+
+namespace Appliance.Supervisor.Findings;
+
+/// <summary>Keeps the findings as they are now: after every change that is reported, and every minute for what nobody reports.</summary>
+internal sealed class FindingList(DeviceFacts facts, HealthMonitor health, UpdateEngine engine, TimeProvider time) : BackgroundService
+{
+    private static readonly TimeSpan Pause = TimeSpan.FromMinutes(1);
+
+    private readonly SemaphoreSlim _wake = new(0, 1);
+    private volatile IReadOnlyList<Finding> _current = [];
+
+    /// <summary>Raised when the list is another one.</summary>
+    public event Action? Changed;
+
+    /// <summary>What is found now, what matters most first.</summary>
+    public IReadOnlyList<Finding> Current => _current;
+
+    /// <inheritdoc/>
+    public override void Dispose()
+    {
+        base.Dispose();
+        _wake.Dispose();
+    }
+
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        void Wake()
+        {
+            lock (_wake)
+                if (_wake.CurrentCount == 0) _wake.Release();
+        }
+
+        void WakeFor(HealthReport _) => Wake();
+
+        engine.Changed += Wake;
+        health.Changed += WakeFor;
+        try
+        {
+            while (true)
+            {
+                Look();
+                using var limit = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
+                await Task.WhenAny(_wake.WaitAsync(limit.Token), Task.Delay(Pause, time, limit.Token));
+                await limit.CancelAsync();
+                stoppingToken.ThrowIfCancellationRequested();
+            }
+        }
+        finally
+        {
+            engine.Changed -= Wake;
+            health.Changed -= WakeFor;
+        }
+    }
+
+    private void Look()
+    {
+        var before = _current;
+        var now = FindingRules.Find(new FindingInput
+        {
+            Now = time.GetUtcNow(),
+            Built = facts.Built,
+            Version = facts.Image.Version,
+            RootVerified = facts.Slot.Verified,
+            Health = health.Report,
+            Updates = engine.State,
+            Slots = engine.Slots,
+            Data = facts.Data,
+            Memory = facts.Memory,
+            Temperature = facts.Temperature,
+            Before = before,
+        });
+        if (now.SequenceEqual(before)) return;
+        _current = now;
+        foreach (var finding in now.Where(finding => !before.Any(other => Same(other, finding))))
+            Log.Write(finding.Severity == FindingSeverity.Note ? Serilog.Events.LogEventLevel.Information : Serilog.Events.LogEventLevel.Warning, "Found: {Title} ({Finding}): {Explanation}", finding.Title, finding.Id, finding.Explanation);
+        foreach (var finding in before.Where(finding => !now.Any(other => Same(other, finding)))) Log.Information("No longer so: {Title} ({Finding})", finding.Title, finding.Id);
+        Changed?.Invoke();
+    }
+
+    private static bool Same(Finding one, Finding other) => (one.Id, one.Subject, one.Severity) == (other.Id, other.Subject, other.Severity);
+}

@@ -1,0 +1,98 @@
+using System.Globalization;
+using Appliance.Core;
+using Appliance.Supervisor.Boot;
+using Appliance.Supervisor.Health;
+using Appliance.Supervisor.Updates;
+
+namespace Appliance.Supervisor.Findings;
+
+/// <summary>What counts as a finding. Thresholds are left again at a lower value than they are reached, so that none flickers.</summary>
+internal static class FindingRules
+{
+    /// <summary>After this an installed version that waits for its restart is forgotten rather than waiting.</summary>
+    private static readonly TimeSpan LongWait = TimeSpan.FromDays(7);
+
+    /// <summary>All that is found, what matters most first.</summary>
+    public static IReadOnlyList<Finding> Find(FindingInput input)
+    {
+        IEnumerable<Finding> all = [.. Checks(input), .. Versions(input), .. Updates(input), .. Slots(input), .. Machine(input), .. Clock(input)];
+        return all.OrderByDescending(finding => finding.Severity).ThenBy(finding => finding.Id, StringComparer.Ordinal).ThenBy(finding => finding.Subject, StringComparer.Ordinal).ToList();
+    }
+
+    private static IEnumerable<Finding> Checks(FindingInput input)
+    {
+        const string look = "appliancectl health --history shows what it said before.";
+        foreach (var check in input.Health.Checks)
+        {
+            if (check.State == CheckState.Fails)
+                yield return new("check-fails", check.Gates ? FindingSeverity.Error : FindingSeverity.Warning, $"The check {check.Name} fails", check.Message, look, check.Since) { Subject = check.Name, Command = "health --history" };
+            else if (check.State == CheckState.Excused)
+                yield return new("check-excused", FindingSeverity.Note, $"The check {check.Name} does not pass", $"{check.Message}. It is not held against the version that runs.", look, check.Since) { Subject = check.Name, Command = "health --history" };
+        }
+    }
+
+    private static IEnumerable<Finding> Versions(FindingInput input) =>
+        // What has been overtaken is history.
+        from failed in input.Updates.Failed
+        where UapiVersion.Compare(failed.Version, input.Version) > 0
+        select new Finding("version-not-kept", FindingSeverity.Warning, $"Version {failed.Version} was tried and not kept", failed.Reason, $"Publish a newer version, or let it be tried again with appliancectl clear-failed {failed.Version}.", failed.At)
+        {
+            Subject = failed.Version,
+            Command = $"clear-failed {failed.Version}",
+        };
+
+    private static IEnumerable<Finding> Updates(FindingInput input)
+    {
+        var updates = input.Updates;
+        if (updates.LastCheck is { Verdict: "error" } look)
+            yield return new("repository-unreachable", FindingSeverity.Warning, "The last look for a version failed", look.Message, "Check the network and updates.url; appliancectl check looks again.", look.At) { Command = "check" };
+        if (updates.History is [.., { Outcome: "failed" or "refused" } last])
+            yield return new("update-failed", FindingSeverity.Warning, last.Outcome == "refused" ? "An update was refused" : "An update could not be installed", last.Detail, "Mend what it names; the next look tries again.", last.At) { Command = "check" };
+        if (updates is { Phase: EnginePhase.Installed, Pending: { } waiting })
+            yield return new("restart-waiting", input.Now - waiting.InstalledAt > LongWait ? FindingSeverity.Warning : FindingSeverity.Note, $"Version {waiting.Version} waits for the restart", $"It is in slot {waiting.Slot}.", "It starts in the next window, or with appliancectl reboot.", waiting.InstalledAt) { Subject = waiting.Version, Command = "reboot" };
+        if (updates is { Phase: EnginePhase.Probation, Pending: { } trial })
+            yield return new("on-trial", FindingSeverity.Note, $"Version {trial.Version} is on trial", "It is kept when it is healthy, and left for the one before when it is not.", "Wait for the verdict.", trial.Boots is [.., var boot] ? boot.StartedAt : trial.InstalledAt) { Subject = trial.Version };
+    }
+
+    private static IEnumerable<Finding> Slots(FindingInput input)
+    {
+        if (!input.RootVerified)
+            yield return Seen(input, "root-not-verified", FindingSeverity.Error, "The root is not verified", "The kernel was started without a dm-verity root hash.", "Start the device from an entry that its image brought.");
+        // While one is written, or waits, there is none to go back to, and that is as it should be.
+        if (input.Updates.Phase is not (EnginePhase.Idle or EnginePhase.Probation)) yield break;
+        foreach (var slot in input.Slots.Where(slot => !slot.Running && slot.State is SlotState.Bad or SlotState.Empty))
+            yield return Seen(input, "no-way-back", slot.State == SlotState.Bad ? FindingSeverity.Warning : FindingSeverity.Note, "There is no version to go back to", $"Slot {slot.Name} is {(slot.State == SlotState.Bad ? $"given up{(slot.Version is { } version ? $" (version {version})" : "")}" : "empty")}.", "The next update fills it.");
+    }
+
+    private static IEnumerable<Finding> Machine(FindingInput input)
+    {
+        if (input.Data.Total > 0)
+        {
+            var used = 100.0 * (input.Data.Total - input.Data.Free) / input.Data.Total;
+            var severity = Is("data-filling", FindingSeverity.Error, used, 95, 90) ? FindingSeverity.Error : Is("data-filling", FindingSeverity.Warning, used, 80, 75) ? FindingSeverity.Warning : (FindingSeverity?)null;
+            if (severity is { } data)
+                yield return Seen(input, "data-filling", data, "The data partition is filling up", string.Create(CultureInfo.InvariantCulture, $"{used:0} % of {ByteSize.Format(input.Data.Total)} are used; {ByteSize.Format(input.Data.Free)} are free."), "Find what grows (du -x /var | sort -n), or use a larger disk: an update needs room for its journal, and workloads for their data.");
+        }
+        if (input.Memory.Total > 0)
+        {
+            var used = 100.0 * (input.Memory.Total - input.Memory.Available) / input.Memory.Total;
+            if (Is("memory-low", FindingSeverity.Warning, used, 90, 85))
+                yield return Seen(input, "memory-low", FindingSeverity.Warning, "Memory is running out", $"{ByteSize.Format(input.Memory.Available)} of {ByteSize.Format(input.Memory.Total)} are left.", "Find what uses it (systemd-cgtop -m), or give the workloads limits.");
+        }
+        if (input.Temperature is { } hot && Is("too-hot", FindingSeverity.Warning, hot, 85, 80))
+            yield return Seen(input, "too-hot", FindingSeverity.Warning, "The machine is hot", string.Create(CultureInfo.InvariantCulture, $"Its hottest sensor shows {hot:0} °C; most slow down soon, to last."), "Look for dust, a fan that stands still, or the sun.");
+
+        bool Is(string id, FindingSeverity severity, double value, double from, double until) =>
+            value > from || (value > until && input.Before.Any(finding => finding.Id == id && finding.Severity >= severity));
+    }
+
+    private static IEnumerable<Finding> Clock(FindingInput input)
+    {
+        if (input.Now < input.Built)
+            yield return Seen(input, "clock-wrong", FindingSeverity.Warning, "The clock is wrong", string.Create(CultureInfo.InvariantCulture, $"It shows {input.Now.UtcDateTime:yyyy-MM-dd HH:mm}, and the image is of {input.Built.UtcDateTime:yyyy-MM-dd}."), "Let the device reach a time server (timedatectl), or give it a clock battery.");
+    }
+
+    /// <summary>One that nobody dates: it began when it was first seen.</summary>
+    private static Finding Seen(FindingInput input, string id, FindingSeverity severity, string title, string explanation, string action) =>
+        new(id, severity, title, explanation, action, input.Before.FirstOrDefault(finding => finding.Id == id)?.Since ?? input.Now);
+}
