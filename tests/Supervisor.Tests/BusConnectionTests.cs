@@ -1,8 +1,9 @@
+using System.Runtime.InteropServices;
 using Appliance.Supervisor.Bus;
 
 namespace Supervisor.Tests;
 
-public sealed class BusConnectionTests : IAsyncLifetime
+public sealed partial class BusConnectionTests : IAsyncLifetime
 {
     private const string Name = "io.appliance.Test", Path = "/io/appliance/Test";
     private readonly PrivateBus _bus = new();
@@ -104,6 +105,35 @@ public sealed class BusConnectionTests : IAsyncLifetime
         await Assert.ThrowsAsync<BusException>(_client.PingThreadAsync);
     }
 
+    /// <summary>A thread that waits in a system call is woken by every signal it gets.</summary>
+    [Fact]
+    public async Task Connect_UnderSignals_Succeeds()
+    {
+        var (thread, done) = (0, false);
+        var connecting = Task.Factory.StartNew(() =>
+        {
+            Volatile.Write(ref thread, gettid());
+            for (var i = 0; i < 300; i++) new BusConnection(_bus.Address).DisposeAsync().AsTask().Wait();
+        }, TaskCreationOptions.LongRunning);
+        var signalling = Task.Factory.StartNew(() =>
+        {
+            const int childEnded = 17;
+            while (!Volatile.Read(ref done))
+                if (Volatile.Read(ref thread) is var target and not 0) _ = tgkill(Environment.ProcessId, target, childEnded);
+        }, TaskCreationOptions.LongRunning);
+
+        await connecting.ContinueWith(_ => Volatile.Write(ref done, true), TaskScheduler.Default);
+
+        await signalling;
+        await connecting;
+    }
+
     [Fact]
     public void Connect_WhereThereIsNoBus_Fails() => Assert.Throws<BusException>(() => new BusConnection("unix:path=/nowhere/socket"));
+
+    [LibraryImport("libc")]
+    private static partial int gettid();
+
+    [LibraryImport("libc")]
+    private static partial int tgkill(int process, int thread, int signal);
 }

@@ -34,7 +34,10 @@ internal sealed unsafe partial class BusConnection : IAsyncDisposable
             Check(sd_bus_set_bus_client(_bus, 1), "sd_bus_set_bus_client");
             Check(sd_bus_start(_bus), $"cannot connect to {address}");
         }
-        Check(sd_bus_get_unique_name(_bus, out _), "the bus did not say hello");
+        int hello;
+        // Waiting for the hello, sd-bus gives up when a signal comes; the runtime sends its threads some.
+        while ((hello = sd_bus_get_unique_name(_bus, out _)) == -Interrupted) ;
+        Check(hello, "the bus did not say hello");
         _wake = eventfd(0, CloseOnExec | NonBlocking);
         if (_wake < 0) throw new BusException("org.freedesktop.DBus.Error.NoMemory", Marshal.GetLastPInvokeErrorMessage());
         _thread = new Thread(Loop) { IsBackground = true, Name = "sd-bus" };
