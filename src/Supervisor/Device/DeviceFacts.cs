@@ -35,7 +35,7 @@ internal sealed class DeviceFacts(string root, string dataFolder)
     /// <summary>Memory in bytes: all, and what can be used without swapping.</summary>
     public (long Total, long Available) Memory => (MemoryLine("MemTotal"), MemoryLine("MemAvailable"));
 
-    /// <summary>The data partition in bytes: all, and free.</summary>
+    /// <summary>The data partition in bytes: all but what is kept for root, and free.</summary>
     public (long Total, long Free) Data
     {
         get
@@ -43,7 +43,7 @@ internal sealed class DeviceFacts(string root, string dataFolder)
             try
             {
                 var drive = new DriveInfo(dataFolder);
-                return (drive.TotalSize, drive.AvailableFreeSpace);
+                return (drive.TotalSize - (drive.TotalFreeSpace - drive.AvailableFreeSpace), drive.AvailableFreeSpace);
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {

@@ -51,6 +51,8 @@ internal sealed class WorkerClient(string socketPath) : IWorker
         catch (Exception e) when (e is IOException or SocketException or OperationCanceledException or ObjectDisposedException)
         {
             Serilog.Log.Debug("The rest of the bundle was not sent: {Reason}", e.Message);
+            // It may be the source that failed: a worker that hears of no end would wait for the rest.
+            if (e is IOException && socket.Connected) socket.Shutdown(SocketShutdown.Send);
         }
     }
 }
