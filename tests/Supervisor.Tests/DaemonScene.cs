@@ -16,6 +16,8 @@ internal sealed class DaemonScene : IAsyncDisposable
     private readonly DirectoryInfo _state = Directory.CreateTempSubdirectory("state");
     private readonly List<BusConnection> _connections = [];
     private WebApplication? _app;
+    private BusConnection? _own;
+    private int _port;
 
     public DeviceTree Device { get; } = new();
     public FakeSystemd Systemd { get; private set; } = null!;
@@ -50,13 +52,24 @@ internal sealed class DaemonScene : IAsyncDisposable
             IssueFolder = _state.FullName,
             TrialPath = TrialPath,
             WorkerSocket = WorkerSocket ?? File("worker.sock"),
-            Listen = new IPEndPoint(IPAddress.Loopback, 0),
+            Listen = new IPEndPoint(IPAddress.Loopback, _port),
         };
-        _app = Daemon.Build(options, Connect());
+        _app = Daemon.Build(options, _own = new BusConnection(_bus.Address));
         await _app.StartAsync(TestContext.Current.CancellationToken);
         var address = Service<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single();
         var handler = new HttpClientHandler { ServerCertificateCustomValidationCallback = (_, certificate, _, _) => certificate!.Subject.Contains("edge-7", StringComparison.Ordinal) };
+        Http?.Dispose();
         Http = new HttpClient(handler) { BaseAddress = new Uri(address) };
+        _port = Http.BaseAddress.Port;
+    }
+
+    /// <summary>Ends the daemon; it can be started again, at the same address.</summary>
+    public async Task StopAsync()
+    {
+        await _app!.StopAsync(TestContext.Current.CancellationToken);
+        await _app.DisposeAsync();
+        await _own!.DisposeAsync();
+        (_app, _own) = (null, null);
     }
 
     public T Service<T>() where T : notnull => _app!.Services.GetRequiredService<T>();
@@ -72,6 +85,7 @@ internal sealed class DaemonScene : IAsyncDisposable
     {
         Http?.Dispose();
         if (_app is not null) await _app.DisposeAsync();
+        if (_own is not null) await _own.DisposeAsync();
         foreach (var connection in _connections) await connection.DisposeAsync();
         _bus.Dispose();
         Device.Dispose();

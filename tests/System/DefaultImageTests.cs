@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 
 namespace Appliance.SystemTests;
 
@@ -118,6 +119,27 @@ public sealed class DefaultImageTests(DefaultImageFixture fixture) : IClassFixtu
         using var post = await _machine.SendAsync(HttpMethod.Post, "/api/v1/status");
         Assert.Equal(HttpStatusCode.MethodNotAllowed, post.StatusCode);
         Assert.NotEqual(0, (await _machine.Shell.RunAsync("ss -Hltn 'sport = :80' | grep .", TestContext.Current.CancellationToken)).ExitCode);
+    }
+
+    /// <summary>The journey of a person at the box, over the real console, the page and the daemon that ships.</summary>
+    [Fact]
+    public async Task TheOwner_IsWhoeverReadsTheConsole()
+    {
+        using var nobody = await _machine.PostAsync("/api/v1/updates/check", null);
+        Assert.Equal(HttpStatusCode.Unauthorized, nobody.StatusCode);
+        var code = Regex.Match(_machine.Serial, "Setup code: ([0-9A-Z]{4}-[0-9A-Z]{4})").Groups[1].Value;
+        Assert.Equal(code, await _machine.RunAsync("appliancectl setup-code"));
+        Assert.Equal("600 appliance 600 appliance", await _machine.RunAsync("stat -c '%a %U' /var/lib/appliance/supervisor/access.json /run/issue.d/50-appliance.issue | paste -sd ' '"));
+
+        using var login = await _machine.PostAsync("/api/v1/session", null, ("secret", code));
+        var token = (string)JsonNode.Parse(await login.Content.ReadAsStringAsync(TestContext.Current.CancellationToken))!["token"]!;
+        using var owned = await _machine.PostAsync("/password", token, ("password", "correct horse battery"));
+        using var check = await _machine.PostAsync("/api/v1/updates/check", token, ("source", "/nowhere"));
+
+        Assert.Equal(HttpStatusCode.NoContent, owned.StatusCode);
+        Assert.Equal(HttpStatusCode.Accepted, check.StatusCode);
+        await _machine.WaitAsync("the job's end in words", async () => (string?)(await _machine.ControlAsync())?["lastCheck"]?["message"] is { } message && message.Contains("/nowhere", StringComparison.Ordinal));
+        Assert.NotEqual("", await _machine.RunAsync("journalctl -b -t appliance-supervisor -g 'the owner from .* asks for /api/v1/updates/check' --no-pager -q"));
     }
 
     [Fact]

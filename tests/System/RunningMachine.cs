@@ -148,6 +148,14 @@ internal sealed class RunningMachine : IAsyncDisposable
     /// <summary>Gets something from the page.</summary>
     public Task<HttpResponseMessage> SendAsync(HttpMethod method, string path) => _http.SendAsync(new HttpRequestMessage(method, path));
 
+    /// <summary>Sends a form, as whoever has the token.</summary>
+    public Task<HttpResponseMessage> PostAsync(string path, string? token, params (string Name, string Value)[] fields)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = new FormUrlEncodedContent(fields.Select(field => KeyValuePair.Create(field.Name, field.Value))) };
+        if (token is not null) request.Headers.Authorization = new("Bearer", token);
+        return _http.SendAsync(request);
+    }
+
     /// <summary>Runs a command in the machine that must succeed, and gives its output.</summary>
     public async Task<string> RunAsync(string command)
     {

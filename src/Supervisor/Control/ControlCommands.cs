@@ -50,6 +50,7 @@ internal static class ControlCommands
         WithArgument("mark-bad", "slot", "Makes the boot loader pass a slot over (a or b).", "MarkBad"),
         WithArgument("clear-failed", "version", "Lets a version that was tried and not kept be offered again.", "ClearFailed"),
         Simple("history", "Shows how updates ended.", ShowHistory),
+        SetupCode(),
         Completion(),
     };
 
@@ -89,6 +90,20 @@ internal static class ControlCommands
             if (result.GetValue(Json)) Print(found);
             else StatusText.WriteFindings(found, Console.Out);
             return found.Any(finding => (string?)finding!["severity"] == "error") ? Failed : Done;
+        }));
+        return command;
+    }
+
+    private static Command SetupCode()
+    {
+        var reset = new Option<bool>("--reset") { Description = "Forgets the password and every log-in, and makes a new code." };
+        var command = new Command("setup-code", $"Shows the code with which the status page takes its owner.\n\nExample:\n  {ProgramName} setup-code --reset") { reset };
+        command.SetAction((result, _) => ConnectedAsync(async client =>
+        {
+            var code = (string)(await client.CallAsync(result.GetValue(reset) ? "ResetAccess" : "SetupCode"))[0];
+            if (result.GetValue(Json)) Print(new JsonObject { ["setupCode"] = code.Length > 0 ? code : null });
+            else Console.WriteLine(code.Length > 0 ? code : "none: the owner has set a password (--reset forgets it)");
+            return Done;
         }));
         return command;
     }

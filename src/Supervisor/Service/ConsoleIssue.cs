@@ -1,13 +1,14 @@
 using System.Net.NetworkInformation;
 using System.Text;
 using Appliance.Core;
+using Appliance.Supervisor.Access;
 using Appliance.Supervisor.Device;
 using Serilog;
 
 namespace Appliance.Supervisor.Service;
 
-/// <summary>Shows the page's address above the console's log-in prompt (issue(5)), anew when addresses change.</summary>
-internal sealed class ConsoleIssue(SupervisorOptions options, DeviceFacts facts) : IHostedService, IDisposable
+/// <summary>Shows the page's address, and the setup code of a device without an owner, above the console's log-in prompt (issue(5)).</summary>
+internal sealed class ConsoleIssue(SupervisorOptions options, DeviceFacts facts, OwnerAccess access) : IHostedService, IDisposable
 {
     private readonly string _path = Path.Combine(options.IssueFolder, "50-appliance.issue");
     private readonly SemaphoreSlim _one = new(1);
@@ -15,18 +16,22 @@ internal sealed class ConsoleIssue(SupervisorOptions options, DeviceFacts facts)
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         NetworkChange.NetworkAddressChanged += OnChange;
+        access.CodeChanged += Write;
         await WriteAsync();
     }
 
     public Task StopAsync(CancellationToken cancellationToken)
     {
         NetworkChange.NetworkAddressChanged -= OnChange;
+        access.CodeChanged -= Write;
         return Task.CompletedTask;
     }
 
     public void Dispose() => _one.Dispose();
 
-    private void OnChange(object? sender, EventArgs e) => _ = WriteAsync();
+    private void OnChange(object? sender, EventArgs e) => Write();
+
+    private void Write() => _ = WriteAsync();
 
     private async Task WriteAsync()
     {
@@ -37,7 +42,9 @@ internal sealed class ConsoleIssue(SupervisorOptions options, DeviceFacts facts)
             var text = new StringBuilder($"{facts.Image.Id} {facts.Image.Version}\n");
             foreach (var address in addresses) text.Append($"Status page: https://{(address.Contains(':') ? $"[{address}]" : address)}/\n");
             if (addresses.Count == 0) text.Append("Status page: waiting for a network address\n");
-            DurableFile.Write(_path, Encoding.UTF8.GetBytes(text.Append('\n').ToString()), DurableFile.Readable);
+            if (access.SetupCode is { } code) text.Append($"Setup code: {code}\n");
+            // agetty, which is root, reads it; nobody else on the device needs the code.
+            DurableFile.Write(_path, Encoding.UTF8.GetBytes(text.Append('\n').ToString()));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -1,6 +1,7 @@
 using Appliance.Core;
 using Appliance.Core.Health;
 using Appliance.Core.Updates;
+using Appliance.Supervisor.Access;
 using Appliance.Supervisor.Bus;
 using Appliance.Supervisor.Device;
 using Appliance.Supervisor.Findings;
@@ -56,6 +57,9 @@ internal static class Daemon
         services.AddSingleton<StateInterface>();
         services.AddSingleton<FindingList>();
         services.AddSingleton<FindingInterface>();
+        services.AddSingleton(provider => new OwnerAccess(Path.Combine(options.StateFolder, "access.json"), provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<AccessInterface>();
+        services.AddSingleton<LiveChanges>();
         AddUpdates(services, options, updates);
         services.AddHostedService(provider => provider.GetRequiredService<HealthMonitor>());
         services.AddHostedService(provider => provider.GetRequiredService<FindingList>());

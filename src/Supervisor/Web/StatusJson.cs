@@ -1,10 +1,15 @@
 using System.Text.Json.Serialization;
+using Appliance.Supervisor.Updates;
 
 namespace Appliance.Supervisor.Web;
 
-/// <summary>The JSON form of the status.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+/// <summary>The JSON of the HTTP surface.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, Converters = [typeof(SlotStateWord), typeof(JobStateWord)])]
 [JsonSerializable(typeof(DeviceStatus))]
 [JsonSerializable(typeof(DeviceHealth))]
 [JsonSerializable(typeof(IReadOnlyList<DeviceFinding>))]
+[JsonSerializable(typeof(DeviceProblem))]
+[JsonSerializable(typeof(DeviceSession))]
+[JsonSerializable(typeof(DeviceUpdates))]
+[JsonSerializable(typeof(JobView))]
 internal sealed partial class StatusJson : JsonSerializerContext;

@@ -1,5 +1,5 @@
-using System.Text.Encodings.Web;
 using Appliance.Core;
+using static Appliance.Supervisor.Web.Html;
 
 namespace Appliance.Supervisor.Web;
 
@@ -9,14 +9,6 @@ internal static class StatusPage
     /// <summary>Changes of a check that the page shows; the JSON has more.</summary>
     private const int MostChanges = 3;
 
-    private static readonly string Frame = StaticFiles.Text("index.html");
-
-    /// <summary>Renders the page.</summary>
-    public static string Render(DeviceStatus status, IReadOnlyList<DeviceFinding> findings) => Frame
-        .Replace("{{title}}", Encode($"{status.Hostname}: {status.Health}"), StringComparison.Ordinal)
-        .Replace("{{hostname}}", Encode(status.Hostname), StringComparison.Ordinal)
-        .Replace("{{main}}", Content(status, findings), StringComparison.Ordinal);
-
     /// <summary>The part of the page that changes; the script puts a new one in its place.</summary>
     public static string Content(DeviceStatus status, IReadOnlyList<DeviceFinding> findings) => $"""
         <section class="verdict {status.Health}" aria-live="polite">
@@ -25,10 +17,10 @@ internal static class StatusPage
         </section>
         {Found(findings)}
         <section class="cards">
-          {Card("System", [("Image", $"{status.Id} {status.Version}"), ("Board", status.Board), ("Based on", status.System), ("Kernel", status.Kernel), ("Up for", Duration(status.UptimeSeconds))])}
-          {Card("Boot", [("Slot", $"{status.Slot.ToUpperInvariant()} ({status.SlotLabel})"), ("State", BootWords(status)), ("Root", status.RootVerified ? "read-only, verified" : "not verified"), ("Root hash", status.RootHash.Length > 16 ? status.RootHash[..16] + "…" : status.RootHash)])}
-          {Card("Resources", [("Data free", $"{ByteSize.Format(status.DataFree)} of {ByteSize.Format(status.DataTotal)}"), ("Memory free", $"{ByteSize.Format(status.MemoryAvailable)} of {ByteSize.Format(status.MemoryTotal)}"), ("Workloads", status.Workloads), ("Clock", status.Time.ToString("yyyy-MM-dd HH:mm 'UTC'"))])}
-          {Card("Network", status.Addresses.Count == 0 ? [("Address", "none yet")] : status.Addresses.Select((address, i) => (i == 0 ? "Address" : "", address)))}
+          {Texts("System", ("Image", $"{status.Id} {status.Version}"), ("Board", status.Board), ("Based on", status.System), ("Kernel", status.Kernel), ("Up for", Duration(status.UptimeSeconds)))}
+          {Texts("Boot", ("Slot", $"{status.Slot.ToUpperInvariant()} ({status.SlotLabel})"), ("State", BootWords(status)), ("Root", status.RootVerified ? "read-only, verified" : "not verified"), ("Root hash", status.RootHash.Length > 16 ? status.RootHash[..16] + "…" : status.RootHash))}
+          {Texts("Resources", ("Data free", $"{ByteSize.Format(status.DataFree)} of {ByteSize.Format(status.DataTotal)}"), ("Memory free", $"{ByteSize.Format(status.MemoryAvailable)} of {ByteSize.Format(status.MemoryTotal)}"), ("Workloads", status.Workloads), ("Clock", status.Time.ToString("yyyy-MM-dd HH:mm 'UTC'")))}
+          {Texts("Network", status.Addresses.Count == 0 ? [("Address", "none yet")] : status.Addresses.Select((address, i) => (i == 0 ? "Address" : "", address)).ToArray())}
         </section>
         {Losses(status)}
         <section>
@@ -63,8 +55,7 @@ internal static class StatusPage
 
     private static string Paths(DeviceLoss loss) => string.Join(", ", loss.Paths.Select(path => $"<code>{Encode(path)}</code>"));
 
-    private static string Card(string title, IEnumerable<(string Name, string Value)> rows) =>
-        $"<article><h3>{title}</h3><dl>{string.Concat(rows.Select(row => $"<div><dt>{Encode(row.Name)}</dt><dd>{Encode(row.Value)}</dd></div>"))}</dl></article>";
+    private static string Texts(string title, params (string Name, string Text)[] rows) => Card(title, rows.Select(row => (row.Name, Encode(row.Text))));
 
     private static string Row(DeviceCheck check)
     {
@@ -79,8 +70,6 @@ internal static class StatusPage
         var earlier = check.History.SkipLast(1).TakeLast(MostChanges).Reverse().Select(change => $"<li>{Moment(change.At)} {Encode(change.State)}: {Encode(change.Message)}</li>");
         return $"<ol class=\"history\"><li>since {Moment(check.Since)}</li>{string.Concat(earlier)}</ol>";
     }
-
-    private static string Moment(DateTimeOffset time) => $"<time datetime=\"{time.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}\">{time.UtcDateTime:yyyy-MM-dd HH:mm}</time>";
 
     private static string Verdict(string health) => health switch { "healthy" => "Healthy", "unhealthy" => "Not healthy", _ => "Starting" };
 
@@ -109,6 +98,4 @@ internal static class StatusPage
         var time = TimeSpan.FromSeconds(seconds);
         return time.TotalDays >= 1 ? $"{(int)time.TotalDays} d {time.Hours} h" : time.TotalHours >= 1 ? $"{time.Hours} h {time.Minutes} min" : $"{time.Minutes} min {time.Seconds} s";
     }
-
-    private static string Encode(string text) => HtmlEncoder.Default.Encode(text);
 }

@@ -2,15 +2,17 @@ using System.Net;
 using System.Net.Security;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
+using Appliance.Supervisor.Access;
 using Appliance.Supervisor.Device;
 using Appliance.Supervisor.Findings;
 using Appliance.Supervisor.Health;
+using Appliance.Supervisor.Updates;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 
 namespace Appliance.Supervisor.Web;
 
-/// <summary>The HTTPS surface: the status page, its JSON, and <c>/healthz</c>. Everything is read-only.</summary>
+/// <summary>The HTTPS surface: pages, their JSON, and <c>/healthz</c>. What anybody may fetch is read-only; the rest is for the owner.</summary>
 internal static class StatusServer
 {
     private const int MostConnections = 100;
@@ -43,24 +45,26 @@ internal static class StatusServer
         app.Use(async (context, next) =>
         {
             var headers = context.Response.Headers;
-            headers.ContentSecurityPolicy = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+            headers.ContentSecurityPolicy = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
             headers.XContentTypeOptions = "nosniff";
             headers.XFrameOptions = "DENY";
-            headers["Referrer-Policy"] = "no-referrer";
+            // Not no-referrer: with it browsers do not say that a form is from this device (Origin: null).
+            headers["Referrer-Policy"] = "same-origin";
             headers.CacheControl = "no-store";
-            if (!HttpMethods.IsGet(context.Request.Method) && !HttpMethods.IsHead(context.Request.Method))
-            {
-                context.Response.StatusCode = StatusCodes.Status405MethodNotAllowed;
-                headers.Allow = "GET, HEAD";
-                return;
-            }
             await next(context);
         });
 
         var device = app.Services.GetRequiredService<DeviceView>();
         var health = app.Services.GetRequiredService<HealthMonitor>();
         var findings = app.Services.GetRequiredService<FindingList>();
-        Map("/", () => Results.Content(StatusPage.Render(device.Take(), Found()), "text/html; charset=utf-8"));
+        var access = app.Services.GetRequiredService<OwnerAccess>();
+        var live = app.Services.GetRequiredService<LiveChanges>();
+        var frame = new PageFrame(device.Facts);
+        MapFor("/", context =>
+        {
+            var status = device.Take();
+            return Results.Content(frame.Render(Caller.Of(context, access), "/", status.Health, Html.Live("/main", StatusPage.Content(status, Found()))), "text/html; charset=utf-8");
+        });
         Map("/main", () => Results.Content(StatusPage.Content(device.Take(), Found()), "text/html; charset=utf-8"));
         Map("/api/v1/status", () => Results.Content(JsonSerializer.Serialize(device.Take(), StatusJson.Default.DeviceStatus), "application/json"));
         Map("/api/v1/health", () => Results.Content(JsonSerializer.Serialize(DeviceHealth.Of(health), StatusJson.Default.DeviceHealth), "application/json"));
@@ -68,13 +72,19 @@ internal static class StatusServer
         Map("/healthz", () => health.Report is { State: HealthState.Healthy }
             ? Results.Text("ok\n")
             : Results.Text(string.Concat(health.Report.Reasons.Select(reason => reason + "\n")), statusCode: StatusCodes.Status503ServiceUnavailable));
+        app.MapGet("/events", (RequestDelegate)(context => live.ServeAsync(context, app.Lifetime.ApplicationStopping)));
+        var actions = new ActionRoutes(app, access, frame);
+        AccessRoutes.Map(app, actions, access, frame);
+        UpdateRoutes.Map(app, actions, access, frame, app.Services.GetRequiredService<UpdateEngine>(), app.Services.GetRequiredService<UpdateSchedule>());
         MapFile("style.css", "text/css; charset=utf-8");
         MapFile("page.js", "text/javascript; charset=utf-8");
         MapFile("icon.svg", "image/svg+xml");
 
         IReadOnlyList<DeviceFinding> Found() => findings.Current.Select(DeviceFinding.Of).ToList();
 
-        void Map(string path, Func<IResult> answer) => app.MapMethods(path, ReadMethods, (RequestDelegate)(context => answer().ExecuteAsync(context)));
+        void Map(string path, Func<IResult> answer) => MapFor(path, _ => answer());
+
+        void MapFor(string path, Func<HttpContext, IResult> answer) => app.MapMethods(path, ReadMethods, (RequestDelegate)(context => answer(context).ExecuteAsync(context)));
 
         void MapFile(string name, string type)
         {

@@ -1,29 +1,96 @@
-// Keeps the page fresh; without it the page is a complete picture of the moment it was loaded.
+// Keeps the page fresh, and sends bundles; without it a page is a complete picture of the moment it was loaded.
 "use strict";
 
-const main = document.getElementById("main");
+const live = document.getElementById("live");
 const connection = document.getElementById("connection");
-const interval = 3000;
+const again = 3000;
 const limit = 8000;
+let fetching = false;
+let wanted = false;
 
 async function refresh() {
-  try {
-    const response = await fetch("/main", { signal: AbortSignal.timeout(limit) });
-    if (!response.ok) throw new Error(String(response.status));
-    const html = await response.text();
-    if (html !== main.dataset.shown) {
-      main.innerHTML = html;
-      main.dataset.shown = html;
-    }
-    main.removeAttribute("data-stale");
-    connection.textContent = "live";
-    const verdict = main.querySelector(".verdict h2");
-    document.title = document.querySelector("h1").textContent + ": " + verdict.textContent.toLowerCase();
-  } catch {
-    main.setAttribute("data-stale", "");
-    connection.textContent = "no answer: the device may be restarting; trying again…";
+  if (fetching) {
+    wanted = true;
+    return;
   }
-  setTimeout(refresh, interval);
+  fetching = true;
+  try {
+    const response = await fetch(live.dataset.from, { signal: AbortSignal.timeout(limit) });
+    if (response.redirected) return location.reload();
+    if (!response.ok) throw new Error(String(response.status));
+    show(await response.text());
+    live.removeAttribute("data-stale");
+    connection.textContent = "live";
+  } catch {
+    lost();
+  } finally {
+    fetching = false;
+  }
+  if (wanted) {
+    wanted = false;
+    refresh();
+  }
 }
 
-setTimeout(refresh, interval);
+function show(html) {
+  if (html === live.dataset.shown) return;
+  const focused = document.activeElement && live.contains(document.activeElement) ? document.activeElement.id : "";
+  const open = Array.from(live.querySelectorAll("details[open]"), (details) => details.id);
+  live.innerHTML = html;
+  live.dataset.shown = html;
+  for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+  if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+}
+
+function lost() {
+  live.setAttribute("data-stale", "");
+  connection.textContent = "no answer: the device may be restarting; trying again…";
+}
+
+// The browser comes back by itself after a lost connection, except when the answer was an error.
+function listen() {
+  const events = new EventSource("/events");
+  events.onmessage = refresh;
+  events.onerror = () => {
+    refresh();
+    if (events.readyState !== EventSource.CLOSED) return;
+    setTimeout(listen, again);
+  };
+}
+
+// The file goes out as it is read; the device writes it into the slot as it comes.
+function send(event) {
+  event.preventDefault();
+  const form = event.target;
+  const state = document.getElementById("upload-state");
+  const button = form.querySelector("button");
+  const request = new XMLHttpRequest();
+  request.open("POST", form.dataset.to);
+  request.setRequestHeader("X-Form-Token", form.dataset.token);
+  request.upload.onprogress = (progress) => {
+    state.textContent = "sent " + Math.floor((100 * progress.loaded) / progress.total) + " %";
+  };
+  request.onload = () => {
+    button.disabled = false;
+    let answer = {};
+    try {
+      answer = JSON.parse(request.responseText);
+    } catch {
+      // an answer that is not the supervisor's
+    }
+    state.textContent = answer.message || [answer.title, answer.detail].filter(Boolean).join(" ") || "the answer was " + request.status;
+  };
+  request.onerror = () => {
+    button.disabled = false;
+    state.textContent = "the connection was lost, or the bundle was refused; the state above says more";
+  };
+  button.disabled = true;
+  state.textContent = "sending…";
+  request.send(form.querySelector("input[type=file]").files[0]);
+}
+
+if (live) {
+  listen();
+  setInterval(() => live.hasAttribute("data-stale") && refresh(), again);
+}
+document.getElementById("upload")?.addEventListener("submit", send);

@@ -176,7 +176,7 @@ public sealed class UpdateBusTests : IAsyncLifetime
     {
         var path = await StartAsync("Check", "a{sv}", Options(("source", "s", "/nowhere")));
         await SignalAsync("JobRemoved");
-        var documentation = await File.ReadAllTextAsync(Documentation(), Token);
+        var documentation = await File.ReadAllTextAsync(Path.Combine(Repository.Folder, "docs", "dbus.md"), Token);
 
         var own = await MembersAsync(SupervisorObject.Path, SupervisorObject.Name);
         var job = await MembersAsync(path, JobObjects.Interface);
@@ -202,13 +202,6 @@ public sealed class UpdateBusTests : IAsyncLifetime
         });
 
         static string Types(XElement member, string? direction) => string.Concat(member.Elements("arg").Where(arg => direction is null || (string?)arg.Attribute("direction") == direction).Select(arg => (string)arg.Attribute("type")!));
-    }
-
-    private static string Documentation()
-    {
-        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-            if (File.Exists(Path.Combine(folder.FullName, "docs/dbus.md"))) return Path.Combine(folder.FullName, "docs/dbus.md");
-        throw new FileNotFoundException("docs/dbus.md");
     }
 
     private async Task<string> StartAsync(string method, string signature, params object[] arguments) => ((ObjectPath)(await CallAsync(method, signature, arguments))[0]).Value;

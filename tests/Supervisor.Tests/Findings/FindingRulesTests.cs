@@ -114,12 +114,10 @@ public sealed class FindingRulesTests
     [Fact]
     public void TheDocument_NamesEachOfThem()
     {
-        var folder = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(folder, "Appliance.sln"))) folder = Path.GetDirectoryName(folder)!;
-        var documented = Regex.Matches(File.ReadAllText(Path.Combine(folder, "docs", "findings.md")), "^\\| `([a-z-]+)` \\|", RegexOptions.Multiline).Select(match => match.Groups[1].Value);
+        var documented = Regex.Matches(File.ReadAllText(Path.Combine(Repository.Folder, "docs", "findings.md")), "^\\| `([a-z-]+)` \\|", RegexOptions.Multiline).Select(match => match.Groups[1].Value);
 
         Assert.Equal(Bad.Keys.Order(StringComparer.Ordinal), documented.Order(StringComparer.Ordinal));
-        var source = File.ReadAllText(Path.Combine(folder, "src", "Supervisor", "Findings", "FindingRules.cs"));
+        var source = File.ReadAllText(Path.Combine(Repository.Folder, "src", "Supervisor", "Findings", "FindingRules.cs"));
         var coded = Regex.Matches(source, "(?:new\\(|Finding\\(|Seen\\(input, )\"([a-z-]+)\"").Select(match => match.Groups[1].Value).Distinct();
         Assert.Equal(Bad.Keys.Order(StringComparer.Ordinal), coded.Order(StringComparer.Ordinal));
     }

@@ -28,12 +28,7 @@ public sealed class StickUnitTests : IDisposable
         Assert.True(exitCode == 0 && !output.Contains(unit, StringComparison.Ordinal), output);
     }
 
-    private static string InOverlay(string path)
-    {
-        var folder = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(folder, "Appliance.sln"))) folder = Path.GetDirectoryName(folder)!;
-        return Path.Combine(folder, "image/overlays/supervisor/usr/lib", path);
-    }
+    private static string InOverlay(string path) => Path.Combine(Repository.Folder, "image/overlays/supervisor/usr/lib", path);
 
     private static (int ExitCode, string Output) Run(string program, params string[] arguments)
     {

@@ -1,0 +1,82 @@
+using System.Text.Json;
+using Appliance.Core;
+using Appliance.Supervisor.Access;
+using Serilog;
+
+namespace Appliance.Supervisor.Web;
+
+/// <summary>Logging in and out, and the owner's password.</summary>
+internal static class AccessRoutes
+{
+    private const string Html = "text/html; charset=utf-8";
+
+    /// <summary>Adds the routes.</summary>
+    public static void Map(IEndpointRouteBuilder routes, ActionRoutes actions, OwnerAccess access, PageFrame frame)
+    {
+        routes.MapGet("/login", (RequestDelegate)(context => LogInPage(context, null, StatusCodes.Status200OK).ExecuteAsync(context)));
+        routes.MapGet("/password", (RequestDelegate)(context => (Caller.Of(context, access) is { Session: not null } caller ? PasswordPage(caller, null, StatusCodes.Status200OK) : ActionRoutes.SeeOther("/login")).ExecuteAsync(context)));
+
+        actions.MapOpen("/login", async (context, caller, form) =>
+        {
+            try
+            {
+                var (token, session) = await LogInAsync(context, caller, form);
+                context.Response.Cookies.Append(Caller.Cookie, token, new CookieOptions { HttpOnly = true, Secure = true, SameSite = SameSiteMode.Strict, Path = "/", Expires = session.Until });
+                return ActionRoutes.SeeOther(session.Setup ? "/password" : "/updates");
+            }
+            catch (RequestRefused e)
+            {
+                return LogInPage(context, $"{e.Message} {e.Hint}", e.Status);
+            }
+        });
+        actions.MapOpen("/api/v1/session", async (context, caller, form) =>
+        {
+            var (token, session) = await LogInAsync(context, caller, form);
+            return Results.Content(JsonSerializer.Serialize(new DeviceSession(token, session.Until, session.Setup), StatusJson.Default.DeviceSession), "application/json");
+        });
+        actions.MapOpen("/logout", (context, caller, form) =>
+        {
+            ActionRoutes.RequireOwnForm(context, caller, form[Caller.FormField]);
+            if (caller.Session is { } session) access.LogOut(session);
+            context.Response.Cookies.Delete(Caller.Cookie, new CookieOptions { Secure = true, Path = "/" });
+            return Task.FromResult(ActionRoutes.WantsPage(context) ? ActionRoutes.SeeOther("/") : Results.NoContent());
+        });
+        actions.MapOpen("/password", async (context, caller, form) =>
+        {
+            if (caller.Session is not { } session) throw new RequestRefused(StatusCodes.Status401Unauthorized, "Log in first.", "With the setup code while there is no password.");
+            ActionRoutes.RequireOwnForm(context, caller, form[Caller.FormField]);
+            try
+            {
+                // A program says it once; a person may mistype.
+                if (form.ContainsKey("again") && form["again"] != form["password"]) throw new UserError("The two passwords differ.", "Type the same twice.");
+                await access.SetPasswordAsync(session, form["present"], form["password"].ToString(), context.RequestAborted);
+                Log.Information("{Who} set the password", caller.Name);
+                return ActionRoutes.WantsPage(context) ? ActionRoutes.SeeOther("/updates") : Results.NoContent();
+            }
+            catch (UserError e) when (ActionRoutes.WantsPage(context))
+            {
+                return PasswordPage(caller, $"{e.Message} {e.Hint}", StatusCodes.Status409Conflict);
+            }
+        });
+
+        IResult LogInPage(HttpContext context, string? message, int status) =>
+            Results.Content(frame.Render(Caller.Of(context, access), "/login", "log in", AccessPages.LogIn(access.SetupCode is not null, message)), Html, statusCode: status);
+
+        IResult PasswordPage(Caller caller, string? message, int status) =>
+            Results.Content(frame.Render(caller, "/password", "password", AccessPages.Password(caller.Session!, message)), Html, statusCode: status);
+
+        async Task<(string Token, Session Session)> LogInAsync(HttpContext context, Caller caller, IFormCollection form)
+        {
+            var answer = await access.LogInAsync(form["secret"].ToString().TrimEnd('\r', '\n'), caller.Address, context.RequestAborted);
+            if (answer is { Token: { } token, Session: { } session })
+            {
+                Log.Information("{Who} logged in{How}", caller.Name, session.Setup ? " with the setup code" : "");
+                return (token, session);
+            }
+            Log.Warning("A log-in from {Address} was refused{Why}", caller.Address, answer.RetryAfter is null ? "" : ": too many attempts");
+            throw answer.RetryAfter is { } wait
+                ? new RequestRefused(StatusCodes.Status429TooManyRequests, "There were too many attempts.", $"Try again in {wait.TotalSeconds:0} seconds.") { RetryAfter = wait }
+                : new RequestRefused(StatusCodes.Status401Unauthorized, access.SetupCode is null ? "That is not the password." : "That is not the setup code.", access.SetupCode is null ? "appliancectl setup-code --reset on the device makes a new beginning." : "The console shows it.");
+        }
+    }
+}

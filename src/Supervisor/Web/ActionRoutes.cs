@@ -1,0 +1,121 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Appliance.Core;
+using Appliance.Supervisor.Access;
+using Appliance.Supervisor.Worker;
+using Microsoft.AspNetCore.Http.Features;
+using Serilog;
+
+namespace Appliance.Supervisor.Web;
+
+/// <summary>
+/// The routes that change something: POST, by whoever is logged in, from this device's own pages or with a bearer token. A browser
+/// is sent to a page that shows what came of it; every other client gets JSON.
+/// </summary>
+internal sealed class ActionRoutes(IEndpointRouteBuilder routes, OwnerAccess access, PageFrame frame)
+{
+    private const int LargestForm = 8 << 10;
+
+    /// <summary>Something only the owner may do.</summary>
+    /// <param name="path">The route.</param>
+    /// <param name="page">Where a browser goes afterwards.</param>
+    /// <param name="act">Does it, and gives the answer for programs.</param>
+    public void Map(string path, string page, Func<Caller, IFormCollection, CancellationToken, Task<IResult>> act) => MapOpen(path, async (context, caller, form) =>
+    {
+        RequireOwner(context, caller, form[Caller.FormField]);
+        Log.Information("{Who} asks for {Action}", caller.Name, path);
+        var answer = await act(caller, form, context.RequestAborted);
+        return WantsPage(context) ? SeeOther(page) : answer;
+    });
+
+    /// <summary>Something only the owner may do, with a body of any length that is read as it comes.</summary>
+    public void MapStream(string path, Func<Caller, HttpContext, Task<IResult>> act) => MapPost(path, async context =>
+    {
+        var caller = Caller.Of(context, access);
+        RequireOwner(context, caller, null);
+        context.Features.GetRequiredFeature<IHttpMaxRequestBodySizeFeature>().MaxRequestBodySize = null;
+        Log.Information("{Who} asks for {Action}", caller.Name, path);
+        return await act(caller, context);
+    });
+
+    /// <summary>Something for whoever is not the owner yet.</summary>
+    public void MapOpen(string path, Func<HttpContext, Caller, IFormCollection, Task<IResult>> act) => MapPost(path, async context =>
+    {
+        context.Features.GetRequiredFeature<IHttpMaxRequestBodySizeFeature>().MaxRequestBodySize = LargestForm;
+        var form = context.Request.HasFormContentType ? await context.Request.ReadFormAsync(context.RequestAborted) : FormCollection.Empty;
+        return await act(context, Caller.Of(context, access), form);
+    });
+
+    /// <summary>A cookie comes along with every request, the token of a form only with this device's own.</summary>
+    /// <exception cref="RequestRefused">It is not there.</exception>
+    public static void RequireOwnForm(HttpContext context, Caller caller, string? formToken)
+    {
+        if (!caller.ByCookie || caller.Session is not { } session) return;
+        var given = formToken is { Length: > 0 } ? formToken : context.Request.Headers[Caller.FormHeader].ToString();
+        if (!CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(given), Encoding.UTF8.GetBytes(session.FormToken))) throw new RequestRefused(StatusCodes.Status403Forbidden, "The form is of another log-in.", "Load the page again.");
+    }
+
+    /// <summary>Sends a browser on to a page with GET.</summary>
+    public static IResult SeeOther(string page) => new SeeOtherResult(page);
+
+    /// <summary>True for a browser that shows the answer.</summary>
+    public static bool WantsPage(HttpContext context) => context.Request.Headers.Accept.ToString().Contains("text/html", StringComparison.OrdinalIgnoreCase);
+
+    private static void RequireOwner(HttpContext context, Caller caller, string? formToken)
+    {
+        if (caller.Session is null) throw new RequestRefused(StatusCodes.Status401Unauthorized, "Log in first.", "In a browser at /login; a program gets a token from POST /api/v1/session.");
+        RequireOwnForm(context, caller, formToken);
+        if (!caller.IsOwner) throw new RequestRefused(StatusCodes.Status403Forbidden, "Set a password first.", "The setup code is good for that and nothing else; see /password.");
+    }
+
+    private void MapPost(string path, Func<HttpContext, Task<IResult>> act) => routes.MapMethods(path, [HttpMethods.Post], (RequestDelegate)(async context =>
+    {
+        try
+        {
+            RequireSameOrigin(context.Request);
+            await (await act(context)).ExecuteAsync(context);
+        }
+        catch (RequestRefused e)
+        {
+            if (e.RetryAfter is { } wait) context.Response.Headers.RetryAfter = wait.TotalSeconds.ToString("0", CultureInfo.InvariantCulture);
+            await AnswerAsync(context, new DeviceProblem(e.Status, e.Message, e.Hint));
+        }
+        catch (UserError e)
+        {
+            await AnswerAsync(context, new DeviceProblem(StatusCodes.Status409Conflict, e.Message, e.Hint));
+        }
+        catch (WorkerException e)
+        {
+            await AnswerAsync(context, new DeviceProblem(StatusCodes.Status500InternalServerError, "The device could not do it.", e.Message));
+        }
+        catch (BadHttpRequestException e)
+        {
+            await AnswerAsync(context, new DeviceProblem(e.StatusCode, "The request could not be read.", e.Message));
+        }
+    }));
+
+    private Task AnswerAsync(HttpContext context, DeviceProblem problem) => (WantsPage(context)
+        ? Results.Content(frame.Render(Caller.Of(context, access), "", problem.Title, MessagePage.Content(problem)), "text/html; charset=utf-8", statusCode: problem.Status)
+        : Results.Content(JsonSerializer.Serialize(problem, StatusJson.Default.DeviceProblem), "application/problem+json", statusCode: problem.Status)).ExecuteAsync(context);
+
+    /// <summary>Browsers say where a request comes from (Fetch Metadata; RFC 6454, 7).</summary>
+    private static void RequireSameOrigin(HttpRequest request)
+    {
+        var (site, origin) = (request.Headers["Sec-Fetch-Site"].ToString(), request.Headers.Origin.ToString());
+        if (site is "" or "same-origin" or "none" && (origin.Length == 0 || origin == $"https://{request.Host}")) return;
+        throw new RequestRefused(StatusCodes.Status403Forbidden, "Another site sent this request.", "Use the device's own page.");
+    }
+
+    /// <summary>303: unlike <see cref="Results.Redirect"/> it says that the page is to be fetched with GET.</summary>
+    private sealed class SeeOtherResult(string page) : IResult
+    {
+        public Task ExecuteAsync(HttpContext context)
+        {
+            context.Response.StatusCode = StatusCodes.Status303SeeOther;
+            context.Response.Headers.Location = page;
+            return Task.CompletedTask;
+        }
+    }
+}

@@ -1,0 +1,12 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Appliance.Supervisor.Boot;
+using Appliance.Supervisor.Updates;
+
+namespace Appliance.Supervisor.Web;
+
+/// <summary>A slot's state in JSON, in the word the bus has for it.</summary>
+internal sealed class SlotStateWord() : JsonStringEnumConverter<SlotState>(JsonNamingPolicy.CamelCase);
+
+/// <summary>A job's state in JSON, in the word the bus has for it.</summary>
+internal sealed class JobStateWord() : JsonStringEnumConverter<JobState>(JsonNamingPolicy.CamelCase);

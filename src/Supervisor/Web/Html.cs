@@ -1,0 +1,25 @@
+using System.Text.Encodings.Web;
+using Appliance.Supervisor.Access;
+
+namespace Appliance.Supervisor.Web;
+
+/// <summary>The pieces that pages are made of.</summary>
+internal static class Html
+{
+    /// <summary>A text in which nothing is markup.</summary>
+    public static string Encode(string text) => HtmlEncoder.Default.Encode(text);
+
+    /// <summary>A moment, to the minute.</summary>
+    public static string Moment(DateTimeOffset time) => $"<time datetime=\"{time.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}\">{time.UtcDateTime:yyyy-MM-dd HH:mm}</time>";
+
+    /// <summary>A table of names and values; the values are markup.</summary>
+    public static string Card(string title, IEnumerable<(string Name, string Value)> rows) =>
+        $"<article><h3>{title}</h3><dl>{string.Concat(rows.Select(row => $"<div><dt>{Encode(row.Name)}</dt><dd>{row.Value}</dd></div>"))}</dl></article>";
+
+    /// <summary>A form of this log-in.</summary>
+    public static string Form(string action, Session session, string content) =>
+        $"<form method=\"post\" action=\"{action}\"><input type=\"hidden\" name=\"{Caller.FormField}\" value=\"{session.FormToken}\">{content}</form>";
+
+    /// <summary>A part that the script replaces when something has changed.</summary>
+    public static string Live(string from, string content) => $"<div id=\"live\" data-from=\"{from}\">{content}</div>";
+}

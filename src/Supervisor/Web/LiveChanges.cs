@@ -1,0 +1,81 @@
+using Appliance.Supervisor.Findings;
+using Appliance.Supervisor.Health;
+using Appliance.Supervisor.Updates;
+
+namespace Appliance.Supervisor.Web;
+
+/// <summary>Tells open pages that there is something new to fetch: server-sent events (HTML, 9.2) without content.</summary>
+internal sealed class LiveChanges : IDisposable
+{
+    /// <summary>Most pages that are told; the others ask now and then.</summary>
+    public const int MostListeners = 20;
+
+    private static readonly TimeSpan Pace = TimeSpan.FromMilliseconds(500), Beat = TimeSpan.FromSeconds(5);
+    private static readonly byte[] Event = "data: changed\n\n"u8.ToArray();
+
+    private readonly UpdateEngine _engine;
+    private readonly HealthMonitor _health;
+    private readonly FindingList _findings;
+    private readonly TimeProvider _time;
+    private readonly SemaphoreSlim _free = new(MostListeners);
+    private TaskCompletionSource _next = New();
+
+    /// <summary>Follows everything that pages show.</summary>
+    public LiveChanges(UpdateEngine engine, HealthMonitor health, FindingList findings, TimeProvider time)
+    {
+        (_engine, _health, _findings, _time) = (engine, health, findings, time);
+        engine.Changed += Tell;
+        engine.JobStarted += Follow;
+        health.Changed += TellOf;
+        findings.Changed += Tell;
+    }
+
+    /// <summary>Serves one page until it goes away. What only time changes (uptime, memory) is told of every few seconds.</summary>
+    public async Task ServeAsync(HttpContext context, CancellationToken stopping)
+    {
+        if (!await _free.WaitAsync(0, CancellationToken.None))
+        {
+            context.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
+            return;
+        }
+        try
+        {
+            using var end = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, stopping);
+            context.Response.ContentType = "text/event-stream";
+            while (!end.IsCancellationRequested)
+            {
+                var next = Volatile.Read(ref _next).Task;
+                await context.Response.Body.WriteAsync(Event, end.Token);
+                await context.Response.Body.FlushAsync(end.Token);
+                await Task.Delay(Pace, _time, end.Token);
+                await Task.WhenAny(next, Task.Delay(Beat, _time, end.Token));
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The page is gone, or the supervisor goes.
+        }
+        finally
+        {
+            _free.Release();
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _engine.Changed -= Tell;
+        _engine.JobStarted -= Follow;
+        _health.Changed -= TellOf;
+        _findings.Changed -= Tell;
+        _free.Dispose();
+    }
+
+    private static TaskCompletionSource New() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private void Tell() => Interlocked.Exchange(ref _next, New()).TrySetResult();
+
+    private void TellOf(HealthReport report) => Tell();
+
+    private void Follow(UpdateJob job) => job.Changed += _ => Tell();
+}

@@ -1,0 +1,79 @@
+using System.Text.Json;
+using Appliance.Supervisor.Access;
+using Appliance.Supervisor.Updates;
+
+namespace Appliance.Supervisor.Web;
+
+/// <summary>Updates over HTTP: what the engine does, and a bundle that is sent.</summary>
+internal static class UpdateRoutes
+{
+    private const string Page = "/updates", Api = "/api/v1/updates";
+
+    /// <summary>Adds the routes.</summary>
+    public static void Map(IEndpointRouteBuilder routes, ActionRoutes actions, OwnerAccess access, PageFrame frame, UpdateEngine engine, UpdateSchedule schedule)
+    {
+        routes.MapGet(Page, (RequestDelegate)(context => Show(context, caller => frame.Render(caller, Page, "updates", UpdatePage.Content(Take(), caller.Session!)))));
+        routes.MapGet($"{Page}/live", (RequestDelegate)(context => Show(context, caller => UpdatePage.Live(Take(), caller.Session!))));
+        routes.MapGet(Api, (RequestDelegate)(context => (Caller.Of(context, access).IsOwner
+            ? Results.Content(JsonSerializer.Serialize(Take(), StatusJson.Default.DeviceUpdates), "application/json")
+            : Results.Content(JsonSerializer.Serialize(new DeviceProblem(StatusCodes.Status401Unauthorized, "Log in first.", "POST /api/v1/session gives a token."), StatusJson.Default.DeviceProblem), "application/problem+json", statusCode: StatusCodes.Status401Unauthorized)).ExecuteAsync(context)));
+
+        actions.Map($"{Api}/check", Page, (caller, form, _) => Job(engine.Check(Request(caller, form))));
+        actions.Map($"{Api}/install", Page, (caller, form, _) => Job(engine.Install(Request(caller, form))));
+        actions.Map($"{Api}/cancel", Page, (_, _, _) => { engine.Cancel(); return Done(); });
+        actions.Map($"{Api}/reboot", Page, async (_, form, cancellation) => Restarting(await engine.RebootAsync(Flag(form, "force") ?? false, cancellation)));
+        actions.Map($"{Api}/rollback", Page, async (caller, form, cancellation) => Restarting(await engine.RollbackAsync(caller.Name, Flag(form, "force") ?? false, cancellation)));
+        actions.Map($"{Api}/mark-good", Page, async (_, _, cancellation) => { await engine.MarkGoodAsync(cancellation); return Results.NoContent(); });
+        actions.Map($"{Api}/mark-bad", Page, async (caller, form, cancellation) => { await engine.MarkBadAsync(form["slot"].ToString(), caller.Name, cancellation); return Results.NoContent(); });
+        actions.Map($"{Api}/clear-failed", Page, (_, form, _) => { engine.ClearFailed(form["version"].ToString()); return Done(); });
+        actions.MapStream($"{Api}/bundle", async (caller, context) =>
+        {
+            var query = context.Request.Query;
+            var job = engine.Install(new InstallRequest { By = caller.Name, Force = query["force"] == "true", Reboot = Flag(query["reboot"]) }, context.Request.Body);
+            await using var gone = context.RequestAborted.Register(job.Cancel);
+            await job.Work;
+            return Answer(job.View, job.View.State == JobState.Done ? StatusCodes.Status200OK : StatusCodes.Status409Conflict);
+        });
+
+        DeviceUpdates Take() => DeviceUpdates.Of(engine, schedule);
+
+        Task Show(HttpContext context, Func<Caller, string> render)
+        {
+            var caller = Caller.Of(context, access);
+            var answer = caller.Session is null ? ActionRoutes.SeeOther("/login") : caller.IsOwner ? Results.Content(render(caller), "text/html; charset=utf-8") : ActionRoutes.SeeOther("/password");
+            return answer.ExecuteAsync(context);
+        }
+    }
+
+    private static InstallRequest Request(Caller caller, IFormCollection form) => new()
+    {
+        By = caller.Name,
+        Source = Text(form, "source"),
+        Channel = Text(form, "channel"),
+        Version = Text(form, "version"),
+        Force = Flag(form, "force") ?? false,
+        Reboot = Flag(form, "reboot"),
+    };
+
+    private static string? Text(IFormCollection form, string name) => form[name].ToString().Trim() is { Length: > 0 } text ? text : null;
+
+    private static bool? Flag(IFormCollection form, string name) => Flag(form[name]);
+
+    private static bool? Flag(string? value) => value switch
+    {
+        null or "" => null,
+        "true" => true,
+        "false" => false,
+        _ => throw new RequestRefused(StatusCodes.Status400BadRequest, $"\"{value}\" is neither true nor false.", "Leave it out, or say true or false."),
+    };
+
+    private static Task<IResult> Done() => Task.FromResult(Results.NoContent());
+
+    private static Task<IResult> Job(UpdateJob job) => Task.FromResult(Answer(job.View, StatusCodes.Status202Accepted));
+
+    private static IResult Answer(JobView job, int status) => Results.Content(JsonSerializer.Serialize(job, StatusJson.Default.JobView), "application/json", statusCode: status);
+
+    private static IResult Restarting(IReadOnlyList<string> inhibitors) => inhibitors.Count == 0
+        ? Results.NoContent()
+        : throw new RequestRefused(StatusCodes.Status409Conflict, $"The restart is held up by {string.Join("; ", inhibitors)}.", "Wait for them, or insist (force=true).");
+}

@@ -1,0 +1,185 @@
+using Appliance.Supervisor.Access;
+using Appliance.Supervisor.Updates;
+using Microsoft.Playwright;
+using Supervisor.Tests.Worker;
+
+namespace Supervisor.Tests.Web;
+
+/// <summary>
+/// The pages in a real browser: Debian's Chromium, the real daemon, engine and worker, a disk image for slots. With
+/// APPLIANCE_SCREENSHOTS=1 the pictures of docs/images are taken anew.
+/// </summary>
+public sealed class PageTests : IAsyncLifetime
+{
+    private readonly List<string> _complaints = [];
+    private WorkerScene _worker = null!;
+    private DaemonScene _scene = null!;
+    private IPlaywright _playwright = null!;
+    private IBrowser _browser = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        _worker = new WorkerScene();
+        _scene = await DaemonScene.PrepareAsync();
+        _scene.WorkerSocket = _worker.SocketPath;
+        await _scene.StartAsync();
+        await Eventually.IsTrueAsync(() => _scene.Service<UpdateEngine>().Slots.Count == 2, "the slots");
+        _playwright = await Playwright.CreateAsync();
+        _browser = await _playwright.Chromium.LaunchAsync(new() { ExecutablePath = "/usr/bin/chromium", Args = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"] });
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _browser.DisposeAsync();
+        _playwright.Dispose();
+        await _scene.DisposeAsync();
+        await _worker.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task FromTheSetupCode_ToAnInstalledVersion_ThroughARestart()
+    {
+        await _worker.PublishAsync();
+        var page = await OpenAsync(new());
+        await page.GotoAsync("/updates");
+        await page.GetByLabel("Setup code").FillAsync(_scene.Service<OwnerAccess>().SetupCode!);
+        await PictureAsync(page, "log-in");
+        await page.Keyboard.PressAsync("Enter");
+        await page.GetByLabel("New password", new() { Exact = true }).FillAsync(Browser.Password);
+        await page.GetByLabel("New password again").FillAsync(Browser.Password);
+        await page.GetByRole(AriaRole.Button, new() { Name = "Set the password" }).ClickAsync();
+        await Assertions.Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Nothing is under way" })).ToBeVisibleAsync();
+
+        // Without a reload: what the engine does is on the page while it does it.
+        _worker.Hook("pre-install.d", "sleep 600");
+        _scene.Service<UpdateEngine>().Install(new InstallRequest { Source = _worker.Publisher.Repository, By = "a test", Reboot = false });
+        await Assertions.Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Installing version 1.1" })).ToBeVisibleAsync();
+        await page.GetByRole(AriaRole.Button, new() { Name = "Cancel" }).ClickAsync();
+        await Assertions.Expect(page.GetByText("Cancelled: stopped")).ToBeVisibleAsync();
+        _worker.Hook("pre-install.d", "true");
+        _scene.Service<UpdateEngine>().Install(new InstallRequest { Source = _worker.Publisher.Repository, By = "a test", Reboot = false });
+        await Assertions.Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Version 1.1 waits for the restart" })).ToBeVisibleAsync();
+
+        await _scene.StopAsync();
+        await Assertions.Expect(page.GetByText("the device may be restarting")).ToBeVisibleAsync();
+        await _scene.StartAsync();
+        await Assertions.Expect(page.GetByText("live", new() { Exact = true })).ToBeVisibleAsync(new() { Timeout = 30_000 });
+        await Assertions.Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Version 1.1 waits for the restart" })).ToBeVisibleAsync();
+        Assert.DoesNotContain(_complaints, complaint => complaint.Contains("Content Security Policy", StringComparison.OrdinalIgnoreCase));
+    }
+
+    [Fact]
+    public async Task ABundle_IsSentFromTheBrowser()
+    {
+        var bundle = await _worker.ExportAsync();
+        var page = await OwnAsync(new());
+        await page.GetByLabel("Bundle, signed by the publisher").SetInputFilesAsync(bundle);
+
+        await page.GetByRole(AriaRole.Button, new() { Name = "Send and install" }).ClickAsync();
+
+        await Assertions.Expect(page.Locator("#upload-state")).ToHaveTextAsync("version 1.1 is in slot b and waits for the restart", new() { Timeout = 30_000 });
+        await Assertions.Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Version 1.1 waits for the restart" })).ToBeVisibleAsync();
+    }
+
+    [Fact]
+    public async Task WhatAPersonTypes_AndWhatHasTheFocus_OutlivesEveryChange()
+    {
+        var page = await OwnAsync(new());
+        await page.GetByLabel("Version", new() { Exact = true }).FillAsync("1.1");
+        await page.GetByRole(AriaRole.Button, new() { Name = "Look for a version" }).FocusAsync();
+
+        _scene.Service<UpdateEngine>().NoteRefused("a test", "only a test");
+
+        await Assertions.Expect(page.GetByText("by a test: only a test")).ToBeVisibleAsync();
+        await Assertions.Expect(page.GetByRole(AriaRole.Button, new() { Name = "Look for a version" })).ToBeFocusedAsync();
+        await Assertions.Expect(page.GetByLabel("Version", new() { Exact = true })).ToHaveValueAsync("1.1");
+    }
+
+    [Fact]
+    public async Task WithoutScripts_TheOverviewIsComplete_AndTheOwnerCanLogIn()
+    {
+        await _scene.HealthBecomesAsync("healthy");
+        var page = await OpenAsync(new() { JavaScriptEnabled = false });
+        await page.GotoAsync("/");
+        await Assertions.Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Healthy" })).ToBeVisibleAsync();
+
+        await page.GetByRole(AriaRole.Link, new() { Name = "Log in" }).ClickAsync();
+        await page.GetByLabel("Setup code").FillAsync(_scene.Service<OwnerAccess>().SetupCode!);
+        await page.GetByRole(AriaRole.Button, new() { Name = "Log in" }).ClickAsync();
+
+        await Assertions.Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Make this device yours" })).ToBeVisibleAsync();
+    }
+
+    /// <summary>Everything that an overview loads, before anything is compressed.</summary>
+    [Fact]
+    public async Task TheOverview_IsSmall_AndAsksNobodyElse()
+    {
+        var bytes = 0L;
+        var hosts = new HashSet<string>();
+        var page = await OpenAsync(new());
+        var read = new List<Task>();
+        page.Response += (_, response) =>
+        {
+            hosts.Add(new Uri(response.Url).Authority);
+            if (!response.Url.EndsWith("/events", StringComparison.Ordinal)) read.Add(AddAsync(response));
+        };
+        await page.GotoAsync("/");
+        await Assertions.Expect(page.GetByText("live", new() { Exact = true })).ToBeVisibleAsync();
+        await Task.WhenAll(read);
+
+        Assert.Equal([_scene.Http.BaseAddress!.Authority], hosts);
+        Assert.InRange(bytes, 1, 200 << 10);
+
+        async Task AddAsync(IResponse response) => Interlocked.Add(ref bytes, (await response.BodyAsync()).Length);
+    }
+
+    [Theory]
+    [InlineData("phone", 390, 844)]
+    [InlineData("desktop", 1280, 900)]
+    public async Task Pages_FitTheScreen(string screen, int width, int height)
+    {
+        await _scene.HealthBecomesAsync("healthy");
+        foreach (var scheme in new[] { ColorScheme.Light, ColorScheme.Dark })
+        {
+            var page = await OwnAsync(new() { ViewportSize = new() { Width = width, Height = height }, ColorScheme = scheme });
+            foreach (var (path, name) in new[] { ("/", "overview"), ("/updates", "updates"), ("/password", "password") })
+            {
+                await page.GotoAsync(path);
+                Assert.True(await page.EvaluateAsync<bool>("document.documentElement.scrollWidth <= window.innerWidth"), $"{path} is wider than a {screen}");
+                if (Environment.GetEnvironmentVariable("APPLIANCE_SCREENSHOTS") == "1") await page.ScreenshotAsync(new() { Path = Picture($"{name}-{screen}-{scheme.ToString().ToLowerInvariant()}"), FullPage = true });
+            }
+        }
+    }
+
+    private static string Picture(string name) => Path.Combine(Repository.Folder, "docs", "images", $"{name}.png");
+
+    private static async Task PictureAsync(IPage page, string name)
+    {
+        if (Environment.GetEnvironmentVariable("APPLIANCE_SCREENSHOTS") == "1") await page.ScreenshotAsync(new() { Path = Picture(name), FullPage = true });
+    }
+
+    private async Task<IPage> OpenAsync(BrowserNewContextOptions options)
+    {
+        options.BaseURL = _scene.Http.BaseAddress!.ToString();
+        options.IgnoreHTTPSErrors = true;
+        var page = await (await _browser.NewContextAsync(options)).NewPageAsync();
+        page.Console += (_, message) => _complaints.Add(message.Text);
+        return page;
+    }
+
+    /// <summary>The page about updates, for the owner.</summary>
+    private async Task<IPage> OwnAsync(BrowserNewContextOptions options)
+    {
+        if (_scene.Service<OwnerAccess>().SetupCode is { } code)
+        {
+            using var browser = new Browser(_scene.Http.BaseAddress!);
+            await browser.OwnAsync(code);
+        }
+        var page = await OpenAsync(options);
+        await page.GotoAsync("/login");
+        await page.GetByLabel("Password").FillAsync(Browser.Password);
+        await page.GetByRole(AriaRole.Button, new() { Name = "Log in" }).ClickAsync();
+        await page.WaitForURLAsync("**/updates");
+        return page;
+    }
+}
