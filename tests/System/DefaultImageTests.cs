@@ -133,7 +133,7 @@ public sealed class DefaultImageTests(DefaultImageFixture fixture) : IClassFixtu
 
         using var login = await _machine.PostAsync("/api/v1/session", null, ("secret", code));
         var token = (string)JsonNode.Parse(await login.Content.ReadAsStringAsync(TestContext.Current.CancellationToken))!["token"]!;
-        using var owned = await _machine.PostAsync("/password", token, ("password", "correct horse battery"));
+        using var owned = await _machine.PostAsync("/api/v1/password", token, ("password", "correct horse battery"));
         using var check = await _machine.PostAsync("/api/v1/updates/check", token, ("source", "/nowhere"));
 
         Assert.Equal(HttpStatusCode.NoContent, owned.StatusCode);

@@ -28,7 +28,7 @@ internal static class AccessPages
           <h2>{(session.Setup ? "Make this device yours" : "Change the password")}</h2>
           <p>{OwnerAccess.ShortestPassword} characters or more; some words in a row are good. {(session.Setup ? "The setup code is gone then." : "Other log-ins end then.")}</p>
           {Message(message)}
-          {Form("/password", session, $"""
+          {Form(AccessRoutes.Password, session, $"""
             {(session.Setup ? "" : Field("present", "Present password", "current-password"))}
             {Field("password", "New password", "new-password")}
             {Field("again", "New password again", "new-password")}

@@ -8,6 +8,9 @@ namespace Appliance.Supervisor.Web;
 /// <summary>Logging in and out, and the owner's password.</summary>
 internal static class AccessRoutes
 {
+    /// <summary>Where log-ins end, and where the password is set.</summary>
+    public const string LogOut = "/api/v1/logout", Password = "/api/v1/password";
+
     private const string Html = "text/html; charset=utf-8";
 
     /// <summary>Adds the routes.</summary>
@@ -34,14 +37,14 @@ internal static class AccessRoutes
             var (token, session) = await LogInAsync(context, caller, form);
             return Results.Content(JsonSerializer.Serialize(new DeviceSession(token, session.Until, session.Setup), StatusJson.Default.DeviceSession), "application/json");
         });
-        actions.MapOpen("/logout", (context, caller, form) =>
+        actions.MapOpen(LogOut, (context, caller, form) =>
         {
             ActionRoutes.RequireOwnForm(context, caller, form[Caller.FormField]);
             if (caller.Session is { } session) access.LogOut(session);
             context.Response.Cookies.Delete(Caller.Cookie, new CookieOptions { Secure = true, Path = "/" });
             return Task.FromResult(ActionRoutes.WantsPage(context) ? ActionRoutes.SeeOther("/") : Results.NoContent());
         });
-        actions.MapOpen("/password", async (context, caller, form) =>
+        actions.MapOpen(Password, async (context, caller, form) =>
         {
             if (caller.Session is not { } session) throw new RequestRefused(StatusCodes.Status401Unauthorized, "Log in first.", "With the setup code while there is no password.");
             ActionRoutes.RequireOwnForm(context, caller, form[Caller.FormField]);

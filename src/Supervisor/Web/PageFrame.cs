@@ -24,7 +24,7 @@ internal sealed class PageFrame(DeviceFacts facts)
     {
         var pages = Pages.Select(page => $"<a href=\"{page.Path}\"{(page.Path == path ? " aria-current=\"page\"" : "")}>{page.Name}</a>");
         var access = caller.Session is { } session
-            ? $"<a href=\"/password\"{(path == "/password" ? " aria-current=\"page\"" : "")}>Password</a>{Form("/logout", session, "<button>Log out</button>")}"
+            ? $"<a href=\"/password\"{(path == "/password" ? " aria-current=\"page\"" : "")}>Password</a>{Form(AccessRoutes.LogOut, session, "<button>Log out</button>")}"
             : $"<a href=\"/login\"{(path == "/login" ? " aria-current=\"page\"" : "")}>Log in</a>";
         return string.Concat(pages) + access;
     }

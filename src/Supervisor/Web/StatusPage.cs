@@ -1,4 +1,5 @@
 using Appliance.Core;
+using Appliance.Supervisor.Access;
 using static Appliance.Supervisor.Web.Html;
 
 namespace Appliance.Supervisor.Web;
@@ -10,12 +11,15 @@ internal static class StatusPage
     private const int MostChanges = 3;
 
     /// <summary>The part of the page that changes; the script puts a new one in its place.</summary>
-    public static string Content(DeviceStatus status, IReadOnlyList<DeviceFinding> findings) => $"""
+    /// <param name="status">The device.</param>
+    /// <param name="findings">What is wrong or soon will be.</param>
+    /// <param name="owner">The owner's log-in, when it is the owner who looks.</param>
+    public static string Content(DeviceStatus status, IReadOnlyList<DeviceFinding> findings, Session? owner) => $"""
         <section class="verdict {status.Health}" aria-live="polite">
           <h2>{Verdict(status.Health)}</h2>
           <p>{Encode(Explain(status))}</p>
         </section>
-        {Found(findings)}
+        {Found(findings, owner)}
         <section class="cards">
           {Texts("System", ("Image", $"{status.Id} {status.Version}"), ("Board", status.Board), ("Based on", status.System), ("Kernel", status.Kernel), ("Up for", Duration(status.UptimeSeconds)))}
           {Texts("Boot", ("Slot", $"{status.Slot.ToUpperInvariant()} ({status.SlotLabel})"), ("State", BootWords(status)), ("Root", status.RootVerified ? "read-only, verified" : "not verified"), ("Root hash", status.RootHash.Length > 16 ? status.RootHash[..16] + "…" : status.RootHash))}
@@ -35,12 +39,26 @@ internal static class StatusPage
         """;
 
     /// <summary>What is wrong or soon will be, with what to do.</summary>
-    private static string Found(IReadOnlyList<DeviceFinding> findings)
+    private static string Found(IReadOnlyList<DeviceFinding> findings, Session? owner)
     {
-        var items = findings.Select(finding => $"<li><span class=\"state {Style(finding.Severity)}\">{finding.Severity}</span> <strong>{Encode(finding.Title)}</strong> <small>since {Moment(finding.Since)}</small><p>{Encode(finding.Explanation)}</p><p>{Encode(finding.Action)}</p></li>");
+        var items = findings.Select(finding => $"<li><span class=\"state {Style(finding.Severity)}\">{finding.Severity}</span> <strong>{Encode(finding.Title)}</strong> <small>since {Moment(finding.Since)}</small><p>{Encode(finding.Explanation)}</p><p>{Encode(finding.Action)}</p>{(owner is null ? "" : Act(finding, owner))}</li>");
         return findings.Count == 0 ? "" : $"<section><h2>Findings</h2><ul class=\"findings\">{string.Concat(items)}</ul></section>";
 
         static string Style(string severity) => severity switch { "error" => "bad", "warning" => "warn", _ => "note" };
+    }
+
+    /// <summary>What the owner can do about it with one click, where that is safe.</summary>
+    private static string Act(DeviceFinding finding, Session owner)
+    {
+        return finding.Command.Split(' ') switch
+        {
+            ["check"] => Button(UpdateRoutes.Check, "Look again"),
+            ["reboot"] => Button(UpdateRoutes.Reboot, "Restart now"),
+            ["clear-failed", var version] => Button(UpdateRoutes.ClearFailed, "Let it be tried again", $"<input type=\"hidden\" name=\"version\" value=\"{Encode(version)}\">"),
+            _ => "",
+        };
+
+        string Button(string action, string text, string fields = "") => Form(action, owner, $"{fields}<button id=\"{Encode($"{finding.Id}-{finding.Subject}")}\">{text}</button>");
     }
 
     /// <summary>What going back would discard, and what it did discard.</summary>

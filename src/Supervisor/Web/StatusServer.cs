@@ -62,10 +62,10 @@ internal static class StatusServer
         var frame = new PageFrame(device.Facts);
         MapFor("/", context =>
         {
-            var status = device.Take();
-            return Results.Content(frame.Render(Caller.Of(context, access), "/", status.Health, Html.Live("/main", StatusPage.Content(status, Found()))), "text/html; charset=utf-8");
+            var (caller, status) = (Caller.Of(context, access), device.Take());
+            return Results.Content(frame.Render(caller, "/", status.Health, Html.Live("/main", Overview(caller, status))), "text/html; charset=utf-8");
         });
-        Map("/main", () => Results.Content(StatusPage.Content(device.Take(), Found()), "text/html; charset=utf-8"));
+        MapFor("/main", context => Results.Content(Overview(Caller.Of(context, access), device.Take()), "text/html; charset=utf-8"));
         Map("/api/v1/status", () => Results.Content(JsonSerializer.Serialize(device.Take(), StatusJson.Default.DeviceStatus), "application/json"));
         Map("/api/v1/health", () => Results.Content(JsonSerializer.Serialize(DeviceHealth.Of(health), StatusJson.Default.DeviceHealth), "application/json"));
         Map("/api/v1/findings", () => Results.Content(JsonSerializer.Serialize(Found(), StatusJson.Default.IReadOnlyListDeviceFinding), "application/json"));
@@ -79,6 +79,9 @@ internal static class StatusServer
         MapFile("style.css", "text/css; charset=utf-8");
         MapFile("page.js", "text/javascript; charset=utf-8");
         MapFile("icon.svg", "image/svg+xml");
+        MapFile("openapi.json", "application/json", "/api/v1/openapi.json");
+
+        string Overview(Caller caller, DeviceStatus status) => StatusPage.Content(status, Found(), caller.IsOwner ? caller.Session : null);
 
         IReadOnlyList<DeviceFinding> Found() => findings.Current.Select(DeviceFinding.Of).ToList();
 
@@ -86,10 +89,10 @@ internal static class StatusServer
 
         void MapFor(string path, Func<HttpContext, IResult> answer) => app.MapMethods(path, ReadMethods, (RequestDelegate)(context => answer(context).ExecuteAsync(context)));
 
-        void MapFile(string name, string type)
+        void MapFile(string name, string type, string? path = null)
         {
             var text = StaticFiles.Text(name);
-            Map($"/{name}", () => Results.Content(text, type));
+            Map(path ?? $"/{name}", () => Results.Content(text, type));
         }
     }
 }

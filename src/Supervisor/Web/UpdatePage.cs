@@ -11,14 +11,12 @@ namespace Appliance.Supervisor.Web;
 /// <summary>The page about updates, for the owner: what there is, what is under way, and what can be done.</summary>
 internal static class UpdatePage
 {
-    private const string Api = "/api/v1/updates";
-
     /// <summary>The content. What people type into is outside the part that changes.</summary>
     public static string Content(DeviceUpdates updates, Session session) => $"""
         {Html.Live("/updates/live", Live(updates, session))}
         <section class="panel">
           <h2>Install</h2>
-          {Form($"{Api}/install", session, """
+          {Form(UpdateRoutes.Install, session, """
             <label for="version">Version</label>
             <input id="version" name="version" placeholder="the newest of the channel" autocomplete="off" spellcheck="false">
             <label for="reboot">Restart into it</label>
@@ -29,7 +27,7 @@ internal static class UpdatePage
         </section>
         <section class="panel">
           <h2>Install a bundle from this computer</h2>
-          <form id="upload" data-to="{Api}/bundle" data-token="{session.FormToken}">
+          <form id="upload" data-to="{UpdateRoutes.Bundle}" data-token="{session.FormToken}">
             <label for="bundle">Bundle, signed by the publisher</label>
             <input id="bundle" type="file" accept=".bundle" required>
             <button class="main">Send and install</button>
@@ -78,14 +76,14 @@ internal static class UpdatePage
         return updates switch
         {
             { State: "rebooting" } => "",
-            { Job.State: JobState.Running } => Button("cancel", "Cancel"),
-            { State: "probation" } => Button("mark-good", "Keep it now") + Button("rollback", "Go back"),
-            { State: "installed" } => Button("reboot", "Restart now", "main") + Button("check", "Look for a version"),
-            _ => Button("check", "Look for a version", "main") + Button("reboot", "Restart the device") + Button("rollback", "Go back to the other version"),
+            { Job.State: JobState.Running } => Button(UpdateRoutes.Cancel, "Cancel"),
+            { State: "probation" } => Button(UpdateRoutes.MarkGood, "Keep it now") + Button(UpdateRoutes.Rollback, "Go back"),
+            { State: "installed" } => Button(UpdateRoutes.Reboot, "Restart now", "main") + Button(UpdateRoutes.Check, "Look for a version"),
+            _ => Button(UpdateRoutes.Check, "Look for a version", "main") + Button(UpdateRoutes.Reboot, "Restart the device") + Button(UpdateRoutes.Rollback, "Go back to the other version"),
         };
 
         // With an id: what has the focus keeps it when the part is replaced.
-        string Button(string action, string text, string style = "") => Form($"{Api}/{action}", session, $"<button id=\"do-{action}\" class=\"{style}\">{text}</button>");
+        string Button(string route, string text, string style = "") => Form(route, session, $"<button id=\"{route}\" class=\"{style}\">{text}</button>");
     }
 
     private static string Progress(JobView job)
@@ -124,7 +122,7 @@ internal static class UpdatePage
             <li><strong>{Encode(failed.Version)}</strong> <small>{Moment(failed.At)}</small>
               <p>{Encode(failed.Reason)}</p>
               {(failed.Journal.Count > 0 ? $"<details id=\"journal-{Encode(failed.Version)}\"><summary>The end of its journal</summary><pre>{Encode(string.Join('\n', failed.Journal))}</pre></details>" : "")}
-              {Form($"{Api}/clear-failed", session, $"<input type=\"hidden\" name=\"version\" value=\"{Encode(failed.Version)}\"><button id=\"clear-{Encode(failed.Version)}\">Let it be tried again</button>")}
+              {Form(UpdateRoutes.ClearFailed, session, $"<input type=\"hidden\" name=\"version\" value=\"{Encode(failed.Version)}\"><button id=\"clear-{Encode(failed.Version)}\">Let it be tried again</button>")}
             </li>
             """);
         return $"<section><h2>Tried and not kept</h2><ul class=\"findings\">{string.Concat(items)}</ul></section>";

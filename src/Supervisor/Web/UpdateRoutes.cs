@@ -7,6 +7,9 @@ namespace Appliance.Supervisor.Web;
 /// <summary>Updates over HTTP: what the engine does, and a bundle that is sent.</summary>
 internal static class UpdateRoutes
 {
+    /// <summary>The routes that pages send forms to.</summary>
+    public const string Check = $"{Api}/check", Install = $"{Api}/install", Bundle = $"{Api}/bundle", Cancel = $"{Api}/cancel", Reboot = $"{Api}/reboot", Rollback = $"{Api}/rollback", MarkGood = $"{Api}/mark-good", ClearFailed = $"{Api}/clear-failed";
+
     private const string Page = "/updates", Api = "/api/v1/updates";
 
     /// <summary>Adds the routes.</summary>
@@ -18,15 +21,15 @@ internal static class UpdateRoutes
             ? Results.Content(JsonSerializer.Serialize(Take(), StatusJson.Default.DeviceUpdates), "application/json")
             : Results.Content(JsonSerializer.Serialize(new DeviceProblem(StatusCodes.Status401Unauthorized, "Log in first.", "POST /api/v1/session gives a token."), StatusJson.Default.DeviceProblem), "application/problem+json", statusCode: StatusCodes.Status401Unauthorized)).ExecuteAsync(context)));
 
-        actions.Map($"{Api}/check", Page, (caller, form, _) => Job(engine.Check(Request(caller, form))));
-        actions.Map($"{Api}/install", Page, (caller, form, _) => Job(engine.Install(Request(caller, form))));
-        actions.Map($"{Api}/cancel", Page, (_, _, _) => { engine.Cancel(); return Done(); });
-        actions.Map($"{Api}/reboot", Page, async (_, form, cancellation) => Restarting(await engine.RebootAsync(Flag(form, "force") ?? false, cancellation)));
-        actions.Map($"{Api}/rollback", Page, async (caller, form, cancellation) => Restarting(await engine.RollbackAsync(caller.Name, Flag(form, "force") ?? false, cancellation)));
-        actions.Map($"{Api}/mark-good", Page, async (_, _, cancellation) => { await engine.MarkGoodAsync(cancellation); return Results.NoContent(); });
+        actions.Map(Check, Page, (caller, form, _) => Job(engine.Check(Request(caller, form))));
+        actions.Map(Install, Page, (caller, form, _) => Job(engine.Install(Request(caller, form))));
+        actions.Map(Cancel, Page, (_, _, _) => { engine.Cancel(); return Done(); });
+        actions.Map(Reboot, Page, async (_, form, cancellation) => Restarting(await engine.RebootAsync(Flag(form, "force") ?? false, cancellation)));
+        actions.Map(Rollback, Page, async (caller, form, cancellation) => Restarting(await engine.RollbackAsync(caller.Name, Flag(form, "force") ?? false, cancellation)));
+        actions.Map(MarkGood, Page, async (_, _, cancellation) => { await engine.MarkGoodAsync(cancellation); return Results.NoContent(); });
         actions.Map($"{Api}/mark-bad", Page, async (caller, form, cancellation) => { await engine.MarkBadAsync(form["slot"].ToString(), caller.Name, cancellation); return Results.NoContent(); });
-        actions.Map($"{Api}/clear-failed", Page, (_, form, _) => { engine.ClearFailed(form["version"].ToString()); return Done(); });
-        actions.MapStream($"{Api}/bundle", async (caller, context) =>
+        actions.Map(ClearFailed, Page, (_, form, _) => { engine.ClearFailed(form["version"].ToString()); return Done(); });
+        actions.MapStream(Bundle, async (caller, context) =>
         {
             var query = context.Request.Query;
             var job = engine.Install(new InstallRequest { By = caller.Name, Force = query["force"] == "true", Reboot = Flag(query["reboot"]) }, context.Request.Body);

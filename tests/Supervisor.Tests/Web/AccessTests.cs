@@ -41,14 +41,14 @@ public sealed class AccessTests : IAsyncLifetime
         Assert.Equal("/password", _browser.Path);
         await _browser.GoAsync("/updates");
         Assert.Equal("/password", _browser.Path);
-        await _browser.SubmitAsync("/password", ("password", Browser.Password), ("again", "something else"));
+        await _browser.SubmitAsync("/api/v1/password", ("password", Browser.Password), ("again", "something else"));
         Assert.Equal(HttpStatusCode.Conflict, _browser.Status);
         Assert.Contains("The two passwords differ.", _browser.Page, StringComparison.Ordinal);
-        await _browser.SubmitAsync("/password", ("password", Browser.Password), ("again", Browser.Password));
+        await _browser.SubmitAsync("/api/v1/password", ("password", Browser.Password), ("again", Browser.Password));
 
         Assert.Equal("/updates", _browser.Path);
         await Eventually.IsTrueAsync(async () => !(await File.ReadAllTextAsync(_scene.File("50-appliance.issue"), Token)).Contains("Setup code", StringComparison.Ordinal), "the code to go from the console");
-        await _browser.SubmitAsync("/logout");
+        await _browser.SubmitAsync("/api/v1/logout");
         Assert.Equal("/", _browser.Path);
         Assert.Contains("Log in", _browser.Page, StringComparison.Ordinal);
         await _browser.GoAsync("/login");

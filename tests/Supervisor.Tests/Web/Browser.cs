@@ -51,6 +51,6 @@ internal sealed class Browser : IDisposable
     {
         await GoAsync("/login");
         await SubmitAsync("/login", ("secret", setupCode));
-        await SubmitAsync("/password", ("password", Password), ("again", Password));
+        await SubmitAsync("/api/v1/password", ("password", Password), ("again", Password));
     }
 }

@@ -78,7 +78,10 @@ public sealed class UpdateRoutesTests : IAsyncLifetime
         await _browser.PostAsync("/api/v1/updates/mark-bad", ("slot", "b"), ("formToken", FormToken()));
         Assert.Contains("Tried and not kept", _browser.Page, StringComparison.Ordinal);
         Assert.Contains("the owner from 127.0.0.1 marked it bad", _browser.Page, StringComparison.Ordinal);
+        // One click on the finding.
+        await Eventually.IsTrueAsync(async () => { await _browser.GoAsync("/"); return _browser.Page.Contains("Version 1.1 was tried and not kept", StringComparison.Ordinal); }, "the finding");
         await _browser.SubmitAsync("/api/v1/updates/clear-failed");
+        Assert.Equal("/updates", _browser.Path);
         Assert.DoesNotContain("Tried and not kept", _browser.Page, StringComparison.Ordinal);
     }
 
