@@ -122,7 +122,7 @@ internal sealed class RunningMachine : IAsyncDisposable
         limit.CancelAfter(TimeSpan.FromSeconds(30));
         try
         {
-            var (exitCode, text) = await Shell.RunAsync("appliancectl status --json 2>/dev/null", limit.Token);
+            var (exitCode, text) = await Shell.RunAsync("timeout 25 appliancectl status --json 2>/dev/null", limit.Token);
             Assert.True(exitCode != 127, "the image has no appliancectl");
             return exitCode == 0 ? JsonNode.Parse(text) : null;
         }
@@ -164,8 +164,8 @@ internal sealed class RunningMachine : IAsyncDisposable
         return output;
     }
 
-    /// <summary>Begins a command whose end nobody sees: it takes long, or the machine goes down before it can answer.</summary>
-    public Task BeginAsync(string command) => RunAsync($"({command} >/dev/null 2>&1 &)");
+    /// <summary>Begins a command whose end nobody sees: it takes long, or the machine goes down before it can answer. It outlives the shell.</summary>
+    public Task BeginAsync(string command) => RunAsync($"systemd-run --quiet --collect sh -c '{command}'");
 
     /// <summary>Waits until something is so.</summary>
     public async Task WaitAsync(string what, Func<Task<bool>> condition)

@@ -8,13 +8,17 @@ namespace Appliance.ImageBuilder.Run;
 /// A root shell inside a virtual machine, for tests. The firmware hands systemd the unit that runs it (SMBIOS credentials,
 /// systemd-debug-generator(8)), so that the image under test is the one that ships.
 /// </summary>
-internal sealed class GuestShell(NetworkStream stream) : IDisposable
+internal sealed class GuestShell : IDisposable
 {
     private const string PortName = "appliance.test";
     private static readonly TimeSpan CommandLimit = TimeSpan.FromMinutes(10);
 
-    private readonly StreamReader _reader = new(stream);
     private readonly SemaphoreSlim _one = new(1);
+    private readonly string _path;
+    private NetworkStream? _stream;
+    private StreamReader? _reader;
+
+    private GuestShell(string path) => _path = path;
 
     private const string Unit = $"""
         [Unit]
@@ -39,12 +43,12 @@ internal sealed class GuestShell(NetworkStream stream) : IDisposable
         .. Credential("systemd.unit-dropin.multi-user.target", "[Unit]\nWants=appliance-test-shell.service\n"),
     ];
 
-    /// <summary>Connects. The connection lasts as long as the machine, over its reboots: the shell ends with it.</summary>
+    /// <summary>Connects. The connection lasts over the machine's reboots: the shell ends with it.</summary>
     public static async Task<GuestShell> ConnectAsync(string machineFolder, CancellationToken cancellationToken)
     {
-        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        await socket.ConnectAsync(new UnixDomainSocketEndPoint(Path.Combine(machineFolder, "shell")), cancellationToken);
-        return new GuestShell(new NetworkStream(socket, ownsSocket: true));
+        var shell = new GuestShell(Path.Combine(machineFolder, "shell"));
+        await shell.OpenAsync(cancellationToken);
+        return shell;
     }
 
     /// <summary>Runs a command line and gives its exit code and what it printed.</summary>
@@ -54,22 +58,26 @@ internal sealed class GuestShell(NetworkStream stream) : IDisposable
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(CommandLimit);
         await _one.WaitAsync(limit.Token);
+        var answered = false;
         try
         {
+            if (_stream is null) await OpenAsync(limit.Token);
+            var (stream, reader) = (_stream!, _reader!);
             // What an earlier command without an answer printed comes before our mark. Half a command may be left of one that a
             // restart cut: without quotes around ours it is at most a syntax error, at which a new shell starts.
             var mark = Guid.NewGuid().ToString("N");
             await stream.WriteAsync(Encoding.UTF8.GetBytes($"echo; echo {mark}; ( {command}\n) 2>&1 </dev/null; echo {mark} $?\n"), limit.Token);
-            while (await _reader.ReadLineAsync(limit.Token) is { } line && line != mark)
+            while (await reader.ReadLineAsync(limit.Token) is { } line && line != mark)
             {
             }
             var output = new StringBuilder();
-            while (await _reader.ReadLineAsync(limit.Token) is { } line)
+            while (await reader.ReadLineAsync(limit.Token) is { } line)
             {
                 var at = line.IndexOf(mark, StringComparison.Ordinal);
                 if (at >= 0)
                 {
                     output.Append(line.AsSpan(0, at));
+                    answered = true;
                     return (int.Parse(line.AsSpan(at + mark.Length), CultureInfo.InvariantCulture), output.ToString().TrimEnd());
                 }
                 output.AppendLine(line);
@@ -82,6 +90,8 @@ internal sealed class GuestShell(NetworkStream stream) : IDisposable
         }
         finally
         {
+            // A restart may have left the shell in the middle of a command whose end never comes. It ends with the connection.
+            if (!answered) Close();
             _one.Release();
         }
     }
@@ -89,7 +99,29 @@ internal sealed class GuestShell(NetworkStream stream) : IDisposable
     public void Dispose()
     {
         _one.Dispose();
-        _reader.Dispose();
+        Close();
+    }
+
+    private async Task OpenAsync(CancellationToken cancellationToken)
+    {
+        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            await socket.ConnectAsync(new UnixDomainSocketEndPoint(_path), cancellationToken);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+        _stream = new NetworkStream(socket, ownsSocket: true);
+        _reader = new StreamReader(_stream);
+    }
+
+    private void Close()
+    {
+        _reader?.Dispose();
+        (_stream, _reader) = (null, null);
     }
 
     private static string[] Credential(string name, string text) =>
