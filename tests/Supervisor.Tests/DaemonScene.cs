@@ -29,6 +29,9 @@ internal sealed class DaemonScene : IAsyncDisposable
     /// <summary>The root worker's socket; without one nobody listens there.</summary>
     public string? WorkerSocket { get; set; }
 
+    /// <summary>Folder of a journal; the machine's own without one.</summary>
+    public string? JournalFolder { get; set; }
+
     public string File(string name) => Path.Combine(_state.FullName, name);
 
     /// <summary>A device on which no check waits for others to hold.</summary>
@@ -52,6 +55,7 @@ internal sealed class DaemonScene : IAsyncDisposable
             IssueFolder = _state.FullName,
             TrialPath = TrialPath,
             WorkerSocket = WorkerSocket ?? File("worker.sock"),
+            JournalFolder = JournalFolder,
             Listen = new IPEndPoint(IPAddress.Loopback, _port),
         };
         _app = Daemon.Build(options, _own = new BusConnection(_bus.Address));

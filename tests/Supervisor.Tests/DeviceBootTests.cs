@@ -10,9 +10,9 @@ public sealed class DeviceBootTests
         var before = Enumerable.Range(0, 200).Select(number => $"line {number}").ToList();
         string[] end = ["10:00 echo[9]: appliance: this boot did not become healthy; rebooting", .. Enumerable.Repeat("Stopped something", 300)];
 
-        var tail = DeviceBoot.Tail(string.Join('\n', before.Concat(end)));
+        var tail = DeviceBoot.Tail([.. before, .. end]);
 
         Assert.Equal([.. before[^79..], end[0]], tail);
-        Assert.Equal(before[^80..], DeviceBoot.Tail(string.Join('\n', before)));
+        Assert.Equal(before[^80..], DeviceBoot.Tail(before));
     }
 }

@@ -1,7 +1,7 @@
 namespace Appliance.Supervisor.Processes;
 
 /// <summary>Takes a program's output apart into lines in bounded memory, however much it prints and whether it breaks lines or not.</summary>
-internal sealed class OutputLines(int tailLines, Action<string>? onLine)
+internal sealed class OutputLines(ProcessCommand command)
 {
     private readonly Lock _lock = new();
     private readonly Queue<string> _tail = new();
@@ -25,7 +25,7 @@ internal sealed class OutputLines(int tailLines, Action<string>? onLine)
             foreach (var character in buffer.AsSpan(0, read))
             {
                 if (character == '\n') Take(line);
-                else if (line.Length < ProcessCommand.LongestLine) line.Append(character);
+                else if (line.Length < command.LongestLine) line.Append(character);
             }
         }
         if (line.Length > 0) Take(line);
@@ -39,8 +39,8 @@ internal sealed class OutputLines(int tailLines, Action<string>? onLine)
         lock (_lock)
         {
             _tail.Enqueue(text);
-            if (_tail.Count > tailLines) _tail.Dequeue();
-            onLine?.Invoke(text);
+            if (_tail.Count > command.TailLines) _tail.Dequeue();
+            command.OnLine?.Invoke(text);
         }
     }
 }

@@ -15,9 +15,9 @@ internal sealed record ProcessCommand(string Program, params IReadOnlyList<strin
     /// <summary>Number of its last lines that are kept.</summary>
     public int TailLines { get; init; } = 20;
 
-    /// <summary>Called with every line it prints, one at a time; a line is cut at <see cref="LongestLine"/> characters.</summary>
+    /// <summary>Called with every line it prints, one at a time.</summary>
     public Action<string>? OnLine { get; init; }
 
-    /// <summary>Characters of a line that are kept.</summary>
-    public const int LongestLine = 1000;
+    /// <summary>Characters of a line that are kept; the rest of it is dropped.</summary>
+    public int LongestLine { get; init; } = 1000;
 }

@@ -24,7 +24,7 @@ internal static partial class ProcessRunner
         cancellationToken.ThrowIfCancellationRequested();
         using var process = Start(command);
         process.StandardInput.Close();
-        var lines = new OutputLines(command.TailLines, command.OnLine);
+        var lines = new OutputLines(command);
         var reading = lines.ReadAsync(process.StandardOutput);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(command.Limit);
@@ -42,6 +42,28 @@ internal static partial class ProcessRunner
         await Task.WhenAny(reading, Task.Delay(LastOutput, CancellationToken.None));
         cancellationToken.ThrowIfCancellationRequested();
         return new ProcessOutcome(process.ExitCode, cut, lines.Tail);
+    }
+
+    /// <summary>Runs a program whose output goes to a stream, as fast as that takes it.</summary>
+    /// <exception cref="OperationCanceledException">It was cancelled, or its time was over; the program and its group have ended.</exception>
+    /// <exception cref="IOException">The stream takes no more; the program and its group have ended.</exception>
+    /// <exception cref="UserError">Programs cannot be started at all.</exception>
+    public static async Task CopyAsync(ProcessCommand command, Stream to, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        using var process = Start(command);
+        process.StandardInput.Close();
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(command.Limit);
+        try
+        {
+            await process.StandardOutput.BaseStream.CopyToAsync(to, limit.Token);
+        }
+        finally
+        {
+            await EndAsync(process, command.Grace);
+            Signal(process.Id, Kill);
+        }
     }
 
     private static Process Start(ProcessCommand command)

@@ -60,6 +60,7 @@ internal static class Daemon
         services.AddSingleton(provider => new OwnerAccess(Path.Combine(options.StateFolder, "access.json"), provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<AccessInterface>();
         services.AddSingleton<LiveChanges>();
+        services.AddSingleton(new JournalReader(options.JournalFolder));
         AddUpdates(services, options, updates);
         services.AddHostedService(provider => provider.GetRequiredService<HealthMonitor>());
         services.AddHostedService(provider => provider.GetRequiredService<FindingList>());
@@ -88,7 +89,7 @@ internal static class Daemon
     {
         services.AddSingleton<IWorker>(new WorkerClient(options.WorkerSocket));
         services.AddSingleton(new UpdateStore(Path.Combine(options.StateFolder, "update.json")));
-        services.AddSingleton<IDeviceBoot>(provider => new DeviceBoot(provider.GetRequiredService<DeviceView>(), options.Root, options.TrialPath));
+        services.AddSingleton<IDeviceBoot>(provider => new DeviceBoot(provider.GetRequiredService<DeviceView>(), provider.GetRequiredService<JournalReader>(), options.Root, options.TrialPath));
         services.AddSingleton<UpdateEngine>();
         services.AddSingleton(updates);
         services.AddSingleton<UpdateSchedule>();

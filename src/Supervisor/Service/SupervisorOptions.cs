@@ -24,6 +24,9 @@ internal sealed record SupervisorOptions
     /// <summary>Folder of the console's log-in messages (APPLIANCE_ISSUE).</summary>
     public string IssueFolder { get; init; } = "/run/issue.d";
 
+    /// <summary>Folder of the journal's files; null for the system's (APPLIANCE_JOURNAL).</summary>
+    public string? JournalFolder { get; init; }
+
     /// <summary>Where the page listens (APPLIANCE_LISTEN, address:port).</summary>
     public IPEndPoint Listen { get; init; } = new(IPAddress.IPv6Any, 443);
 
@@ -42,6 +45,7 @@ internal sealed record SupervisorOptions
             WorkerSocket = Value("APPLIANCE_WORKER", defaults.WorkerSocket),
             TrialPath = Value("APPLIANCE_TRIAL", defaults.TrialPath),
             IssueFolder = Value("APPLIANCE_ISSUE", defaults.IssueFolder),
+            JournalFolder = Environment.GetEnvironmentVariable("APPLIANCE_JOURNAL") is { Length: > 0 } journal ? journal : null,
             Listen = string.IsNullOrEmpty(listen) ? defaults.Listen
                 : IPEndPoint.TryParse(listen, out var endpoint) ? endpoint
                 : throw new UserError($"APPLIANCE_LISTEN is \"{listen}\", which is no address and port.", "Example: APPLIANCE_LISTEN=127.0.0.1:8443"),

@@ -11,8 +11,8 @@ using Serilog;
 namespace Appliance.Supervisor.Web;
 
 /// <summary>
-/// The routes that change something: POST, by whoever is logged in, from this device's own pages or with a bearer token. A browser
-/// is sent to a page that shows what came of it; every other client gets JSON.
+/// The routes that are not for everybody. What changes something is a POST, by whoever is logged in, from this device's own pages
+/// or with a bearer token. A browser is sent to a page that shows what came of it; every other client gets JSON.
 /// </summary>
 internal sealed class ActionRoutes(IEndpointRouteBuilder routes, OwnerAccess access, PageFrame frame)
 {
@@ -38,6 +38,20 @@ internal sealed class ActionRoutes(IEndpointRouteBuilder routes, OwnerAccess acc
         context.Features.GetRequiredFeature<IHttpMaxRequestBodySizeFeature>().MaxRequestBodySize = null;
         Log.Information("{Who} asks for {Action}", caller.Name, path);
         return await act(caller, context);
+    });
+
+    /// <summary>A page that only the owner sees; who is not is sent to where one becomes the owner.</summary>
+    public void MapPage(string path, Func<HttpContext, Caller, Task<string>> render) => MapAnswered(path, [HttpMethods.Get, HttpMethods.Head], async context =>
+    {
+        var caller = Caller.Of(context, access);
+        return caller.Session is null ? SeeOther("/login") : caller.IsOwner ? Results.Content(await render(context, caller), "text/html; charset=utf-8") : SeeOther("/password");
+    });
+
+    /// <summary>Something only the owner may read.</summary>
+    public void MapRead(string path, Func<HttpContext, Task<IResult>> answer) => MapAnswered(path, [HttpMethods.Get, HttpMethods.Head], async context =>
+    {
+        if (!Caller.Of(context, access).IsOwner) throw new RequestRefused(StatusCodes.Status401Unauthorized, "Log in first.", "In a browser at /login; a program gets a token from POST /api/v1/session.");
+        return await answer(context);
     });
 
     /// <summary>Something for whoever is not the owner yet.</summary>
@@ -70,11 +84,17 @@ internal sealed class ActionRoutes(IEndpointRouteBuilder routes, OwnerAccess acc
         if (!caller.IsOwner) throw new RequestRefused(StatusCodes.Status403Forbidden, "Set a password first.", "The setup code is good for that and nothing else; see /password.");
     }
 
-    private void MapPost(string path, Func<HttpContext, Task<IResult>> act) => routes.MapMethods(path, [HttpMethods.Post], (RequestDelegate)(async context =>
+    private void MapPost(string path, Func<HttpContext, Task<IResult>> act) => MapAnswered(path, [HttpMethods.Post], context =>
+    {
+        RequireSameOrigin(context.Request);
+        return act(context);
+    });
+
+    /// <summary>What is refused or goes wrong is told in the caller's form.</summary>
+    private void MapAnswered(string path, string[] methods, Func<HttpContext, Task<IResult>> act) => routes.MapMethods(path, methods, (RequestDelegate)(async context =>
     {
         try
         {
-            RequireSameOrigin(context.Request);
             await (await act(context)).ExecuteAsync(context);
         }
         catch (RequestRefused e)

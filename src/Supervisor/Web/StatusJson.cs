@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Appliance.Supervisor.Journal;
 using Appliance.Supervisor.Updates;
 
 namespace Appliance.Supervisor.Web;
@@ -12,4 +13,6 @@ namespace Appliance.Supervisor.Web;
 [JsonSerializable(typeof(DeviceSession))]
 [JsonSerializable(typeof(DeviceUpdates))]
 [JsonSerializable(typeof(JobView))]
+[JsonSerializable(typeof(IReadOnlyList<JournalLine>))]
+[JsonSerializable(typeof(IReadOnlyList<JournalBoot>))]
 internal sealed partial class StatusJson : JsonSerializerContext;

@@ -6,6 +6,7 @@ using Appliance.Supervisor.Access;
 using Appliance.Supervisor.Device;
 using Appliance.Supervisor.Findings;
 using Appliance.Supervisor.Health;
+using Appliance.Supervisor.Journal;
 using Appliance.Supervisor.Updates;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
@@ -75,7 +76,8 @@ internal static class StatusServer
         app.MapGet("/events", (RequestDelegate)(context => live.ServeAsync(context, app.Lifetime.ApplicationStopping)));
         var actions = new ActionRoutes(app, access, frame);
         AccessRoutes.Map(app, actions, access, frame);
-        UpdateRoutes.Map(app, actions, access, frame, app.Services.GetRequiredService<UpdateEngine>(), app.Services.GetRequiredService<UpdateSchedule>());
+        UpdateRoutes.Map(actions, frame, app.Services.GetRequiredService<UpdateEngine>(), app.Services.GetRequiredService<UpdateSchedule>());
+        LogRoutes.Map(actions, frame, app.Services.GetRequiredService<JournalReader>(), device.Facts);
         MapFile("style.css", "text/css; charset=utf-8");
         MapFile("page.js", "text/javascript; charset=utf-8");
         MapFile("icon.svg", "image/svg+xml");

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Appliance.Supervisor.Access;
 using Appliance.Supervisor.Updates;
 
 namespace Appliance.Supervisor.Web;
@@ -13,13 +12,11 @@ internal static class UpdateRoutes
     private const string Page = "/updates", Api = "/api/v1/updates";
 
     /// <summary>Adds the routes.</summary>
-    public static void Map(IEndpointRouteBuilder routes, ActionRoutes actions, OwnerAccess access, PageFrame frame, UpdateEngine engine, UpdateSchedule schedule)
+    public static void Map(ActionRoutes actions, PageFrame frame, UpdateEngine engine, UpdateSchedule schedule)
     {
-        routes.MapGet(Page, (RequestDelegate)(context => Show(context, caller => frame.Render(caller, Page, "updates", UpdatePage.Content(Take(), caller.Session!)))));
-        routes.MapGet($"{Page}/live", (RequestDelegate)(context => Show(context, caller => UpdatePage.Live(Take(), caller.Session!))));
-        routes.MapGet(Api, (RequestDelegate)(context => (Caller.Of(context, access).IsOwner
-            ? Results.Content(JsonSerializer.Serialize(Take(), StatusJson.Default.DeviceUpdates), "application/json")
-            : Results.Content(JsonSerializer.Serialize(new DeviceProblem(StatusCodes.Status401Unauthorized, "Log in first.", "POST /api/v1/session gives a token."), StatusJson.Default.DeviceProblem), "application/problem+json", statusCode: StatusCodes.Status401Unauthorized)).ExecuteAsync(context)));
+        actions.MapPage(Page, (_, caller) => Task.FromResult(frame.Render(caller, Page, "updates", UpdatePage.Content(Take(), caller.Session!))));
+        actions.MapPage($"{Page}/live", (_, caller) => Task.FromResult(UpdatePage.Live(Take(), caller.Session!)));
+        actions.MapRead(Api, _ => Task.FromResult(Results.Content(JsonSerializer.Serialize(Take(), StatusJson.Default.DeviceUpdates), "application/json")));
 
         actions.Map(Check, Page, (caller, form, _) => Job(engine.Check(Request(caller, form))));
         actions.Map(Install, Page, (caller, form, _) => Job(engine.Install(Request(caller, form))));
@@ -39,13 +36,6 @@ internal static class UpdateRoutes
         });
 
         DeviceUpdates Take() => DeviceUpdates.Of(engine, schedule);
-
-        Task Show(HttpContext context, Func<Caller, string> render)
-        {
-            var caller = Caller.Of(context, access);
-            var answer = caller.Session is null ? ActionRoutes.SeeOther("/login") : caller.IsOwner ? Results.Content(render(caller), "text/html; charset=utf-8") : ActionRoutes.SeeOther("/password");
-            return answer.ExecuteAsync(context);
-        }
     }
 
     private static InstallRequest Request(Caller caller, IFormCollection form) => new()

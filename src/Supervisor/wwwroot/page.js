@@ -89,7 +89,10 @@ function send(event) {
   request.send(form.querySelector("input[type=file]").files[0]);
 }
 
-if (live) {
+if (live && live.dataset.pace) {
+  // What nobody announces is looked at now and then, while somebody looks.
+  setInterval(() => document.hidden || refresh(), Number(live.dataset.pace));
+} else if (live) {
   listen();
   setInterval(() => live.hasAttribute("data-stale") && refresh(), again);
 }

@@ -1,6 +1,7 @@
 using Appliance.Supervisor.Access;
 using Appliance.Supervisor.Updates;
 using Microsoft.Playwright;
+using Supervisor.Tests.Journal;
 using Supervisor.Tests.Worker;
 
 namespace Supervisor.Tests.Web;
@@ -12,6 +13,7 @@ namespace Supervisor.Tests.Web;
 public sealed class PageTests : IAsyncLifetime
 {
     private readonly List<string> _complaints = [];
+    private readonly JournalFolder _journal = new();
     private WorkerScene _worker = null!;
     private DaemonScene _scene = null!;
     private IPlaywright _playwright = null!;
@@ -22,6 +24,7 @@ public sealed class PageTests : IAsyncLifetime
         _worker = new WorkerScene();
         _scene = await DaemonScene.PrepareAsync();
         _scene.WorkerSocket = _worker.SocketPath;
+        _scene.JournalFolder = _journal.With(JournalFolder.ThisBoot, 6, "systemd", "Started edge.service - The product on this device.").With(JournalFolder.ThisBoot, 4, "appliance-supervisor", "Found: The check network fails (check-fails): without a default route").With(JournalFolder.ThisBoot, 3, "edge", "cannot reach the till").Write().Path;
         await _scene.StartAsync();
         await Eventually.IsTrueAsync(() => _scene.Service<UpdateEngine>().Slots.Count == 2, "the slots");
         _playwright = await Playwright.CreateAsync();
@@ -34,6 +37,7 @@ public sealed class PageTests : IAsyncLifetime
         _playwright.Dispose();
         await _scene.DisposeAsync();
         await _worker.DisposeAsync();
+        _journal.Dispose();
     }
 
     [Fact]
@@ -142,7 +146,7 @@ public sealed class PageTests : IAsyncLifetime
         foreach (var scheme in new[] { ColorScheme.Light, ColorScheme.Dark })
         {
             var page = await OwnAsync(new() { ViewportSize = new() { Width = width, Height = height }, ColorScheme = scheme });
-            foreach (var (path, name) in new[] { ("/", "overview"), ("/updates", "updates"), ("/password", "password") })
+            foreach (var (path, name) in new[] { ("/", "overview"), ("/updates", "updates"), ("/logs", "logs"), ("/password", "password") })
             {
                 await page.GotoAsync(path);
                 Assert.True(await page.EvaluateAsync<bool>("document.documentElement.scrollWidth <= window.innerWidth"), $"{path} is wider than a {screen}");
