@@ -18,9 +18,23 @@ public sealed class PowerCutTests(UpdatedDevice device, ITestOutputHelper output
         output.WriteLine($"seed {seed}");
         // Side by side: each machine keeps one processor busy.
         var journeys = new List<Task>();
-        for (var number = 1; number <= Devices; number++) journeys.Add(GoAsync(await device.StartAsync($"power-cuts-{number}"), number, new Random(seed + number)));
+        for (var number = 1; number <= Devices; number++) journeys.Add(TellAsync(await device.StartAsync($"power-cuts-{number}"), number, new Random(seed + number)));
         await Task.WhenAll(journeys);
         Assert.True(_cuts >= 25, $"{_cuts} cuts are fewer than 25");
+    }
+
+    /// <summary>The other journey may go on for an hour: what went wrong is said at once.</summary>
+    private async Task TellAsync(RunningMachine machine, int number, Random random)
+    {
+        try
+        {
+            await GoAsync(machine, number, random);
+        }
+        catch (Exception e)
+        {
+            output.WriteLine($"device {number}: {e}");
+            throw;
+        }
     }
 
     private async Task GoAsync(RunningMachine machine, int number, Random random)
