@@ -1,22 +1,29 @@
+using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text;
 using Serilog.Core;
 using Serilog.Events;
+using Serilog.Formatting.Display;
 
 namespace Appliance.Supervisor.Journal;
 
 /// <summary>Writes log events to the journal with their properties as fields (sd_journal_sendv), so that they can be filtered by them.</summary>
 internal sealed unsafe partial class JournalSink : ILogEventSink
 {
+    /// <summary>Words as they are: a journal is read by people, and has the properties as fields.</summary>
+    private static readonly MessageTemplateTextFormatter Words = new("{Message:l}", CultureInfo.InvariantCulture);
+
     /// <summary>True when standard output is the journal (systemd sets JOURNAL_STREAM).</summary>
     public static bool IsAvailable => Environment.GetEnvironmentVariable("JOURNAL_STREAM") is not null;
 
     /// <inheritdoc/>
     public void Emit(LogEvent logEvent)
     {
+        var message = new StringWriter(CultureInfo.InvariantCulture);
+        Words.Format(logEvent, message);
         var fields = new List<byte[]>
         {
-            Field("MESSAGE", logEvent.RenderMessage() + (logEvent.Exception is { } e ? "\n" + e : "")),
+            Field("MESSAGE", message + (logEvent.Exception is { } e ? "\n" + e : "")),
             Field("PRIORITY", Priority(logEvent.Level)),
             Field("SYSLOG_IDENTIFIER", "appliance-supervisor"),
             Field("MESSAGE_TEMPLATE", logEvent.MessageTemplate.Text),
