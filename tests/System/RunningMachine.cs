@@ -164,8 +164,8 @@ internal sealed class RunningMachine : IAsyncDisposable
         return output;
     }
 
-    /// <summary>Begins a command whose end nobody sees: it takes long, or the machine goes down before it can answer. It outlives the shell.</summary>
-    public Task BeginAsync(string command) => RunAsync($"systemd-run --quiet --collect sh -c '{command}'");
+    /// <summary>Begins a command whose end nobody sees: it takes long, or the machine goes down before it can answer.</summary>
+    public Task BeginAsync(string command) => RunAsync($"({command} >/dev/null 2>&1 &)");
 
     /// <summary>Waits until something is so.</summary>
     public async Task WaitAsync(string what, Func<Task<bool>> condition)

@@ -79,7 +79,7 @@ public sealed class RelativeGateTests
         var baseline = await BaselineAsync(Check("systemd", ProbeResult.Fail("failed: old.service") with { Failing = ["old.service"] }));
         var now = Check("systemd", ProbeResult.Fail("failed: old.service") with { Failing = ["old.service"] });
         using var scene = await MonitorScene.StartAsync([now], baseline: baseline);
-        Assert.Equal(HealthState.Healthy, scene.Report.State);
+        await Eventually.IsTrueAsync(() => scene.Report.State == HealthState.Healthy, "the verdict");
 
         now.Result = ProbeResult.Fail("failed: new.service, old.service") with { Failing = ["new.service", "old.service"] };
         await scene.PassAsync(seconds: 1);
