@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Appliance.Core;
 using Appliance.Supervisor.Journal;
 using Appliance.Supervisor.Updates;
@@ -48,7 +47,7 @@ internal sealed class DeviceBoot(DeviceView view, JournalReader journal, string 
             var boot = pending.Boots.Count > 0 ? pending.Boots[^1].BootId : await LastBootSinceAsync(pending, cancellationToken);
             return boot is null ? [] : Tail(await journal.TailAsync(boot, LinesRead, cancellationToken));
         }
-        catch (Exception e) when (e is UserError or JsonException)
+        catch (UserError e)
         {
             Log.Warning("The journal of the failed boot could not be read: {Reason}", e.Message);
             return [];

@@ -11,6 +11,10 @@ namespace Appliance.Supervisor.Journal;
 internal sealed partial class JournalReader(string? folder = null) : IDisposable
 {
     private const int LongestEntry = 16 << 10, ExportLines = 100_000;
+
+    /// <summary>The list of boots is one line; this is enough for some thousands.</summary>
+    private const int LongestList = 1 << 20;
+
     /// <summary>journalctl gives null for what has more than 4096 characters.</summary>
     private const string TooLong = "(too long to be shown here; the download has it)";
     private const string Fields = "MESSAGE,PRIORITY,SYSLOG_IDENTIFIER,_COMM,_SYSTEMD_UNIT";
@@ -26,7 +30,7 @@ internal sealed partial class JournalReader(string? folder = null) : IDisposable
         await RunAsync([.. Arguments(query), $"--lines={Math.Clamp(query.Lines, 1, JournalQuery.MostLines).ToString(CultureInfo.InvariantCulture)}", "--output=json", $"--output-fields={Fields}"], text =>
         {
             if (Parse(text) is { } line) lines.Add(line);
-        }, cancellationToken);
+        }, LongestEntry, cancellationToken);
         // Looking for a text, journalctl begins at the end.
         if (lines.Count > 1 && lines[0].At > lines[^1].At) lines.Reverse();
         return lines;
@@ -37,9 +41,16 @@ internal sealed partial class JournalReader(string? folder = null) : IDisposable
     public async Task<IReadOnlyList<JournalBoot>> BootsAsync(CancellationToken cancellationToken)
     {
         var text = new System.Text.StringBuilder();
-        await RunAsync(["--list-boots", "--output=json"], line => text.Append(line), cancellationToken);
-        using var list = JsonDocument.Parse(text.Length == 0 ? "[]" : text.ToString());
-        return list.RootElement.EnumerateArray().Select(boot => new JournalBoot(boot.GetProperty("boot_id").GetString()!, Moment(boot.GetProperty("first_entry").GetInt64()), Moment(boot.GetProperty("last_entry").GetInt64()))).ToList();
+        await RunAsync(["--list-boots", "--output=json"], line => text.Append(line), LongestList, cancellationToken);
+        try
+        {
+            using var list = JsonDocument.Parse(text.Length == 0 ? "[]" : text.ToString());
+            return list.RootElement.EnumerateArray().Select(boot => new JournalBoot(boot.GetProperty("boot_id").GetString()!, Moment(boot.GetProperty("first_entry").GetInt64()), Moment(boot.GetProperty("last_entry").GetInt64()))).ToList();
+        }
+        catch (JsonException e)
+        {
+            throw new UserError($"The journal's list of boots cannot be read: {e.Message}", "Is it too long? journalctl --vacuum-time shortens the journal.");
+        }
     }
 
     /// <summary>The last lines of a boot as text, the oldest first.</summary>
@@ -47,7 +58,7 @@ internal sealed partial class JournalReader(string? folder = null) : IDisposable
     public async Task<IReadOnlyList<string>> TailAsync(string boot, int lines, CancellationToken cancellationToken)
     {
         var tail = new List<string>();
-        await RunAsync([.. Arguments(new JournalQuery { Boot = boot }), $"--lines={lines.ToString(CultureInfo.InvariantCulture)}", "--output=short-iso"], tail.Add, cancellationToken);
+        await RunAsync([.. Arguments(new JournalQuery { Boot = boot }), $"--lines={lines.ToString(CultureInfo.InvariantCulture)}", "--output=short-iso"], tail.Add, LongestEntry, cancellationToken);
         return tail;
     }
 
@@ -72,12 +83,12 @@ internal sealed partial class JournalReader(string? folder = null) : IDisposable
         }
     }
 
-    private async Task RunAsync(IReadOnlyList<string> arguments, Action<string> onLine, CancellationToken cancellationToken)
+    private async Task RunAsync(IReadOnlyList<string> arguments, Action<string> onLine, int longestLine, CancellationToken cancellationToken)
     {
         await _one.WaitAsync(cancellationToken);
         try
         {
-            var outcome = await ProcessRunner.RunAsync(Command(arguments) with { OnLine = onLine, LongestLine = LongestEntry, Limit = Limit }, cancellationToken);
+            var outcome = await ProcessRunner.RunAsync(Command(arguments) with { OnLine = onLine, LongestLine = longestLine, Limit = Limit }, cancellationToken);
             if (outcome.TimedOut) throw new UserError("Reading the journal took too long.", "Ask for fewer lines, or for one boot.");
             // 1 with nothing printed is "no such line" when a text was looked for.
             if (outcome.ExitCode != 0 && outcome.Tail.Count > 0) throw new UserError($"The journal cannot be read: {outcome.Tail[^1]}");

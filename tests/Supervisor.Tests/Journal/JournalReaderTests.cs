@@ -72,6 +72,17 @@ public sealed class JournalReaderTests : IDisposable
         Assert.Equal([new JournalBoot(JournalFolder.FirstBoot, JournalFolder.Begin, JournalFolder.Begin.AddSeconds(1)), new(JournalFolder.ThisBoot, JournalFolder.Begin.AddSeconds(2), JournalFolder.Begin.AddSeconds(4))], boots);
     }
 
+    /// <summary>journalctl prints the list as one line.</summary>
+    [Fact]
+    public async Task ManyBoots_AreListed_AllOfThem()
+    {
+        using var folder = new JournalFolder();
+        for (var boot = 1; boot <= 300; boot++) folder.With($"{boot:x32}", 6, "shop", "opened");
+        using var reader = new JournalReader(folder.Write().Path);
+
+        Assert.Equal(300, (await reader.BootsAsync(Token)).Count);
+    }
+
     [Fact]
     public async Task AnExport_HasEverythingAsText()
     {
