@@ -10,7 +10,7 @@ internal sealed class FindingList(DeviceFacts facts, HealthMonitor health, Updat
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMinutes(1);
 
-    private readonly SemaphoreSlim _wake = new(0, 1);
+    private readonly WakeableSleep _sleep = new(time);
     private volatile IReadOnlyList<Finding> _current = [];
 
     /// <summary>Raised when the list is another one.</summary>
@@ -23,36 +23,27 @@ internal sealed class FindingList(DeviceFacts facts, HealthMonitor health, Updat
     public override void Dispose()
     {
         base.Dispose();
-        _wake.Dispose();
+        _sleep.Dispose();
     }
 
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        void Wake()
-        {
-            lock (_wake)
-                if (_wake.CurrentCount == 0) _wake.Release();
-        }
+        void WakeFor(HealthReport _) => _sleep.Wake();
 
-        void WakeFor(HealthReport _) => Wake();
-
-        engine.Changed += Wake;
+        engine.Changed += _sleep.Wake;
         health.Changed += WakeFor;
         try
         {
-            while (true)
+            while (!stoppingToken.IsCancellationRequested)
             {
                 Look();
-                using var limit = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
-                await Task.WhenAny(_wake.WaitAsync(limit.Token), Task.Delay(Pause, time, limit.Token));
-                await limit.CancelAsync();
-                stoppingToken.ThrowIfCancellationRequested();
+                await _sleep.SleepAsync(Pause, stoppingToken);
             }
         }
         finally
         {
-            engine.Changed -= Wake;
+            engine.Changed -= _sleep.Wake;
             health.Changed -= WakeFor;
         }
     }

@@ -12,7 +12,7 @@ internal sealed class UpdateSchedule(UpdateEngine engine, IDeviceBoot device, Up
     private static readonly TimeSpan FirstLook = TimeSpan.FromMinutes(2), Retry = TimeSpan.FromMinutes(1), RestartLimit = TimeSpan.FromMinutes(10), LongestSleep = TimeSpan.FromMinutes(15);
 
     private readonly List<MaintenanceWindow> _windows = settings.Windows.Select(text => MaintenanceWindow.TryParse(text)).OfType<MaintenanceWindow>().ToList();
-    private readonly SemaphoreSlim _wake = new(0, 1);
+    private readonly WakeableSleep _sleep = new(time);
     private readonly long _start = time.GetTimestamp();
     // By what measures time and not by the clock, which a device without a battery sets only later, and perhaps back.
     private TimeSpan _nextLook, _nextRestart;
@@ -39,7 +39,7 @@ internal sealed class UpdateSchedule(UpdateEngine engine, IDeviceBoot device, Up
         await ReviewAsync(cancellationToken);
         // All devices of a site come up together after a power cut; their looks do not.
         _nextLook = Now + ((settings.Check < FirstLook ? settings.Check : FirstLook) * (0.5 + Random.Shared.NextDouble()));
-        engine.Changed += Wake;
+        engine.Changed += _sleep.Wake;
         await base.StartAsync(cancellationToken);
     }
 
@@ -71,8 +71,8 @@ internal sealed class UpdateSchedule(UpdateEngine engine, IDeviceBoot device, Up
     /// <inheritdoc/>
     public override void Dispose()
     {
-        engine.Changed -= Wake;
-        _wake.Dispose();
+        engine.Changed -= _sleep.Wake;
+        _sleep.Dispose();
         base.Dispose();
     }
 
@@ -123,15 +123,6 @@ internal sealed class UpdateSchedule(UpdateEngine engine, IDeviceBoot device, Up
         var due = now + (unfinished ? Retry : LongestSleep);
         if (settings.Url is not null && engine.State.Phase == EnginePhase.Idle && _nextLook < due) due = _nextLook;
         if (_reviewed && engine.State is { Phase: EnginePhase.Installed, Pending: { } pending } && NextRestart(pending) is { } restart && restart < due) due = restart;
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var pause = due > now + TimeSpan.FromSeconds(1) ? due - now : TimeSpan.FromSeconds(1);
-        await Task.WhenAny(_wake.WaitAsync(limit.Token), Task.Delay(pause, time, limit.Token));
-        await limit.CancelAsync();
-    }
-
-    private void Wake()
-    {
-        lock (_wake)
-            if (_wake.CurrentCount == 0) _wake.Release();
+        await _sleep.SleepAsync(due > now + TimeSpan.FromSeconds(1) ? due - now : TimeSpan.FromSeconds(1), cancellationToken);
     }
 }
