@@ -2,6 +2,7 @@ using System.Net;
 using System.Text.Json.Nodes;
 using Appliance.Supervisor.Bus;
 using Appliance.Supervisor.Service;
+using Appliance.Supervisor.Updates;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
@@ -74,6 +75,13 @@ internal sealed class DaemonScene : IAsyncDisposable
         await _app.DisposeAsync();
         await _own!.DisposeAsync();
         (_app, _own) = (null, null);
+    }
+
+    /// <summary>Starts it, and waits until the worker has told of the slots.</summary>
+    public async Task StartWithSlotsAsync()
+    {
+        await StartAsync();
+        await Eventually.IsTrueAsync(() => Service<UpdateEngine>().Slots.Count == 2, "the slots");
     }
 
     public T Service<T>() where T : notnull => _app!.Services.GetRequiredService<T>();

@@ -57,9 +57,11 @@ internal sealed class OwnerAccess : IDisposable
     public static TimeSpan NextAttempt { get; } = TimeSpan.FromSeconds(10);
 
     /// <summary>The code the console shows, <c>XXXX-XXXX</c>; null once there is a password.</summary>
-    public string? SetupCode
+    public string? SetupCode => Record is { Password: null, SetupCode: { } code } ? $"{code[..4]}-{code[4..]}" : null;
+
+    private AccessRecord Record
     {
-        get { lock (_lock) return _record.Password is null && _record.SetupCode is { } code ? $"{code[..4]}-{code[4..]}" : null; }
+        get { lock (_lock) return _record; }
     }
 
     /// <summary>Logs in with the password, or with the setup code while there is none.</summary>
@@ -67,8 +69,7 @@ internal sealed class OwnerAccess : IDisposable
     {
         using var attempt = _attempts.AttemptAcquire(from);
         if (!attempt.IsAcquired) return new LogIn(null, null, NextAttempt);
-        AccessRecord record;
-        lock (_lock) record = _record;
+        var record = Record;
         if (record.Password is not { } password) return record.SetupCode is { } code && Same(code, Plain(secret)) ? Begin(setup: true) : LogIn.Wrong;
         return await MatchesAsync(password, secret, cancellationToken) switch { true => Begin(setup: false), false => LogIn.Wrong, null => new LogIn(null, null, NextAttempt) };
     }
@@ -78,7 +79,7 @@ internal sealed class OwnerAccess : IDisposable
     {
         if (string.IsNullOrEmpty(token)) return null;
         var (hash, now) = (Hash(token), _time.GetUtcNow());
-        lock (_lock) return _record.Sessions.FirstOrDefault(session => session.Until > now && Same(session.Hash, hash));
+        return Record.Sessions.FirstOrDefault(session => session.Until > now && Same(session.Hash, hash));
     }
 
     /// <summary>Ends a log-in.</summary>
@@ -89,8 +90,7 @@ internal sealed class OwnerAccess : IDisposable
     public async Task SetPasswordAsync(Session session, string? present, string password, CancellationToken cancellationToken)
     {
         if (password.Length is < ShortestPassword or > LongestPassword) throw new UserError($"A password has {ShortestPassword} to {LongestPassword} characters.", "Some words in a row are good and easily kept in mind.");
-        AccessRecord record;
-        lock (_lock) record = _record;
+        var record = Record;
         if (record.Password is { } old && (session.Setup || await MatchesAsync(old, present ?? "", cancellationToken) != true)) throw new UserError("The present password is another one.", "Type it again; appliancectl setup-code --reset on the device makes a new beginning.");
         var hash = await Task.Run(() => PasswordHash.Of(password), cancellationToken);
         if (!Set(before => before with { Password = hash, SetupCode = null, Sessions = [session with { Setup = false }] }, evenUnwritten: false)) throw new UserError("The password could not be stored.", "See why the data partition cannot be written (journalctl -u appliance-supervisor).");

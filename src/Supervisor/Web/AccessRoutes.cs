@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Appliance.Core;
 using Appliance.Supervisor.Access;
 using Serilog;
@@ -11,13 +10,11 @@ internal static class AccessRoutes
     /// <summary>Where log-ins end, and where the password is set.</summary>
     public const string LogOut = "/api/v1/logout", Password = "/api/v1/password";
 
-    private const string Html = "text/html; charset=utf-8";
-
     /// <summary>Adds the routes.</summary>
     public static void Map(IEndpointRouteBuilder routes, ActionRoutes actions, OwnerAccess access, PageFrame frame)
     {
         routes.MapGet("/login", (RequestDelegate)(context => LogInPage(context, null, StatusCodes.Status200OK).ExecuteAsync(context)));
-        routes.MapGet("/password", (RequestDelegate)(context => (Caller.Of(context, access) is { Session: not null } caller ? PasswordPage(caller, null, StatusCodes.Status200OK) : ActionRoutes.SeeOther("/login")).ExecuteAsync(context)));
+        routes.MapGet("/password", (RequestDelegate)(context => (Caller.Of(context, access) is { Session: not null } caller ? PasswordPage(caller, null, StatusCodes.Status200OK) : Answers.SeeOther("/login")).ExecuteAsync(context)));
 
         actions.MapOpen("/login", async (context, caller, form) =>
         {
@@ -25,7 +22,7 @@ internal static class AccessRoutes
             {
                 var (token, session) = await LogInAsync(context, caller, form);
                 context.Response.Cookies.Append(Caller.Cookie, token, new CookieOptions { HttpOnly = true, Secure = true, SameSite = SameSiteMode.Strict, Path = "/", Expires = session.Until });
-                return ActionRoutes.SeeOther(session.Setup ? "/password" : "/updates");
+                return Answers.SeeOther(session.Setup ? "/password" : "/updates");
             }
             catch (RequestRefused e)
             {
@@ -35,14 +32,14 @@ internal static class AccessRoutes
         actions.MapOpen("/api/v1/session", async (context, caller, form) =>
         {
             var (token, session) = await LogInAsync(context, caller, form);
-            return Results.Content(JsonSerializer.Serialize(new DeviceSession(token, session.Until, session.Setup), StatusJson.Default.DeviceSession), "application/json");
+            return Answers.Json(new DeviceSession(token, session.Until, session.Setup), StatusJson.Default.DeviceSession);
         });
         actions.MapOpen(LogOut, (context, caller, form) =>
         {
             ActionRoutes.RequireOwnForm(context, caller, form[Caller.FormField]);
             if (caller.Session is { } session) access.LogOut(session);
             context.Response.Cookies.Delete(Caller.Cookie, new CookieOptions { Secure = true, Path = "/" });
-            return Task.FromResult(ActionRoutes.WantsPage(context) ? ActionRoutes.SeeOther("/") : Results.NoContent());
+            return Task.FromResult(ActionRoutes.WantsPage(context) ? Answers.SeeOther("/") : Results.NoContent());
         });
         actions.MapOpen(Password, async (context, caller, form) =>
         {
@@ -54,7 +51,7 @@ internal static class AccessRoutes
                 if (form.ContainsKey("again") && form["again"] != form["password"]) throw new UserError("The two passwords differ.", "Type the same twice.");
                 await access.SetPasswordAsync(session, form["present"], form["password"].ToString(), context.RequestAborted);
                 Log.Information("{Who} set the password", caller.Name);
-                return ActionRoutes.WantsPage(context) ? ActionRoutes.SeeOther("/updates") : Results.NoContent();
+                return ActionRoutes.WantsPage(context) ? Answers.SeeOther("/updates") : Results.NoContent();
             }
             catch (UserError e) when (ActionRoutes.WantsPage(context))
             {
@@ -63,10 +60,10 @@ internal static class AccessRoutes
         });
 
         IResult LogInPage(HttpContext context, string? message, int status) =>
-            Results.Content(frame.Render(Caller.Of(context, access), "/login", "log in", AccessPages.LogIn(access.SetupCode is not null, message)), Html, statusCode: status);
+            Answers.Page(frame.Render(Caller.Of(context, access), "/login", "log in", AccessPages.LogIn(access.SetupCode is not null, message)), status);
 
         IResult PasswordPage(Caller caller, string? message, int status) =>
-            Results.Content(frame.Render(caller, "/password", "password", AccessPages.Password(caller.Session!, message)), Html, statusCode: status);
+            Answers.Page(frame.Render(caller, "/password", "password", AccessPages.Password(caller.Session!, message)), status);
 
         async Task<(string Token, Session Session)> LogInAsync(HttpContext context, Caller caller, IFormCollection form)
         {
@@ -77,9 +74,9 @@ internal static class AccessRoutes
                 return (token, session);
             }
             Log.Warning("A log-in from {Address} was refused{Why}", caller.Address, answer.RetryAfter is null ? "" : ": too many attempts");
-            throw answer.RetryAfter is { } wait
-                ? new RequestRefused(StatusCodes.Status429TooManyRequests, "There were too many attempts.", $"Try again in {wait.TotalSeconds:0} seconds.") { RetryAfter = wait }
-                : new RequestRefused(StatusCodes.Status401Unauthorized, access.SetupCode is null ? "That is not the password." : "That is not the setup code.", access.SetupCode is null ? "appliancectl setup-code --reset on the device makes a new beginning." : "The console shows it.");
+            if (answer.RetryAfter is { } wait) throw new RequestRefused(StatusCodes.Status429TooManyRequests, "There were too many attempts.", $"Try again in {wait.TotalSeconds:0} seconds.") { RetryAfter = wait };
+            var (message, hint) = access.SetupCode is null ? ("That is not the password.", "appliancectl setup-code --reset on the device makes a new beginning.") : ("That is not the setup code.", "The console shows it.");
+            throw new RequestRefused(StatusCodes.Status401Unauthorized, message, hint);
         }
     }
 }

@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
-using System.Text.Json;
 using Appliance.Core;
 using Appliance.Supervisor.Access;
 using Appliance.Supervisor.Worker;
@@ -27,7 +26,7 @@ internal sealed class ActionRoutes(IEndpointRouteBuilder routes, OwnerAccess acc
         RequireOwner(context, caller, form[Caller.FormField]);
         Log.Information("{Who} asks for {Action}", caller.Name, path);
         var answer = await act(caller, form, context.RequestAborted);
-        return WantsPage(context) ? SeeOther(page) : answer;
+        return WantsPage(context) ? Answers.SeeOther(page) : answer;
     });
 
     /// <summary>Something only the owner may do, with a body of any length that is read as it comes.</summary>
@@ -44,13 +43,13 @@ internal sealed class ActionRoutes(IEndpointRouteBuilder routes, OwnerAccess acc
     public void MapPage(string path, Func<HttpContext, Caller, Task<string>> render) => MapAnswered(path, [HttpMethods.Get, HttpMethods.Head], async context =>
     {
         var caller = Caller.Of(context, access);
-        return caller.Session is null ? SeeOther("/login") : caller.IsOwner ? Results.Content(await render(context, caller), "text/html; charset=utf-8") : SeeOther("/password");
+        return caller.Session is null ? Answers.SeeOther("/login") : caller.IsOwner ? Answers.Page(await render(context, caller)) : Answers.SeeOther("/password");
     });
 
     /// <summary>Something only the owner may read.</summary>
     public void MapRead(string path, Func<HttpContext, Task<IResult>> answer) => MapAnswered(path, [HttpMethods.Get, HttpMethods.Head], async context =>
     {
-        if (!Caller.Of(context, access).IsOwner) throw new RequestRefused(StatusCodes.Status401Unauthorized, "Log in first.", "In a browser at /login; a program gets a token from POST /api/v1/session.");
+        if (!Caller.Of(context, access).IsOwner) throw NotLoggedIn();
         return await answer(context);
     });
 
@@ -71,15 +70,14 @@ internal sealed class ActionRoutes(IEndpointRouteBuilder routes, OwnerAccess acc
         if (!CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(given), Encoding.UTF8.GetBytes(session.FormToken))) throw new RequestRefused(StatusCodes.Status403Forbidden, "The form is of another log-in.", "Load the page again.");
     }
 
-    /// <summary>Sends a browser on to a page with GET.</summary>
-    public static IResult SeeOther(string page) => new SeeOtherResult(page);
-
     /// <summary>True for a browser that shows the answer.</summary>
     public static bool WantsPage(HttpContext context) => context.Request.Headers.Accept.ToString().Contains("text/html", StringComparison.OrdinalIgnoreCase);
 
+    private static RequestRefused NotLoggedIn() => new(StatusCodes.Status401Unauthorized, "Log in first.", "In a browser at /login; a program gets a token from POST /api/v1/session.");
+
     private static void RequireOwner(HttpContext context, Caller caller, string? formToken)
     {
-        if (caller.Session is null) throw new RequestRefused(StatusCodes.Status401Unauthorized, "Log in first.", "In a browser at /login; a program gets a token from POST /api/v1/session.");
+        if (caller.Session is null) throw NotLoggedIn();
         RequireOwnForm(context, caller, formToken);
         if (!caller.IsOwner) throw new RequestRefused(StatusCodes.Status403Forbidden, "Set a password first.", "The setup code is good for that and nothing else; see /password.");
     }
@@ -116,9 +114,8 @@ internal sealed class ActionRoutes(IEndpointRouteBuilder routes, OwnerAccess acc
         }
     }));
 
-    private Task AnswerAsync(HttpContext context, DeviceProblem problem) => (WantsPage(context)
-        ? Results.Content(frame.Render(Caller.Of(context, access), "", problem.Title, MessagePage.Content(problem)), "text/html; charset=utf-8", statusCode: problem.Status)
-        : Results.Content(JsonSerializer.Serialize(problem, StatusJson.Default.DeviceProblem), "application/problem+json", statusCode: problem.Status)).ExecuteAsync(context);
+    private Task AnswerAsync(HttpContext context, DeviceProblem problem) =>
+        (WantsPage(context) ? Answers.Page(frame.Render(Caller.Of(context, access), "", problem.Title, MessagePage.Content(problem)), problem.Status) : Answers.Problem(problem)).ExecuteAsync(context);
 
     /// <summary>Browsers say where a request comes from (Fetch Metadata; RFC 6454, 7).</summary>
     private static void RequireSameOrigin(HttpRequest request)
@@ -126,16 +123,5 @@ internal sealed class ActionRoutes(IEndpointRouteBuilder routes, OwnerAccess acc
         var (site, origin) = (request.Headers["Sec-Fetch-Site"].ToString(), request.Headers.Origin.ToString());
         if (site is "" or "same-origin" or "none" && (origin.Length == 0 || origin == $"https://{request.Host}")) return;
         throw new RequestRefused(StatusCodes.Status403Forbidden, "Another site sent this request.", "Use the device's own page.");
-    }
-
-    /// <summary>303: unlike <see cref="Results.Redirect"/> it says that the page is to be fetched with GET.</summary>
-    private sealed class SeeOtherResult(string page) : IResult
-    {
-        public Task ExecuteAsync(HttpContext context)
-        {
-            context.Response.StatusCode = StatusCodes.Status303SeeOther;
-            context.Response.Headers.Location = page;
-            return Task.CompletedTask;
-        }
     }
 }

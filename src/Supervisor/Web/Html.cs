@@ -20,6 +20,10 @@ internal static class Html
     public static string Form(string action, Session session, string content) =>
         $"<form method=\"post\" action=\"{action}\"><input type=\"hidden\" name=\"{Caller.FormField}\" value=\"{session.FormToken}\">{content}</form>";
 
-    /// <summary>A part that the script replaces when something has changed.</summary>
-    public static string Live(string from, string content) => $"<div id=\"live\" data-from=\"{from}\">{content}</div>";
+    /// <summary>A part that the script replaces when something has changed, or every so often where nobody announces changes.</summary>
+    public static string Live(string from, string content, TimeSpan? pace = null) =>
+        $"<div id=\"live\" data-from=\"{Encode(from)}\"{(pace is { } every ? $" data-pace=\"{every.TotalMilliseconds:0}\"" : "")}>{content}</div>";
+
+    /// <summary>How many tries a version on trial has left.</summary>
+    public static string OnTrial(int? triesLeft) => $"on trial, {triesLeft} {(triesLeft == 1 ? "try" : "tries")} left";
 }

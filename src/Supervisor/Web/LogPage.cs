@@ -6,6 +6,7 @@ namespace Appliance.Supervisor.Web;
 /// <summary>The page with the journal.</summary>
 internal static class LogPage
 {
+    private static readonly TimeSpan Pace = TimeSpan.FromSeconds(3);
     private static readonly string[] Priorities = ["emergencies", "alerts", "critical", "errors", "warnings", "notices", "information", "everything"];
 
     /// <summary>The content: what to choose by, and the lines.</summary>
@@ -21,7 +22,7 @@ internal static class LogPage
           </form>
           <p><a href="/api/v1/logs/text{Encode(asked)}" download>Download as text</a></p>
         </section>
-        <div id="live" data-from="/logs/live{Encode(asked)}" data-pace="3000">{Lines(lines)}</div>
+        {Live($"/logs/live{asked}", Lines(lines), Pace)}
         """;
 
     /// <summary>The lines, the latest first, so that nothing moves away under a reader's eyes but by what is new.</summary>

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.Json;
 using Appliance.Core;
 using Appliance.Supervisor.Device;
 using Appliance.Supervisor.Journal;
@@ -20,8 +19,8 @@ internal static class LogRoutes
             return frame.Render(caller, Page, "logs", LogPage.Content(query, await journal.BootsAsync(context.RequestAborted), await journal.ReadAsync(query, context.RequestAborted), context.Request.QueryString.ToString()));
         });
         actions.MapPage($"{Page}/live", async (context, _) => LogPage.Lines(await journal.ReadAsync(Query(context.Request.Query), context.RequestAborted)));
-        actions.MapRead(Api, async context => Results.Content(JsonSerializer.Serialize(await journal.ReadAsync(Query(context.Request.Query), context.RequestAborted), StatusJson.Default.IReadOnlyListJournalLine), "application/json"));
-        actions.MapRead($"{Api}/boots", async context => Results.Content(JsonSerializer.Serialize(await journal.BootsAsync(context.RequestAborted), StatusJson.Default.IReadOnlyListJournalBoot), "application/json"));
+        actions.MapRead(Api, async context => Answers.Json(await journal.ReadAsync(Query(context.Request.Query), context.RequestAborted), StatusJson.Default.IReadOnlyListJournalLine));
+        actions.MapRead($"{Api}/boots", async context => Answers.Json(await journal.BootsAsync(context.RequestAborted), StatusJson.Default.IReadOnlyListJournalBoot));
         actions.MapRead($"{Api}/text", context =>
         {
             var query = Query(context.Request.Query);

@@ -22,10 +22,9 @@ internal sealed class PageFrame(DeviceFacts facts)
 
     private static string Ways(Caller caller, string path)
     {
-        var pages = Pages.Select(page => $"<a href=\"{page.Path}\"{(page.Path == path ? " aria-current=\"page\"" : "")}>{page.Name}</a>");
-        var access = caller.Session is { } session
-            ? $"<a href=\"/password\"{(path == "/password" ? " aria-current=\"page\"" : "")}>Password</a>{Form(AccessRoutes.LogOut, session, "<button>Log out</button>")}"
-            : $"<a href=\"/login\"{(path == "/login" ? " aria-current=\"page\"" : "")}>Log in</a>";
-        return string.Concat(pages) + access;
+        var access = caller.Session is { } session ? Way("/password", "Password") + Form(AccessRoutes.LogOut, session, "<button>Log out</button>") : Way("/login", "Log in");
+        return string.Concat(Pages.Select(page => Way(page.Path, page.Name))) + access;
+
+        string Way(string to, string name) => $"<a href=\"{to}\"{(to == path ? " aria-current=\"page\"" : "")}>{name}</a>";
     }
 }

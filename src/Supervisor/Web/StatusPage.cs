@@ -106,7 +106,7 @@ internal static class StatusPage
 
     private static string BootWords(DeviceStatus status) => status.BootState switch
     {
-        "trial" => $"on trial, {status.TriesLeft} {(status.TriesLeft == 1 ? "try" : "tries")} left",
+        "trial" => OnTrial(status.TriesLeft),
         "good" => "good",
         _ => "not counted",
     };

@@ -1,7 +1,6 @@
 using System.Net;
 using System.Net.Security;
 using System.Security.Cryptography.X509Certificates;
-using System.Text.Json;
 using Appliance.Supervisor.Access;
 using Appliance.Supervisor.Device;
 using Appliance.Supervisor.Findings;
@@ -64,12 +63,12 @@ internal static class StatusServer
         MapFor("/", context =>
         {
             var (caller, status) = (Caller.Of(context, access), device.Take());
-            return Results.Content(frame.Render(caller, "/", status.Health, Html.Live("/main", Overview(caller, status))), "text/html; charset=utf-8");
+            return Answers.Page(frame.Render(caller, "/", status.Health, Html.Live("/main", Overview(caller, status))));
         });
-        MapFor("/main", context => Results.Content(Overview(Caller.Of(context, access), device.Take()), "text/html; charset=utf-8"));
-        Map("/api/v1/status", () => Results.Content(JsonSerializer.Serialize(device.Take(), StatusJson.Default.DeviceStatus), "application/json"));
-        Map("/api/v1/health", () => Results.Content(JsonSerializer.Serialize(DeviceHealth.Of(health), StatusJson.Default.DeviceHealth), "application/json"));
-        Map("/api/v1/findings", () => Results.Content(JsonSerializer.Serialize(Found(), StatusJson.Default.IReadOnlyListDeviceFinding), "application/json"));
+        MapFor("/main", context => Answers.Page(Overview(Caller.Of(context, access), device.Take())));
+        Map("/api/v1/status", () => Answers.Json(device.Take(), StatusJson.Default.DeviceStatus));
+        Map("/api/v1/health", () => Answers.Json(DeviceHealth.Of(health), StatusJson.Default.DeviceHealth));
+        Map("/api/v1/findings", () => Answers.Json(Found(), StatusJson.Default.IReadOnlyListDeviceFinding));
         Map("/healthz", () => health.Report is { State: HealthState.Healthy }
             ? Results.Text("ok\n")
             : Results.Text(string.Concat(health.Report.Reasons.Select(reason => reason + "\n")), statusCode: StatusCodes.Status503ServiceUnavailable));

@@ -101,7 +101,7 @@ internal static class UpdatePage
     {
         var state = slot.State switch
         {
-            SlotState.Trial => $"on trial, {slot.TriesLeft} {(slot.TriesLeft == 1 ? "try" : "tries")} left",
+            SlotState.Trial => OnTrial(slot.TriesLeft),
             SlotState.Bad => "given up",
             var other => DeviceView.Word(other),
         };

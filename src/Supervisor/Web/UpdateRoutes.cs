@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Appliance.Supervisor.Updates;
 
 namespace Appliance.Supervisor.Web;
@@ -16,7 +15,7 @@ internal static class UpdateRoutes
     {
         actions.MapPage(Page, (_, caller) => Task.FromResult(frame.Render(caller, Page, "updates", UpdatePage.Content(Take(), caller.Session!))));
         actions.MapPage($"{Page}/live", (_, caller) => Task.FromResult(UpdatePage.Live(Take(), caller.Session!)));
-        actions.MapRead(Api, _ => Task.FromResult(Results.Content(JsonSerializer.Serialize(Take(), StatusJson.Default.DeviceUpdates), "application/json")));
+        actions.MapRead(Api, _ => Task.FromResult(Answers.Json(Take(), StatusJson.Default.DeviceUpdates)));
 
         actions.Map(Check, Page, (caller, form, _) => Job(engine.Check(Request(caller, form))));
         actions.Map(Install, Page, (caller, form, _) => Job(engine.Install(Request(caller, form))));
@@ -32,7 +31,7 @@ internal static class UpdateRoutes
             var job = engine.Install(new InstallRequest { By = caller.Name, Force = query["force"] == "true", Reboot = Flag(query["reboot"]) }, context.Request.Body);
             await using var gone = context.RequestAborted.Register(job.Cancel);
             await job.Work;
-            return Answer(job.View, job.View.State == JobState.Done ? StatusCodes.Status200OK : StatusCodes.Status409Conflict);
+            return Answers.Json(job.View, StatusJson.Default.JobView, job.View.State == JobState.Done ? StatusCodes.Status200OK : StatusCodes.Status409Conflict);
         });
 
         DeviceUpdates Take() => DeviceUpdates.Of(engine, schedule);
@@ -62,9 +61,7 @@ internal static class UpdateRoutes
 
     private static Task<IResult> Done() => Task.FromResult(Results.NoContent());
 
-    private static Task<IResult> Job(UpdateJob job) => Task.FromResult(Answer(job.View, StatusCodes.Status202Accepted));
-
-    private static IResult Answer(JobView job, int status) => Results.Content(JsonSerializer.Serialize(job, StatusJson.Default.JobView), "application/json", statusCode: status);
+    private static Task<IResult> Job(UpdateJob job) => Task.FromResult(Answers.Json(job.View, StatusJson.Default.JobView, StatusCodes.Status202Accepted));
 
     private static IResult Restarting(IReadOnlyList<string> inhibitors) => inhibitors.Count == 0
         ? Results.NoContent()

@@ -34,7 +34,7 @@ public sealed class ControlCommandsTests : IAsyncLifetime
     [Fact]
     public async Task Status_InWordsAndAsJson()
     {
-        await StartAsync();
+        await _scene.StartWithSlotsAsync();
         await _scene.HealthBecomesAsync("healthy");
 
         var (code, words, _) = await RunAsync("status");
@@ -51,7 +51,7 @@ public sealed class ControlCommandsTests : IAsyncLifetime
     [Fact]
     public async Task Health_SaysByItsExitCode()
     {
-        await StartAsync();
+        await _scene.StartWithSlotsAsync();
         await _scene.HealthBecomesAsync("healthy");
         Assert.Equal(0, (await RunAsync("health")).Code);
 
@@ -69,7 +69,7 @@ public sealed class ControlCommandsTests : IAsyncLifetime
     public async Task CheckThenInstall_ThenTheHistory()
     {
         await _worker.PublishAsync();
-        await StartAsync();
+        await _scene.StartWithSlotsAsync();
 
         var check = await RunAsync("check", "--source", _worker.Publisher.Repository);
         Assert.Equal(0, check.Code);
@@ -89,7 +89,7 @@ public sealed class ControlCommandsTests : IAsyncLifetime
     [Fact]
     public async Task WhatFails_Is1_WithTheReason()
     {
-        await StartAsync();
+        await _scene.StartWithSlotsAsync();
 
         var (code, output, error) = await RunAsync("install", "/nowhere");
 
@@ -117,7 +117,7 @@ public sealed class ControlCommandsTests : IAsyncLifetime
     [InlineData("clear-failed", "1.1")]
     public async Task WhatIsRefused_Is2_WithTheReason(params string[] args)
     {
-        await StartAsync();
+        await _scene.StartWithSlotsAsync();
 
         var (code, _, error) = await RunAsync(args);
 
@@ -170,12 +170,6 @@ public sealed class ControlCommandsTests : IAsyncLifetime
         Assert.True(bash.Succeeded);
 
         Assert.Equal("mark-bad\nmark-good\n", (await RunAsync("[suggest:15]", "appliancectl ma")).Output);
-    }
-
-    private async Task StartAsync()
-    {
-        await _scene.StartAsync();
-        await Eventually.IsTrueAsync(() => _scene.Service<UpdateEngine>().Slots.Count == 2, "the slots");
     }
 
     private static async Task<(int Code, string Output, string Error)> RunAsync(params string[] args)

@@ -113,7 +113,7 @@ public sealed class AccessTests : IAsyncLifetime
     public async Task TheCookie_StaysWithThisDevice_AndAwayFromScripts()
     {
         using var plain = new HttpClient(new HttpClientHandler { ServerCertificateCustomValidationCallback = (_, _, _, _) => true, AllowAutoRedirect = false, UseCookies = false }) { BaseAddress = _scene.Http.BaseAddress };
-        using var answer = await plain.PostAsync("/login", new FormUrlEncodedContent([KeyValuePair.Create("secret", Code)]), Token);
+        using var answer = await plain.PostAsync("/login", Browser.Form(("secret", Code)), Token);
 
         Assert.Equal(HttpStatusCode.SeeOther, answer.StatusCode);
         var cookie = answer.Headers.GetValues("Set-Cookie").Single().Split("; ");
@@ -125,7 +125,7 @@ public sealed class AccessTests : IAsyncLifetime
     [Fact]
     public async Task AFormThatIsTooLarge_IsRefused()
     {
-        using var answer = await _scene.Http.PostAsync("/login", new FormUrlEncodedContent([KeyValuePair.Create("secret", new string('x', 9000))]), Token);
+        using var answer = await _scene.Http.PostAsync("/login", Browser.Form(("secret", new string('x', 9000))), Token);
 
         Assert.Equal(HttpStatusCode.RequestEntityTooLarge, answer.StatusCode);
     }
@@ -146,7 +146,7 @@ public sealed class AccessTests : IAsyncLifetime
 
     private async Task<string> SessionAsync(string secret)
     {
-        using var answer = await _scene.Http.PostAsync("/api/v1/session", new FormUrlEncodedContent([KeyValuePair.Create("secret", secret)]), Token);
+        using var answer = await _scene.Http.PostAsync("/api/v1/session", Browser.Form(("secret", secret)), Token);
         return (string)JsonNode.Parse(await answer.Content.ReadAsStringAsync(Token))!["token"]!;
     }
 

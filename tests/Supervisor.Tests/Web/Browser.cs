@@ -38,7 +38,10 @@ internal sealed class Browser : IDisposable
 
     /// <summary>Sends fields that are on no page.</summary>
     public Task PostAsync(string action, params (string Name, string Value)[] fields) =>
-        ShowAsync(new HttpRequestMessage(HttpMethod.Post, action) { Content = new FormUrlEncodedContent(fields.Select(field => KeyValuePair.Create(field.Name, field.Value))) });
+        ShowAsync(new HttpRequestMessage(HttpMethod.Post, action) { Content = Form(fields) });
+
+    /// <summary>Fields as a form sends them.</summary>
+    public static FormUrlEncodedContent Form(params IEnumerable<(string Name, string Value)> fields) => new(fields.Select(field => KeyValuePair.Create(field.Name, field.Value)));
 
     public async Task ShowAsync(HttpRequestMessage request)
     {

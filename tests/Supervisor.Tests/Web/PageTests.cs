@@ -25,8 +25,7 @@ public sealed class PageTests : IAsyncLifetime
         _scene = await DaemonScene.PrepareAsync();
         _scene.WorkerSocket = _worker.SocketPath;
         _scene.JournalFolder = _journal.With(JournalFolder.ThisBoot, 6, "systemd", "Started edge.service - The product on this device.").With(JournalFolder.ThisBoot, 4, "appliance-supervisor", "Found: The check network fails (check-fails): without a default route").With(JournalFolder.ThisBoot, 3, "edge", "cannot reach the till").Write().Path;
-        await _scene.StartAsync();
-        await Eventually.IsTrueAsync(() => _scene.Service<UpdateEngine>().Slots.Count == 2, "the slots");
+        await _scene.StartWithSlotsAsync();
         _playwright = await Playwright.CreateAsync();
         _browser = await _playwright.Chromium.LaunchAsync(new() { ExecutablePath = "/usr/bin/chromium", Args = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"] });
     }

@@ -22,8 +22,7 @@ public sealed class UpdateRoutesTests : IAsyncLifetime
         _worker = new WorkerScene();
         _scene = await DaemonScene.PrepareAsync();
         _scene.WorkerSocket = _worker.SocketPath;
-        await _scene.StartAsync();
-        await Eventually.IsTrueAsync(() => _scene.Service<UpdateEngine>().Slots.Count == 2, "the slots");
+        await _scene.StartWithSlotsAsync();
         _browser = new Browser(_scene.Http.BaseAddress!);
         await _browser.OwnAsync(_scene.Service<OwnerAccess>().SetupCode!);
         _program = new HttpClient(new HttpClientHandler { ServerCertificateCustomValidationCallback = (_, _, _, _) => true }) { BaseAddress = _scene.Http.BaseAddress };
@@ -184,7 +183,7 @@ public sealed class UpdateRoutesTests : IAsyncLifetime
     }
 
     private Task<HttpResponseMessage> PostAsync(string path, (string Name, string Value)[] fields) =>
-        _program.PostAsync(path, new FormUrlEncodedContent(fields.Select(field => KeyValuePair.Create(field.Name, field.Value))), Token);
+        _program.PostAsync(path, Browser.Form(fields), Token);
 
     private async Task<JsonNode> ReadAsync() => JsonNode.Parse(await _program.GetStringAsync("/api/v1/updates", Token))!;
 
