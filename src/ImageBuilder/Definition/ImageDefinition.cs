@@ -1,4 +1,5 @@
 using Appliance.Core.Health;
+using Appliance.Core.Telemetry;
 
 namespace Appliance.ImageBuilder.Definition;
 
@@ -76,4 +77,7 @@ public sealed record ImageDefinition
 
     /// <summary>Where updates come from and what is trusted, or null when the image says nothing of it.</summary>
     public UpdateDefinition? Updates { get; init; }
+
+    /// <summary>Where devices report to, or null for nowhere.</summary>
+    public TelemetrySettings? Telemetry { get; init; }
 }

@@ -1,5 +1,6 @@
 using Appliance.Core;
 using Appliance.Core.Health;
+using Appliance.Core.Telemetry;
 using Appliance.Core.Tuf;
 using Appliance.Core.Updates;
 using Appliance.Core.Yaml;
@@ -73,6 +74,13 @@ internal static class ImageShape
                 new("rate", DefinitionShapes.Rate, "Most that a download may take, a second.", ""),
                 new("usb", ValueShape.Boolean(), "Installs a signed bundle from a USB stick that is put in.", "false"),
             ], bag => bag), "Where updates come from.", "{}"),
+        new("telemetry", new MappingShape("a mapping with otlp, interval, spool and logs",
+            [
+                new("otlp", new TextShape("an http or https URL such as https://collector.example.net:4318", @"https?://[!-~]+", IsCollector), "Base address of the OTLP/HTTP collector that metrics, logs and status reports go to.", null),
+                new("interval", CommonShapes.Duration(TimeSpan.FromSeconds(1), TimeSpan.FromHours(1)), "Pause between two reports of metrics.", "1min"),
+                new("spool", DefinitionShapes.Size(MiB), "Most that waits on the data partition while the collector cannot be reached; beyond that the oldest go.", "32MiB"),
+                new("logs", new ListShape<LogRule>(DefinitionShapes.LogRule, "a list of rules", 100), "Which lines of the journal are forwarded: the first rule that a line falls under decides; without one it stays. Default: everything from `notice` on.", ""),
+            ], CreateTelemetry), "Where the device reports to.", ""),
     ];
 
     private static readonly Shape Window = new TextShape("a time of the week such as 02:00-04:00 or Mon-Fri 22:00-05:30", "((Mon|Tue|Wed|Thu|Fri|Sat|Sun)([,-](Mon|Tue|Wed|Thu|Fri|Sat|Sun))* )?[0-2][0-9]:[0-5][0-9]-[0-2][0-9]:[0-5][0-9]", text => MaintenanceWindow.TryParse(text) is not null, 64);
@@ -102,6 +110,20 @@ internal static class ImageShape
             BytesPerSecond = bag.Get<long?>("rate", null),
             Usb = bag.Get("usb", false),
         }, root);
+    }
+
+    /// <summary>What is sent where is appended to the path; credentials would be readable to everybody on the device.</summary>
+    private static bool IsCollector(string text) => Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri.Host.Length > 0 && uri.Query.Length == 0 && uri.Fragment.Length == 0 && uri.UserInfo.Length == 0;
+
+    private static TelemetrySettings CreateTelemetry(Bag bag)
+    {
+        var settings = new TelemetrySettings { Otlp = bag.Get<string>("otlp") };
+        return settings with
+        {
+            Interval = bag.Get("interval", settings.Interval),
+            Spool = bag.Get("spool", settings.Spool),
+            Logs = bag.Has("logs") ? bag.List<LogRule>("logs") : settings.Logs,
+        };
     }
 
     private static HealthSettings CreateHealth(HealthDeclaration? health, bool hasEngine)
@@ -167,6 +189,7 @@ internal static class ImageShape
             Workloads = new() { Engine = engine, Fallback = fallback },
             Health = CreateHealth(bag.Get<HealthDeclaration?>("health", null), hasEngine: engine is not null),
             Updates = CreateUpdates(bag.Get<Bag?>("updates", null), lookUp),
+            Telemetry = bag.Get<TelemetrySettings?>("telemetry", null),
         };
     }
 }

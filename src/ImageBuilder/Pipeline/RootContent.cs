@@ -3,6 +3,7 @@ using System.Text.Json;
 using Appliance.Core;
 using Appliance.Core.Health;
 using Appliance.Core.Images;
+using Appliance.Core.Telemetry;
 using Appliance.Core.Updates;
 using Appliance.ImageBuilder.Definition;
 using Appliance.ImageBuilder.Disk;
@@ -112,6 +113,7 @@ internal sealed class RootContent(ImageDefinition definition, WorkloadChoice wor
             yield return new(UpdateSettings.SettingsPath, JsonSerializer.Serialize(updates.Settings, UpdateSettingsJson.Default.UpdateSettings) + "\n");
             if (updates.TrustedRoot is { } trusted) yield return new(UpdateSettings.TrustedRootPath, trusted);
         }
+        if (definition.Telemetry is { } telemetry) yield return new(TelemetrySettings.SettingsPath, JsonSerializer.Serialize(telemetry, TelemetrySettingsJson.Default.TelemetrySettings) + "\n");
         if (definition.Users.Count == 0) yield break;
         yield return new("/usr/lib/sysusers.d/appliance-users.conf", Sysusers());
         yield return new("/usr/lib/tmpfiles.d/appliance-users.conf", string.Concat(definition.Users.Select(user => $"d /var/home/{user.Name} 0700 {user.Name} {user.Name} -\n").Prepend("d /var/home 0755 root root -\n")));

@@ -7,10 +7,11 @@ namespace Appliance.Supervisor.Bus;
 /// <summary>Calling others and listening to them.</summary>
 internal sealed unsafe partial class BusConnection
 {
-    private static readonly TimeSpan CallLimit = TimeSpan.FromSeconds(25);
+    /// <summary>Longest time a callee has for its answer.</summary>
+    public TimeSpan CallLimit { get; init; } = TimeSpan.FromSeconds(25);
 
     /// <summary>Calls a method and gives its results.</summary>
-    /// <exception cref="BusException">The callee's error, a time-out (25 s), or the end of the connection.</exception>
+    /// <exception cref="BusException">The callee's error, a time-out (<see cref="CallLimit"/>), or the end of the connection.</exception>
     public Task<IReadOnlyList<object>> CallAsync(string destination, string path, string @interface, string member, string signature = "", params object[] arguments)
     {
         var done = new TaskCompletionSource<IReadOnlyList<object>>(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -6,6 +6,7 @@ using System.Text.Json.Nodes;
 using Appliance.Core;
 using Appliance.Supervisor.Bus;
 using Appliance.Supervisor.Service;
+using Microsoft.Win32.SafeHandles;
 
 namespace Appliance.Supervisor.Control;
 
@@ -16,6 +17,9 @@ internal static class ControlCommands
     public const string ProgramName = "appliancectl";
 
     private const int Done = 0, Failed = 1, Refused = 2;
+
+    /// <summary>Hooks run before a restart, and may take their time.</summary>
+    private static readonly TimeSpan CallLimit = TimeSpan.FromMinutes(20);
 
     private static readonly Option<bool> Json = new("--json") { Description = "JSON for machines instead of words.", Recursive = true };
 
@@ -50,6 +54,7 @@ internal static class ControlCommands
         WithArgument("mark-bad", "slot", "Makes the boot loader pass a slot over (a or b).", "MarkBad"),
         WithArgument("clear-failed", "version", "Lets a version that was tried and not kept be offered again.", "ClearFailed"),
         Simple("history", "Shows how updates ended.", ShowHistory),
+        SupportBundle(),
         SetupCode(),
         Completion(),
     };
@@ -108,6 +113,25 @@ internal static class ControlCommands
         return command;
     }
 
+    private static Command SupportBundle()
+    {
+        var file = new Argument<string>("file") { Description = "Where it goes (tar.gz), or - for standard output." };
+        var command = new Command("support-bundle", $"""
+            Collects status, settings and journal, without secrets, for somebody far away.
+
+            Example:
+              {ProgramName} support-bundle /tmp/support.tar.gz
+              ssh root@device {ProgramName} support-bundle - > support.tar.gz
+            """) { file };
+        command.SetAction((result, _) => ConnectedAsync(async client =>
+        {
+            if (result.GetRequiredValue(file) is not "-" and var path) await SupportFile.WriteAsync(client, path);
+            else await SupportFile.FillAsync(client, new SafeFileHandle(1, ownsHandle: false));
+            return Done;
+        }));
+        return command;
+    }
+
     private static Command Check()
     {
         var (source, channel) = (Text("--source", "A repository or bundle instead of the device's own."), Text("--channel", "A channel instead of the device's own."));
@@ -134,7 +158,7 @@ internal static class ControlCommands
         {
             var options = Options(("version", result.GetValue(version)), ("channel", result.GetValue(channel)), ("force", result.GetValue(force) ? true : null), ("reboot", result.GetValue(reboot)));
             var from = result.GetValue(source);
-            if (from == "-") return JobAsync(client, "InstallStream", new Microsoft.Win32.SafeHandles.SafeFileHandle(0, ownsHandle: false), options, result.GetValue(Json), cancellationToken);
+            if (from == "-") return JobAsync(client, "InstallStream", new SafeFileHandle(0, ownsHandle: false), options, result.GetValue(Json), cancellationToken);
             return JobAsync(client, "Install", from is null ? "" : Absolute(from), options, result.GetValue(Json), cancellationToken);
         }));
         return command;
@@ -230,7 +254,7 @@ internal static class ControlCommands
     {
         try
         {
-            return new BusConnection(SupervisorOptions.FromEnvironment().BusAddress);
+            return new BusConnection(SupervisorOptions.FromEnvironment().BusAddress) { CallLimit = CallLimit };
         }
         catch (BusException e)
         {

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net.NetworkInformation;
 using System.Net.Sockets;
+using Appliance.Supervisor.Health.Probes;
 
 namespace Appliance.Supervisor.Device;
 
@@ -67,16 +68,34 @@ internal sealed class DeviceFacts(string root, string dataFolder)
         }
     }
 
+    /// <summary>Runnable and running tasks, averaged over a minute (proc(5), loadavg).</summary>
+    public double Load => double.TryParse(ReadText(root, "proc/loadavg").Split(' ')[0], CultureInfo.InvariantCulture, out var load) ? load : 0;
+
+    /// <summary>True once the clock has been set from the network.</summary>
+    public bool ClockSet => TimeSyncProbe.IsSynchronised(root);
+
+    /// <summary>DNS servers that are asked: systemd-resolved's own list, or what the resolver's configuration says.</summary>
+    public IReadOnlyList<string> Resolvers => (ReadText(root, "run/systemd/resolve/resolv.conf") is { Length: > 0 } own ? own : ReadText(root, "etc/resolv.conf")).Split('\n')
+        .Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+        .Where(words => words is ["nameserver", _, ..])
+        .Select(words => words[1])
+        .ToList();
+
+    /// <summary>The network interfaces, without loopback.</summary>
+    public static IReadOnlyList<NetworkCard> Cards() => RealCards().OrderBy(card => card.Name, StringComparer.Ordinal).Select(NetworkCard.Of).ToList();
+
     /// <summary>Addresses a browser can use, without loopback and link-local ones.</summary>
     public static IReadOnlyList<string> Addresses() =>
-        NetworkInterface.GetAllNetworkInterfaces()
-            .Where(card => card.OperationalStatus == OperationalStatus.Up && card.NetworkInterfaceType != NetworkInterfaceType.Loopback)
+        RealCards()
+            .Where(card => card.OperationalStatus == OperationalStatus.Up)
             .SelectMany(card => card.GetIPProperties().UnicastAddresses)
             .Select(address => address.Address)
             .Where(address => !address.IsIPv6LinkLocal)
             .OrderBy(address => address.AddressFamily == AddressFamily.InterNetwork ? 0 : 1)
             .Select(address => address.ToString())
             .ToList();
+
+    private static IEnumerable<NetworkInterface> RealCards() => NetworkInterface.GetAllNetworkInterfaces().Where(card => card.NetworkInterfaceType != NetworkInterfaceType.Loopback);
 
     private static double? Celsius(string zone)
     {

@@ -1,3 +1,4 @@
+using System.Security.Cryptography.X509Certificates;
 using Appliance.Supervisor.Health;
 using Appliance.Supervisor.State;
 using Appliance.Supervisor.Web;
@@ -5,7 +6,7 @@ using Appliance.Supervisor.Web;
 namespace Appliance.Supervisor.Device;
 
 /// <summary>The machine as a whole at one moment: facts, boot and verdict in one picture for the page and the bus.</summary>
-internal sealed class DeviceView(DeviceFacts facts, HealthMonitor health, StateLosses losses, TimeProvider time)
+internal sealed class DeviceView(DeviceFacts facts, HealthMonitor health, StateLosses losses, X509Certificate2 certificate, TimeProvider time)
 {
     private volatile bool _blessed;
 
@@ -47,8 +48,13 @@ internal sealed class DeviceView(DeviceFacts facts, HealthMonitor health, StateL
             MemoryAvailable = memory.Available,
             DataTotal = data.Total,
             DataFree = data.Free,
+            Load = facts.Load,
+            Processors = Environment.ProcessorCount,
+            Temperature = facts.Temperature,
             Addresses = DeviceFacts.Addresses(),
             Time = time.GetUtcNow(),
+            ClockSet = facts.ClockSet,
+            CertificateUntil = certificate.NotAfter.ToUniversalTime(),
         };
     }
 

@@ -10,7 +10,7 @@ namespace Appliance.Supervisor.Journal;
 /// <param name="folder">Folder of the journal's files; null for the system's.</param>
 internal sealed partial class JournalReader(string? folder = null) : IDisposable
 {
-    private const int LongestEntry = 16 << 10, ExportLines = 100_000;
+    private const int LongestEntry = 16 << 10, LongestFollowed = 1 << 20, ExportLines = 100_000;
 
     /// <summary>The list of boots is one line; this is enough for some thousands.</summary>
     private const int LongestList = 1 << 20;
@@ -29,7 +29,7 @@ internal sealed partial class JournalReader(string? folder = null) : IDisposable
         var lines = new List<JournalLine>();
         await RunAsync([.. Arguments(query), $"--lines={Math.Clamp(query.Lines, 1, JournalQuery.MostLines).ToString(CultureInfo.InvariantCulture)}", "--output=json", $"--output-fields={Fields}"], text =>
         {
-            if (Parse(text) is { } line) lines.Add(line);
+            if (Parse(text) is { } line) lines.Add(line.Line);
         }, LongestEntry, cancellationToken);
         // Looking for a text, journalctl begins at the end.
         if (lines.Count > 1 && lines[0].At > lines[^1].At) lines.Reverse();
@@ -60,6 +60,24 @@ internal sealed partial class JournalReader(string? folder = null) : IDisposable
         var tail = new List<string>();
         await RunAsync([.. Arguments(new JournalQuery { Boot = boot }), $"--lines={lines.ToString(CultureInfo.InvariantCulture)}", "--output=short-iso"], tail.Add, LongestEntry, cancellationToken);
         return tail;
+    }
+
+    /// <summary>Gives every line from this boot's first on, or after a cursor, and then every new one as it is written.</summary>
+    /// <param name="cursor">Where it was read to, or null.</param>
+    /// <param name="onLine">Gets a line and its cursor, one at a time.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <exception cref="UserError">The journal cannot be followed.</exception>
+    /// <exception cref="OperationCanceledException">It was ended.</exception>
+    public async Task FollowAsync(string? cursor, Action<JournalLine, string> onLine, CancellationToken cancellationToken)
+    {
+        var command = Command(["--follow", "--no-tail", "--all", cursor is null ? "--boot=0" : $"--after-cursor={cursor}", "--output=json", $"--output-fields={Fields}"]) with { LongestLine = LongestFollowed, Limit = Timeout.InfiniteTimeSpan, OnLine = Take };
+        var outcome = await ProcessRunner.RunAsync(command, cancellationToken);
+        throw new UserError($"journalctl ended with exit code {outcome.ExitCode}{(outcome.Tail.Count > 0 ? $": {outcome.Tail[^1]}" : "")}");
+
+        void Take(string text)
+        {
+            if (Parse(text) is { } line) onLine(line.Line, line.Cursor);
+        }
     }
 
     /// <summary>Writes lines as text to a stream: all that have a text in them, or the last 100,000.</summary>
@@ -101,14 +119,14 @@ internal sealed partial class JournalReader(string? folder = null) : IDisposable
 
     private ProcessCommand Command(IReadOnlyList<string> arguments) => new("journalctl", [.. arguments, "--no-pager", "--quiet", .. folder is null ? Array.Empty<string>() : [$"--directory={folder}"]]);
 
-    private static JournalLine? Parse(string text)
+    private static (JournalLine Line, string Cursor)? Parse(string text)
     {
         try
         {
             using var document = JsonDocument.Parse(text);
             var entry = document.RootElement;
-            return new JournalLine(Moment(long.Parse(Text(entry, "__REALTIME_TIMESTAMP")!, CultureInfo.InvariantCulture)), int.TryParse(Text(entry, "PRIORITY"), CultureInfo.InvariantCulture, out var priority) ? priority : 6,
-                Text(entry, "SYSLOG_IDENTIFIER") ?? Text(entry, "_COMM") ?? "", Text(entry, "_SYSTEMD_UNIT"), Text(entry, "MESSAGE") ?? TooLong);
+            return (new JournalLine(Moment(long.Parse(Text(entry, "__REALTIME_TIMESTAMP")!, CultureInfo.InvariantCulture)), int.TryParse(Text(entry, "PRIORITY"), CultureInfo.InvariantCulture, out var priority) ? priority : 6,
+                Text(entry, "SYSLOG_IDENTIFIER") ?? Text(entry, "_COMM") ?? "", Text(entry, "_SYSTEMD_UNIT"), Text(entry, "MESSAGE") ?? TooLong), Text(entry, "__CURSOR") ?? "");
         }
         catch (Exception e) when (e is JsonException or FormatException or ArgumentNullException)
         {

@@ -9,7 +9,9 @@ using Appliance.Supervisor.Health;
 using Appliance.Supervisor.Health.Probes;
 using Appliance.Supervisor.Journal;
 using Appliance.Supervisor.State;
+using Appliance.Supervisor.Support;
 using Appliance.Supervisor.Systemd;
+using Appliance.Supervisor.Telemetry;
 using Appliance.Supervisor.Updates;
 using Appliance.Supervisor.Web;
 using Appliance.Supervisor.Worker;
@@ -36,7 +38,7 @@ internal static class Daemon
         var systemd = new Systemd1(bus);
         var declared = HealthDeclarations.Read(Path.Join(options.Root, HealthDeclarations.ImageFolder), Path.Join(options.Root, HealthDeclarations.LocalFolder));
         foreach (var problem in declared.Problems) Log.Error("A health declaration cannot be used: {Problem}", problem.Message);
-        var updates = ReadUpdateSettings(options.Root);
+        var updates = ReadSettings("update", ImageSettings.ReadUpdates, options.Root);
         var services = builder.Services;
         services.AddRoutingCore();
         services.AddSerilog();
@@ -45,6 +47,7 @@ internal static class Daemon
         services.AddSingleton(options);
         services.AddSingleton(bus);
         services.AddSingleton(facts);
+        services.AddSingleton(certificate);
         services.AddSingleton(systemd);
         var baseline = Path.Combine(options.StateFolder, "baseline.json");
         services.AddSingleton(provider => new HealthMonitor(declared.Settings, Probes(provider.GetRequiredService<IServer>()), provider.GetRequiredService<TimeProvider>(),
@@ -61,6 +64,9 @@ internal static class Daemon
         services.AddSingleton<AccessInterface>();
         services.AddSingleton<LiveChanges>();
         services.AddSingleton(new JournalReader(options.JournalFolder));
+        TelemetryServices.Add(services, facts, ReadSettings("telemetry", ImageSettings.ReadTelemetry, options.Root), options.StateFolder);
+        services.AddSingleton<SupportBundle>();
+        services.AddSingleton<SupportInterface>();
         AddUpdates(services, options, updates);
         services.AddHostedService(provider => provider.GetRequiredService<HealthMonitor>());
         services.AddHostedService(provider => provider.GetRequiredService<FindingList>());
@@ -99,16 +105,16 @@ internal static class Daemon
     }
 
     /// <summary>A device whose settings cannot be used is still one that updates can be brought to.</summary>
-    private static UpdateSettings ReadUpdateSettings(string root)
+    private static T ReadSettings<T>(string what, Func<string, T> read, string root) where T : new()
     {
         try
         {
-            return UpdateSettingsFile.Read(root);
+            return read(root);
         }
         catch (UserError error)
         {
-            Log.Error("The update settings are broken: {Problem}", error.Message);
-            return new UpdateSettings();
+            Log.Error("The {What} settings are broken: {Problem}", what, error.Message);
+            return new T();
         }
     }
 

@@ -10,7 +10,7 @@ using static Appliance.Supervisor.Service.BusValues;
 namespace Appliance.Supervisor.Service;
 
 /// <summary>Exports <c>io.appliance.Supervisor1</c> and follows systemd: the daemon's side of the bus.</summary>
-internal sealed class SupervisorObject(BusConnection bus, Systemd1 systemd, DeviceView device, HealthMonitor health, UpdateEngine engine, UpdateInterface updates, StateInterface state, FindingInterface found, FindingList findings, AccessInterface access, JobObjects jobs, TimeProvider time, IHostApplicationLifetime lifetime) : IHostedService
+internal sealed class SupervisorObject(BusConnection bus, Systemd1 systemd, DeviceView device, HealthMonitor health, UpdateEngine engine, UpdateInterface updates, StateInterface state, FindingInterface found, FindingList findings, AccessInterface access, SupportInterface support, JobObjects jobs, TimeProvider time, IHostApplicationLifetime lifetime) : IHostedService
 {
     /// <summary>Bus name and interface.</summary>
     public const string Name = "io.appliance.Supervisor1";
@@ -26,7 +26,7 @@ internal sealed class SupervisorObject(BusConnection bus, Systemd1 systemd, Devi
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         await bus.ManageObjectsAsync(Path);
-        await bus.ExportAsync(Path, Name, [.. updates.Methods, .. access.Methods], [.. Properties(), .. updates.Properties, .. state.Properties, found.Property], [new("JobNew", "o", ["job"]), new("JobRemoved", "oss", ["job", "state", "message"])]);
+        await bus.ExportAsync(Path, Name, [.. updates.Methods, .. access.Methods, support.Method], [.. Properties(), .. updates.Properties, .. state.Properties, found.Property], [new("JobNew", "o", ["job"]), new("JobRemoved", "oss", ["job", "state", "message"])]);
         engine.JobStarted += jobs.Add;
         string[] changing = [.. UpdateInterface.Changing, "BootState", "TriesLeft"]; // the engine may call a boot good, too
         engine.Changed += () => Announce(changing);

@@ -17,7 +17,7 @@ internal static class UsbVerb
     /// <exception cref="UserError">The name is none, or the update settings cannot be used.</exception>
     public static async Task<int> RunAsync(string name, SupervisorOptions options, CancellationToken cancellationToken)
     {
-        if (!UpdateSettingsFile.Read(options.Root).Usb) return 0;
+        if (!ImageSettings.ReadUpdates(options.Root).Usb) return 0;
         if (name.Length == 0 || !name.All(char.IsAsciiLetterOrDigit)) throw new UserError($"\"{name}\" is no name of a block device.", "Example: appliance-supervisor usb sda1");
         Daemon.StartLogging();
         try

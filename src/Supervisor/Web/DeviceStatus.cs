@@ -31,6 +31,21 @@ internal sealed record DeviceStatus
     public required long MemoryAvailable { get; init; }
     public required long DataTotal { get; init; }
     public required long DataFree { get; init; }
+
+    /// <summary>Runnable and running tasks, averaged over a minute.</summary>
+    public required double Load { get; init; }
+
+    public required int Processors { get; init; }
+
+    /// <summary>The hottest sensor in °C; null without one.</summary>
+    public required double? Temperature { get; init; }
+
     public required IReadOnlyList<string> Addresses { get; init; }
     public required DateTimeOffset Time { get; init; }
+
+    /// <summary>Whether the clock has been set from the network since the start.</summary>
+    public required bool ClockSet { get; init; }
+
+    /// <summary>Until when the certificate of the page is good.</summary>
+    public required DateTimeOffset CertificateUntil { get; init; }
 }

@@ -24,6 +24,9 @@ internal static class Html
     public static string Live(string from, string content, TimeSpan? pace = null) =>
         $"<div id=\"live\" data-from=\"{Encode(from)}\"{(pace is { } every ? $" data-pace=\"{every.TotalMilliseconds:0}\"" : "")}>{content}</div>";
 
+    /// <summary>How an update ended, in a word for people.</summary>
+    public static string Outcome(string outcome) => outcome switch { "rolledBack" => "went back", "committed" => "kept", _ => outcome };
+
     /// <summary>How many tries a version on trial has left.</summary>
     public static string OnTrial(int? triesLeft) => $"on trial, {triesLeft} {(triesLeft == 1 ? "try" : "tries")} left";
 }

@@ -20,7 +20,7 @@ internal static class LogPage
             <p><label for="boot">Boot</label><select id="boot" name="boot">{Option("all", "all", query.Boot is null)}{string.Concat(boots.Reverse().Select((boot, number) => Option(boot.Id, $"{(number == 0 ? "this, since " : "")}{boot.First.UtcDateTime:yyyy-MM-dd HH:mm}", query.Boot == boot.Id || query.Boot == $"-{number}" || (number == 0 && query.Boot == "0"))))}</select></p>
             <button class="main">Show</button>
           </form>
-          <p><a href="/api/v1/logs/text{Encode(asked)}" download>Download as text</a></p>
+          <p><a href="/api/v1/logs/text{Encode(asked)}" download>Download as text</a> · <a href="{DeviceRoutes.Support}" download>Support bundle</a></p>
         </section>
         {Live($"/logs/live{asked}", Lines(lines), Pace)}
         """;

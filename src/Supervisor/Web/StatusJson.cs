@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Appliance.Supervisor.Journal;
+using Appliance.Supervisor.Telemetry;
 using Appliance.Supervisor.Updates;
 
 namespace Appliance.Supervisor.Web;
@@ -12,6 +13,8 @@ namespace Appliance.Supervisor.Web;
 [JsonSerializable(typeof(DeviceProblem))]
 [JsonSerializable(typeof(DeviceSession))]
 [JsonSerializable(typeof(DeviceUpdates))]
+[JsonSerializable(typeof(DeviceNetwork))]
+[JsonSerializable(typeof(StatusReport))]
 [JsonSerializable(typeof(JobView))]
 [JsonSerializable(typeof(IReadOnlyList<JournalLine>))]
 [JsonSerializable(typeof(IReadOnlyList<JournalBoot>))]

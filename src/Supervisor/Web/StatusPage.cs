@@ -1,5 +1,6 @@
 using Appliance.Core;
 using Appliance.Supervisor.Access;
+using Appliance.Supervisor.Device;
 using static Appliance.Supervisor.Web.Html;
 
 namespace Appliance.Supervisor.Web;
@@ -12,9 +13,10 @@ internal static class StatusPage
 
     /// <summary>The part of the page that changes; the script puts a new one in its place.</summary>
     /// <param name="status">The device.</param>
+    /// <param name="updates">Its slots, and how the last update ended.</param>
     /// <param name="findings">What is wrong or soon will be.</param>
     /// <param name="owner">The owner's log-in, when it is the owner who looks.</param>
-    public static string Content(DeviceStatus status, IReadOnlyList<DeviceFinding> findings, Session? owner) => $"""
+    public static string Content(DeviceStatus status, DeviceUpdates updates, IReadOnlyList<DeviceFinding> findings, Session? owner) => $"""
         <section class="verdict {status.Health}" aria-live="polite">
           <h2>{Verdict(status.Health)}</h2>
           <p>{Encode(Explain(status))}</p>
@@ -22,9 +24,9 @@ internal static class StatusPage
         {Found(findings, owner)}
         <section class="cards">
           {Texts("System", ("Image", $"{status.Id} {status.Version}"), ("Board", status.Board), ("Based on", status.System), ("Kernel", status.Kernel), ("Up for", Duration(status.UptimeSeconds)))}
-          {Texts("Boot", ("Slot", $"{status.Slot.ToUpperInvariant()} ({status.SlotLabel})"), ("State", BootWords(status)), ("Root", status.RootVerified ? "read-only, verified" : "not verified"), ("Root hash", status.RootHash.Length > 16 ? status.RootHash[..16] + "…" : status.RootHash))}
-          {Texts("Resources", ("Data free", $"{ByteSize.Format(status.DataFree)} of {ByteSize.Format(status.DataTotal)}"), ("Memory free", $"{ByteSize.Format(status.MemoryAvailable)} of {ByteSize.Format(status.MemoryTotal)}"), ("Workloads", status.Workloads), ("Clock", status.Time.ToString("yyyy-MM-dd HH:mm 'UTC'")))}
-          {Texts("Network", status.Addresses.Count == 0 ? [("Address", "none yet")] : status.Addresses.Select((address, i) => (i == 0 ? "Address" : "", address)).ToArray())}
+          {Texts("Boot", ("Slot", $"{status.Slot.ToUpperInvariant()} ({status.SlotLabel}), {BootWords(status)}"), ("Other slot", OtherSlot(updates)), ("Last update", LastUpdate(updates)), ("Root", status.RootVerified ? "read-only, verified" : "not verified"), ("Root hash", status.RootHash.Length > 16 ? status.RootHash[..16] + "…" : status.RootHash))}
+          {Texts("Resources", ("Data free", $"{ByteSize.Format(status.DataFree)} of {ByteSize.Format(status.DataTotal)}"), ("Memory free", $"{ByteSize.Format(status.MemoryAvailable)} of {ByteSize.Format(status.MemoryTotal)}"), ("Load", FormattableString.Invariant($"{status.Load:0.00} on {status.Processors} processor{(status.Processors == 1 ? "" : "s")}")), ("Temperature", status.Temperature is { } degrees ? FormattableString.Invariant($"{degrees:0} °C") : "no sensor"), ("Workloads", status.Workloads), ("Clock", $"{status.Time:yyyy-MM-dd HH:mm 'UTC'}{(status.ClockSet ? "" : ", not set from the network")}"))}
+          {Texts("Network", [("Name", status.Hostname), ("Address", status.Addresses.Count == 0 ? "none yet" : string.Join(", ", status.Addresses)), ("Certificate until", $"{status.CertificateUntil:yyyy-MM-dd}")])}
         </section>
         {Losses(status)}
         <section>
@@ -110,6 +112,12 @@ internal static class StatusPage
         "good" => "good",
         _ => "not counted",
     };
+
+    private static string OtherSlot(DeviceUpdates updates) => updates.Slots.FirstOrDefault(slot => !slot.Running) is not { } other ? "not known yet"
+        : $"{other.Name.ToUpperInvariant()}, {(other.Version is { } version ? $"version {version}, " : "")}{DeviceView.Word(other.State)}";
+
+    private static string LastUpdate(DeviceUpdates updates) => updates.History is [.., var last]
+        ? $"{Outcome(last.Outcome)}{(last.Version is { } version ? $" {version}" : "")}, {last.At.UtcDateTime:yyyy-MM-dd HH:mm}" : "none yet";
 
     private static string Duration(long seconds)
     {

@@ -6,6 +6,8 @@ using Appliance.Supervisor.Device;
 using Appliance.Supervisor.Findings;
 using Appliance.Supervisor.Health;
 using Appliance.Supervisor.Journal;
+using Appliance.Supervisor.Support;
+using Appliance.Supervisor.Telemetry;
 using Appliance.Supervisor.Updates;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
@@ -58,6 +60,7 @@ internal static class StatusServer
         var health = app.Services.GetRequiredService<HealthMonitor>();
         var findings = app.Services.GetRequiredService<FindingList>();
         var access = app.Services.GetRequiredService<OwnerAccess>();
+        var (engine, schedule) = (app.Services.GetRequiredService<UpdateEngine>(), app.Services.GetRequiredService<UpdateSchedule>());
         var live = app.Services.GetRequiredService<LiveChanges>();
         var frame = new PageFrame(device.Facts);
         MapFor("/", context =>
@@ -72,17 +75,20 @@ internal static class StatusServer
         Map("/healthz", () => health.Report is { State: HealthState.Healthy }
             ? Results.Text("ok\n")
             : Results.Text(string.Concat(health.Report.Reasons.Select(reason => reason + "\n")), statusCode: StatusCodes.Status503ServiceUnavailable));
+        app.Services.GetRequiredService<DeviceMetrics>();
+        app.MapPrometheusScrapingEndpoint();
         app.MapGet("/events", (RequestDelegate)(context => live.ServeAsync(context, app.Lifetime.ApplicationStopping)));
         var actions = new ActionRoutes(app, access, frame);
         AccessRoutes.Map(app, actions, access, frame);
-        UpdateRoutes.Map(actions, frame, app.Services.GetRequiredService<UpdateEngine>(), app.Services.GetRequiredService<UpdateSchedule>());
+        UpdateRoutes.Map(actions, frame, engine, schedule);
         LogRoutes.Map(actions, frame, app.Services.GetRequiredService<JournalReader>(), device.Facts);
+        DeviceRoutes.Map(actions, frame, device.Facts, app.Services.GetRequiredService<SupportBundle>());
         MapFile("style.css", "text/css; charset=utf-8");
         MapFile("page.js", "text/javascript; charset=utf-8");
         MapFile("icon.svg", "image/svg+xml");
         MapFile("openapi.json", "application/json", "/api/v1/openapi.json");
 
-        string Overview(Caller caller, DeviceStatus status) => StatusPage.Content(status, Found(), caller.IsOwner ? caller.Session : null);
+        string Overview(Caller caller, DeviceStatus status) => StatusPage.Content(status, DeviceUpdates.Of(engine, schedule), Found(), caller.IsOwner ? caller.Session : null);
 
         IReadOnlyList<DeviceFinding> Found() => findings.Current.Select(DeviceFinding.Of).ToList();
 

@@ -131,7 +131,7 @@ internal static class UpdatePage
     private static string History(DeviceUpdates updates)
     {
         if (updates.History.Count == 0) return "";
-        var rows = updates.History.Reverse().Select(entry => $"<tr><td>{Moment(entry.At)}</td><td>{Encode(Words(entry.Outcome))}</td><td>{Encode(entry.Version ?? "")}</td><td>{Encode(entry.Detail)}</td></tr>");
+        var rows = updates.History.Reverse().Select(entry => $"<tr><td>{Moment(entry.At)}</td><td>{Encode(Outcome(entry.Outcome))}</td><td>{Encode(entry.Version ?? "")}</td><td>{Encode(entry.Detail)}</td></tr>");
         return $"""
             <section>
               <h2>History</h2>
@@ -142,6 +142,4 @@ internal static class UpdatePage
             </section>
             """;
     }
-
-    private static string Words(string outcome) => outcome switch { "rolledBack" => "went back", "committed" => "kept", _ => outcome };
 }

@@ -95,7 +95,7 @@ internal sealed class UpdateWork(WorkerOptions options, IBootControl boot, TimeP
         else (source as IDisposable)?.Dispose();
     }
 
-    private UpdateSettings Settings() => UpdateSettingsFile.Read(options.Root);
+    private UpdateSettings Settings() => ImageSettings.ReadUpdates(options.Root);
 
     private byte[] ReadTrustedRoot()
     {

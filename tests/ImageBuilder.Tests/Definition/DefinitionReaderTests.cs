@@ -1,5 +1,6 @@
 using Appliance.Core;
 using Appliance.Core.Health;
+using Appliance.Core.Telemetry;
 using Appliance.Core.Updates;
 using Appliance.ImageBuilder.Definition;
 
@@ -75,6 +76,7 @@ public sealed class DefinitionReaderTests : IDisposable
                 - { name: room, disk: { path: /var, free: 10% } }
                 - { name: clock, timeSync: true }
             updates: { root: keys/root.json, url: "https://updates.example.net/edge/", channel: beta }
+            telemetry: { otlp: "https://collector.example.net:4318", interval: 10s, spool: 8MiB, logs: [{ unit: k3s.service, priority: warning, share: 10% }, { priority: info }] }
             """), DefinitionFolder.Library);
 
         Assert.Equal(new DateTimeOffset(2026, 5, 4, 3, 2, 1, TimeSpan.Zero), definition.SourceDate);
@@ -92,6 +94,8 @@ public sealed class DefinitionReaderTests : IDisposable
         Assert.Equal(["/usr/bin/true", "-x"], definition.Health.Checks[1].Command!);
         Assert.Equal(new UpdateSettings { Url = "https://updates.example.net/edge/", Channel = "beta" }, definition.Updates!.Settings);
         Assert.Equal(root, definition.Updates.TrustedRoot);
+        Assert.Equal(("https://collector.example.net:4318", TimeSpan.FromSeconds(10), 8L << 20), (definition.Telemetry!.Otlp, definition.Telemetry.Interval, definition.Telemetry.Spool));
+        Assert.Equal([new LogRule { Unit = "k3s.service", Priority = 4, Share = 10 }, new LogRule { Priority = 6 }], definition.Telemetry.Logs);
     }
 
     [Theory]
@@ -174,6 +178,11 @@ public sealed class DefinitionReaderTests : IDisposable
     [InlineData("updates: { url: 'https://updates.example.net/' }", "4:17", "there is a repository but no root")]
     [InlineData("updates: { url: 'ftp://updates.example.net/' }", "4:17", "an http, https or file URL")]
     [InlineData("updates: { url: 'https://updates.example.net/?a=b' }", "4:17", "an http, https or file URL")]
+    [InlineData("telemetry: { interval: 10s }", "4:12", "the key otlp is missing")]
+    [InlineData("telemetry: { otlp: 'ftp://collector.example.net/' }", "4:20", "an http or https URL")]
+    [InlineData("telemetry: { otlp: 'https://me:secret@collector.example.net/' }", "4:20", "an http or https URL")]
+    [InlineData("telemetry: { otlp: 'https://c.example', logs: [{ share: 0% }] }", "4:57", "a part of 1% to 100%")]
+    [InlineData("telemetry: { otlp: 'https://c.example', logs: [{ priority: loud }] }", "4:60", "emergency or alert")]
     [InlineData("updates: { channel: Stable }", "4:21", "the name of a channel")]
     [InlineData("updates: { channel: targets }", "4:21", "the name of a channel")]
     [InlineData("hostname: [", "5:1", "not valid YAML")]

@@ -87,6 +87,21 @@ public sealed class ControlCommandsTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task ASupportBundle_IsWhole_OrNotThere()
+    {
+        await _scene.StartWithSlotsAsync();
+        var path = _scene.File("support.tar.gz");
+
+        Assert.Equal(0, (await RunAsync("support-bundle", path)).Code);
+
+        Assert.Equal([0x1f, 0x8b], (await File.ReadAllBytesAsync(path, TestContext.Current.CancellationToken))[..2]); // RFC 1952, 2.3.1
+        Assert.Equal([path], Directory.GetFiles(Path.GetDirectoryName(path)!, "support*"));
+        var (code, _, error) = await RunAsync("support-bundle", "/nowhere/support.tar.gz");
+        Assert.Equal(2, code);
+        Assert.StartsWith("error: /nowhere/support.tar.gz cannot be written: ", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task WhatFails_Is1_WithTheReason()
     {
         await _scene.StartWithSlotsAsync();

@@ -27,12 +27,13 @@ internal sealed class JournalFolder : IDisposable
         return this;
     }
 
-    /// <summary>Writes the journal's file.</summary>
+    /// <summary>Writes the journal's file, or what is new to its end.</summary>
     public JournalFolder Write()
     {
         const string program = "/lib/systemd/systemd-journal-remote";
         using var process = Process.Start(new ProcessStartInfo(program, ["--output", System.IO.Path.Combine(Path, "test.journal"), "-"]) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true })!;
         process.StandardInput.Write(_entries);
+        _entries.Clear();
         process.StandardInput.Close();
         var errors = process.StandardError.ReadToEnd();
         process.WaitForExit();

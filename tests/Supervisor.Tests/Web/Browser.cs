@@ -43,6 +43,8 @@ internal sealed class Browser : IDisposable
     /// <summary>Fields as a form sends them.</summary>
     public static FormUrlEncodedContent Form(params IEnumerable<(string Name, string Value)> fields) => new(fields.Select(field => KeyValuePair.Create(field.Name, field.Value)));
 
+    public Task<byte[]> DownloadAsync(string path) => _http.GetByteArrayAsync(path, TestContext.Current.CancellationToken);
+
     public async Task ShowAsync(HttpRequestMessage request)
     {
         using var response = await _http.SendAsync(request, TestContext.Current.CancellationToken);

@@ -1,10 +1,10 @@
 using Appliance.Core;
 using Appliance.Core.Updates;
-using Appliance.Supervisor.Updates;
+using Appliance.Supervisor.Device;
 
-namespace Supervisor.Tests.Updates;
+namespace Supervisor.Tests.Device;
 
-public sealed class UpdateSettingsFileTests : IDisposable
+public sealed class ImageSettingsTests : IDisposable
 {
     private readonly DirectoryInfo _root = Directory.CreateTempSubdirectory("settings");
 
@@ -15,7 +15,7 @@ public sealed class UpdateSettingsFileTests : IDisposable
     {
         Write("""{ "url": "https://updates.example.net/edge" }""");
 
-        var settings = UpdateSettingsFile.Read(_root.FullName);
+        var settings = ImageSettings.ReadUpdates(_root.FullName);
 
         Assert.Equal(new UpdateSettings { Url = "https://updates.example.net/edge", Windows = settings.Windows }, settings);
         Assert.Empty(settings.Windows);
@@ -27,7 +27,7 @@ public sealed class UpdateSettingsFileTests : IDisposable
     {
         Write("{ \"chanel\": 1 }");
 
-        Assert.Contains(UpdateSettings.SettingsPath, Assert.Throws<UserError>(() => UpdateSettingsFile.Read(_root.FullName)).Message, StringComparison.Ordinal);
+        Assert.Contains(UpdateSettings.SettingsPath, Assert.Throws<UserError>(() => ImageSettings.ReadUpdates(_root.FullName)).Message, StringComparison.Ordinal);
     }
 
     private void Write(string json)

@@ -1,0 +1,32 @@
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Appliance.Core;
+using Appliance.Core.Telemetry;
+using Appliance.Core.Updates;
+
+namespace Appliance.Supervisor.Device;
+
+/// <summary>Reads settings that the builder put into the image.</summary>
+internal static class ImageSettings
+{
+    /// <summary>Where updates come from; without a file, a device that is only pushed to.</summary>
+    /// <exception cref="UserError">The file cannot be used.</exception>
+    public static UpdateSettings ReadUpdates(string root) => Read(root, UpdateSettings.SettingsPath, UpdateSettingsJson.Default.UpdateSettings, "updates");
+
+    /// <summary>Where the device reports to; without a file, nowhere.</summary>
+    /// <exception cref="UserError">The file cannot be used.</exception>
+    public static TelemetrySettings ReadTelemetry(string root) => Read(root, TelemetrySettings.SettingsPath, TelemetrySettingsJson.Default.TelemetrySettings, "telemetry");
+
+    private static T Read<T>(string root, string path, JsonTypeInfo<T> type, string section) where T : class, new()
+    {
+        var full = Path.Combine(root, path.TrimStart('/'));
+        try
+        {
+            return File.Exists(full) ? JsonSerializer.Deserialize(File.ReadAllBytes(full), type) ?? new() : new();
+        }
+        catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException)
+        {
+            throw new UserError($"{full} cannot be used: {e.Message}", $"It is made by the builder from {section}: in the image's definition; build the image again.", e);
+        }
+    }
+}

@@ -1,0 +1,94 @@
+using System.Diagnostics.Metrics;
+using System.Security.Cryptography.X509Certificates;
+using Appliance.Supervisor.Device;
+using Appliance.Supervisor.Findings;
+using Appliance.Supervisor.Health;
+using Appliance.Supervisor.Service;
+using Appliance.Supervisor.Updates;
+using Tag = System.Collections.Generic.KeyValuePair<string, object?>;
+
+namespace Appliance.Supervisor.Telemetry;
+
+/// <summary>
+/// The device in numbers, for whoever collects them: names and units after OpenTelemetry's conventions; docs/metrics.md has them as
+/// Prometheus shows them. What has a fixed number of states is one series a state, 1 for the one that holds.
+/// </summary>
+internal sealed class DeviceMetrics : IDisposable
+{
+    /// <summary>The meter.</summary>
+    public const string MeterName = "appliance";
+
+    private static readonly string[] UpdateStates = ["idle", "checking", "downloading", "installed", "probation", "rebooting"];
+
+    private readonly Meter _meter = new(MeterName);
+    private readonly UpdateEngine _engine;
+    private readonly Histogram<double> _jobSeconds;
+    private readonly Counter<long> _downloaded;
+
+    /// <summary>Begins to measure.</summary>
+    public DeviceMetrics(DeviceView device, HealthMonitor health, FindingList findings, UpdateEngine engine, X509Certificate2 certificate)
+    {
+        _engine = engine;
+        var facts = device.Facts;
+        Gauge("appliance.info", "", "What runs, as labels.", () => [new(1, new Tag("id", facts.Image.Id), new("version", facts.Image.Version), new("board", facts.Image.Board), new("slot", facts.Slot.Name), new("boot", DeviceView.Word(device.BootState)))]);
+        Gauge("appliance.health", "", "The verdict.", () => OneOf("state", Enum.GetValues<HealthState>().Select(DeviceView.Word), DeviceView.Word(health.Report.State)));
+        Gauge("appliance.check.passing", "", "Every health check that has been tried: whether it passes. A gate counts for the verdict.",
+            () => health.Report.Checks.Where(check => check.Passed is not null).Select(check => new Measurement<double>(check.Passed == true ? 1 : 0, new Tag("check", check.Name), new("gate", check.Gate ? "true" : "false"))));
+        Gauge("appliance.findings", "", "What is wrong or soon will be.",
+            () => Enum.GetValues<FindingSeverity>().Select(severity => new Measurement<double>(findings.Current.Count(finding => finding.Severity == severity), new Tag("severity", DeviceView.Word(severity)))));
+        Gauge("appliance.update.state", "", "What the update engine does.", () => OneOf("state", UpdateStates, UpdateInterface.StateWord(engine)));
+        Gauge("appliance.update.failed_versions", "", "Versions that were tried and not kept.", () => [new(engine.State.Failed.Count)]);
+        Gauge("appliance.slot", "", "Both slots, as labels.",
+            () => engine.Slots.Select(slot => new Measurement<double>(1, new Tag("slot", slot.Name), new("state", DeviceView.Word(slot.State)), new("version", slot.Version ?? ""), new("running", slot.Running ? "true" : "false"))));
+        Gauge("appliance.uptime", "s", "Time since power-on.", () => [new(facts.Uptime.TotalSeconds)]);
+        Gauge("appliance.load", "", "Runnable and running tasks, averaged over a minute.", () => [new(facts.Load)]);
+        Gauge("appliance.memory.size", "By", "Memory.", () => [new(facts.Memory.Total)]);
+        Gauge("appliance.memory.available", "By", "Memory that can be used without swapping.", () => [new(facts.Memory.Available)]);
+        Gauge("appliance.data.size", "By", "The data partition.", () => [new(facts.Data.Total)]);
+        Gauge("appliance.data.free", "By", "What is free on the data partition.", () => [new(facts.Data.Free)]);
+        Gauge("appliance.temperature", "Cel", "The hottest sensor.", () => facts.Temperature is { } degrees ? [new(degrees)] : []);
+        Gauge("appliance.clock.set", "", "Whether the clock has been set from the network since the start.", () => [new(facts.ClockSet ? 1 : 0)]);
+        Gauge("appliance.certificate.expiry", "s", "When a certificate ends, in seconds since 1970.", () => [new(new DateTimeOffset(certificate.NotAfter.ToUniversalTime()).ToUnixTimeSeconds(), new Tag("use", "page"))]);
+        Gauge("appliance.supervisor.memory", "By", "Resident memory of the supervisor.", () => [new(Environment.WorkingSet)]);
+        Count("appliance.supervisor.cpu", "s", "Processor time of the supervisor.", () => Environment.CpuUsage.TotalTime.TotalSeconds);
+        _jobSeconds = _meter.CreateHistogram("appliance.job.duration", "s", "Jobs that ended since the supervisor started.", advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [1, 10, 60, 300, 900, 3600] });
+        _downloaded = _meter.CreateCounter<long>("appliance.update.downloaded", "By", "Bytes that installations fetched since the supervisor started.");
+        engine.JobStarted += Follow;
+    }
+
+    /// <summary>Also measures what goes to a collector.</summary>
+    public void Watch(ReportSpool spool, JournalForwarder journal)
+    {
+        Gauge("appliance.reports.waiting", "By", "Reports that wait on the disk.", () => [new(spool.Bytes)]);
+        Count("appliance.reports.sent", "", "Reports that the collector took.", () => spool.Sent);
+        Count("appliance.reports.dropped", "", "Reports that were lost above the cap, or that the collector cannot read.", () => spool.Dropped);
+        Count("appliance.log_lines.forwarded", "", "Lines of the journal put into reports.", () => journal.Forwarded);
+        Count("appliance.log_lines.left_out", "", "Lines of the journal left out by a rule's share.", () => journal.SampledOut);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _engine.JobStarted -= Follow;
+        _meter.Dispose();
+    }
+
+    private static IEnumerable<Measurement<double>> OneOf(string label, IEnumerable<string> words, string now) => words.Select(word => new Measurement<double>(word == now ? 1 : 0, new Tag(label, word)));
+
+    private void Gauge(string name, string unit, string description, Func<IEnumerable<Measurement<double>>> read) => _meter.CreateObservableGauge(name, read, unit, description);
+
+    private void Count(string name, string unit, string description, Func<double> read) => _meter.CreateObservableCounter(name, read, unit, description);
+
+    private void Follow(UpdateJob job)
+    {
+        var begin = System.Diagnostics.Stopwatch.GetTimestamp();
+        var ended = 0;
+        job.Changed += _ =>
+        {
+            var view = job.View;
+            if (view.State == JobState.Running || Interlocked.Exchange(ref ended, 1) != 0) return;
+            _jobSeconds.Record(System.Diagnostics.Stopwatch.GetElapsedTime(begin).TotalSeconds, new("kind", view.Kind), new("state", DeviceView.Word(view.State)));
+            _downloaded.Add(view.Downloaded);
+        };
+    }
+}

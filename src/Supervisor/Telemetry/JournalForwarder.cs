@@ -1,0 +1,101 @@
+using System.Text;
+using Appliance.Core;
+using Appliance.Core.Telemetry;
+using Appliance.Supervisor.Journal;
+using Serilog;
+
+namespace Appliance.Supervisor.Telemetry;
+
+/// <summary>
+/// Follows the journal and puts the lines that the rules choose into the spool. Where it is, it writes down after the lines are there: a
+/// crash in between sends some twice and loses none.
+/// </summary>
+internal sealed class JournalForwarder(JournalReader journal, OtlpLogs logs, TelemetrySettings settings, string cursorPath, TimeProvider time) : BackgroundService
+{
+    private static readonly TimeSpan FlushEvery = TimeSpan.FromSeconds(5), Retry = TimeSpan.FromSeconds(10);
+
+    private readonly Lock _lock = new();
+    private string? _cursor;
+    private int _waiting;
+    private bool _moved;
+
+    /// <summary>Lines that were put into the spool.</summary>
+    public long Forwarded { get; private set; }
+
+    /// <summary>Lines that a rule's share left out.</summary>
+    public long SampledOut { get; private set; }
+
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        _cursor = ReadCursor();
+        await using var flushing = time.CreateTimer(_ => Flush(), null, FlushEvery, FlushEvery);
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                await journal.FollowAsync(_cursor, Take, stoppingToken);
+            }
+            catch (OperationCanceledException)
+            {
+                break;
+            }
+            catch (UserError e)
+            {
+                Log.Warning("The journal cannot be followed for the collector: {Reason}", e.Message);
+                if (_cursor is not null && e.Message.Contains("cursor", StringComparison.OrdinalIgnoreCase)) _cursor = null; // of a journal that is gone
+            }
+            await Task.Delay(Retry, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+        Flush();
+    }
+
+    private void Take(JournalLine line, string cursor)
+    {
+        lock (_lock)
+        {
+            (_cursor, _moved) = (cursor, true);
+            if (settings.Logs.FirstOrDefault(rule => rule.Unit is null || rule.Unit == line.Unit) is not { } rule || line.Priority > rule.Priority) return;
+            if (rule.Share < 100 && Random.Shared.Next(100) >= rule.Share)
+            {
+                SampledOut++;
+                return;
+            }
+            logs.Add(line.At, line.Priority, line.Message, [new("syslog.appname", line.Source), new("syslog.severity.code", line.Priority), .. line.Unit is { } unit ? new KeyValuePair<string, object?>[] { new("systemd.unit", unit) } : []]);
+            Forwarded++;
+            if (++_waiting >= OtlpLogs.Batch) Flush();
+        }
+    }
+
+    private void Flush()
+    {
+        lock (_lock)
+        {
+            if (!_moved) return;
+            if (_waiting > 0) logs.Flush();
+            _waiting = 0;
+            try
+            {
+                DurableFile.Write(cursorPath, Encoding.ASCII.GetBytes(_cursor!));
+                _moved = false;
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                Log.Warning("Where the journal was read to could not be noted, so that lines may be sent twice: {Reason}", e.Message);
+            }
+        }
+    }
+
+    private string? ReadCursor()
+    {
+        try
+        {
+            return File.Exists(cursorPath) && File.ReadAllText(cursorPath).Trim() is { Length: > 0 and < 1000 } cursor ? cursor : null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            Log.Warning("Where the journal was read to is not known: {Reason}", e.Message);
+            return null;
+        }
+    }
+}

@@ -1,0 +1,90 @@
+using System.Net;
+using System.Net.Http.Headers;
+using Appliance.Core.Telemetry;
+using Serilog;
+
+namespace Appliance.Supervisor.Telemetry;
+
+/// <summary>Brings reports to the collector, one after another, the oldest first (OTLP/HTTP, binary protobuf).</summary>
+internal sealed class ReportSender(ReportSpool spool, TelemetrySettings settings, HttpClient http, TimeProvider time) : BackgroundService
+{
+    private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(5), LongestPause = TimeSpan.FromMinutes(5);
+
+    private readonly WakeableSleep _sleep = new(time);
+    private string? _trouble;
+
+    /// <inheritdoc/>
+    public override void Dispose()
+    {
+        base.Dispose();
+        _sleep.Dispose();
+    }
+
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        spool.Added += _sleep.Wake;
+        var pause = FirstPause;
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            if (spool.Oldest is not { } report)
+            {
+                await _sleep.SleepAsync(Timeout.InfiniteTimeSpan, stoppingToken);
+                continue;
+            }
+            var (done, wait) = await SendAsync(report, stoppingToken);
+            if (done)
+            {
+                pause = FirstPause;
+                continue;
+            }
+            // Devices that lost one network come back one by one.
+            await Task.Delay(wait ?? (pause * (0.5 + (0.5 * Random.Shared.NextDouble()))), time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
+        }
+        spool.Added -= _sleep.Wake;
+    }
+
+    /// <summary>Sends one; says whether it is out of the line, and when not, how long the collector wants to be left alone.</summary>
+    private async Task<(bool Done, TimeSpan? Wait)> SendAsync(SpooledReport report, CancellationToken cancellationToken)
+    {
+        try
+        {
+            using var content = new ByteArrayContent(await File.ReadAllBytesAsync(report.Path, cancellationToken));
+            content.Headers.ContentType = new MediaTypeHeaderValue("application/x-protobuf");
+            content.Headers.ContentEncoding.Add("gzip");
+            using var answer = await http.PostAsync($"{settings.Otlp!.TrimEnd('/')}/v1/{report.Kind}", content, cancellationToken);
+            // What a collector cannot read it cannot read later; all else (a wrong address, a log-in, too much) somebody can mend.
+            if (answer.IsSuccessStatusCode || answer.StatusCode is HttpStatusCode.BadRequest or HttpStatusCode.RequestEntityTooLarge or HttpStatusCode.UnprocessableEntity)
+            {
+                spool.Remove(report, taken: answer.IsSuccessStatusCode);
+                Note(answer.IsSuccessStatusCode ? null : $"it does not take a report: {(int)answer.StatusCode} {answer.ReasonPhrase}");
+                return (true, null);
+            }
+            Note($"it answers {(int)answer.StatusCode} {answer.ReasonPhrase}");
+            return (false, answer.Headers.RetryAfter?.Delta is { } wait && wait < LongestPause ? wait : null);
+        }
+        catch (FileNotFoundException)
+        {
+            return (true, null); // dropped meanwhile, for want of room
+        }
+        catch (Exception e) when (e is HttpRequestException or IOException or UnauthorizedAccessException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        {
+            Note(e is OperationCanceledException ? "it does not answer" : e.Message);
+            return (false, null);
+        }
+        catch (OperationCanceledException)
+        {
+            return (false, null);
+        }
+    }
+
+    /// <summary>Only changes are worth a line, which is a report itself.</summary>
+    private void Note(string? trouble)
+    {
+        if (trouble == _trouble) return;
+        _trouble = trouble;
+        if (trouble is null) Log.Information("The collector {Address} takes reports", settings.Otlp);
+        else Log.Warning("Reports wait for the collector {Address}: {Reason}", settings.Otlp, trouble);
+    }
+}
