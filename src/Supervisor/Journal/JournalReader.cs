@@ -93,7 +93,8 @@ internal sealed partial class JournalReader(string? folder = null) : IDisposable
     {
         if (query.Unit is { } unit) yield return Unit().IsMatch(unit) ? $"--unit={unit}" : throw new UserError($"\"{unit}\" is no name of a unit.", "Example: k3s.service");
         if (query.Priority is { } priority) yield return priority is >= 0 and <= 7 ? $"--priority={priority.ToString(CultureInfo.InvariantCulture)}" : throw new UserError("A priority is a number from 0 (emergency) to 7 (debug).");
-        if (query.Boot is { } boot) yield return Boot().IsMatch(boot) ? $"--boot={boot}" : throw new UserError($"\"{boot}\" is no boot.", "It is 0 for this one, -1 for the one before, or an id.");
+        // The kernel writes its id with dashes, which journalctl does not take.
+        if (query.Boot is { } boot) yield return Boot().IsMatch(boot) ? $"--boot={(boot.Length < 32 ? boot : boot.Replace("-", "", StringComparison.Ordinal))}" : throw new UserError($"\"{boot}\" is no boot.", "It is 0 for this one, -1 for the one before, or an id.");
         if (query.Text is { } text)
         {
             yield return "--case-sensitive=no";

@@ -64,6 +64,11 @@ public sealed class JournalReaderTests : IDisposable
     public async Task WhatIsNoUnitOrBoot_IsRefused_AndReachesNoCommandLine(string? unit, string? boot) =>
         await Assert.ThrowsAsync<UserError>(() => _reader.ReadAsync(new JournalQuery { Unit = unit, Boot = boot ?? "0" }, Token));
 
+    /// <summary>As <c>/proc/sys/kernel/random/boot_id</c> writes it, and the engine keeps it.</summary>
+    [Fact]
+    public async Task TheKernelsIdOfABoot_FindsItsLines() =>
+        Assert.Equal(2, (await _reader.TailAsync(Guid.Parse(JournalFolder.FirstBoot).ToString(), 10, Token)).Count);
+
     [Fact]
     public async Task Boots_AreListed()
     {
