@@ -12,11 +12,14 @@ namespace Appliance.Supervisor.Device;
 /// <param name="Gateways">Where it sends what is not for its own network.</param>
 internal sealed record NetworkCard(string Name, string Kind, bool Up, string Mac, long? MegabitsPerSecond, IReadOnlyList<string> Addresses, IReadOnlyList<string> Gateways)
 {
+    /// <summary>Drivers that know no speed say -1, which arrives without its sign.</summary>
+    private const long Unknown = uint.MaxValue;
+
     /// <summary>What the kernel says of it.</summary>
     public static NetworkCard Of(NetworkInterface card)
     {
         var properties = card.GetIPProperties();
         return new NetworkCard(card.Name, card.NetworkInterfaceType.ToString(), card.OperationalStatus == OperationalStatus.Up, string.Join(':', card.GetPhysicalAddress().GetAddressBytes().Select(part => $"{part:x2}")),
-            card.Speed > 0 ? card.Speed / 1_000_000 : null, properties.UnicastAddresses.Select(address => $"{address.Address}/{address.PrefixLength}").ToList(), properties.GatewayAddresses.Select(gateway => gateway.Address.ToString()).ToList());
+            card.Speed > 0 && card.Speed / 1_000_000 < Unknown ? card.Speed / 1_000_000 : null, properties.UnicastAddresses.Select(address => $"{address.Address.ToString().Split('%')[0]}/{address.PrefixLength}").ToList(), properties.GatewayAddresses.Select(gateway => gateway.Address.ToString()).ToList());
     }
 }

@@ -174,7 +174,7 @@ internal sealed class HealthMonitor(HealthSettings settings, IReadOnlyList<IHeal
         _settled = null;
         _steady ??= time.GetTimestamp();
         var excused = checks.Where(check => check.State == CheckState.Excused).Select(check => $"{check.Name}: {check.Message}").ToList();
-        IReadOnlyList<string> passing = excused.Count == 0 ? ["every check passes"] : ["every check that counts passes", .. excused];
+        IReadOnlyList<string> passing = [checks.All(check => check.State == CheckState.Passes) ? "every check passes" : "every check that counts passes", .. excused];
         var left = settings.Stabilisation - time.GetElapsedTime(_steady.Value);
         if (state == HealthState.Healthy || left <= TimeSpan.Zero) return new HealthReport(HealthState.Healthy, passing, checks);
         return new HealthReport(state, [.. passing, $"that has to last for {Math.Ceiling(left / Step) * Step.TotalSeconds:0} s more"], checks);

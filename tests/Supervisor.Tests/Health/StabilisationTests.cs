@@ -185,6 +185,15 @@ public sealed class StabilisationTests
     }
 
     [Fact]
+    public async Task ACheckThatOnlyWarns_IsNotCalledPassing()
+    {
+        using var scene = await MonitorScene.StartAsync([new SetProbe("a"), new SetProbe("b", gate: false) { Result = ProbeResult.Fail("gone") }]);
+
+        await Eventually.IsTrueAsync(() => scene.Report.State == HealthState.Healthy, "the verdict");
+        Assert.Equal(["every check that counts passes"], scene.Report.Reasons);
+    }
+
+    [Fact]
     public async Task ARecordThatCannotBeWritten_DoesNotKeepTheVerdictBack()
     {
         using var scene = await MonitorScene.StartAsync([new SetProbe("a")], beforePublish: _ => throw new IOException("no space left"));

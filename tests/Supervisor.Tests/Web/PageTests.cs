@@ -145,7 +145,7 @@ public sealed class PageTests : IAsyncLifetime
         foreach (var scheme in new[] { ColorScheme.Light, ColorScheme.Dark })
         {
             var page = await OwnAsync(new() { ViewportSize = new() { Width = width, Height = height }, ColorScheme = scheme });
-            foreach (var (path, name) in new[] { ("/", "overview"), ("/updates", "updates"), ("/logs", "logs"), ("/password", "password") })
+            foreach (var (path, name) in new[] { ("/", "overview"), ("/updates", "updates"), ("/logs", "logs"), ("/network", "network"), ("/password", "password") })
             {
                 await page.GotoAsync(path);
                 Assert.True(await page.EvaluateAsync<bool>("document.documentElement.scrollWidth <= window.innerWidth"), $"{path} is wider than a {screen}");
