@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Net.NetworkInformation;
 using System.Net.Sockets;
-using Appliance.Supervisor.Health.Probes;
 
 namespace Appliance.Supervisor.Device;
 
@@ -72,7 +71,7 @@ internal sealed class DeviceFacts(string root, string dataFolder)
     public double Load => double.TryParse(ReadText(root, "proc/loadavg").Split(' ')[0], CultureInfo.InvariantCulture, out var load) ? load : 0;
 
     /// <summary>True once the clock has been set from the network.</summary>
-    public bool ClockSet => TimeSyncProbe.IsSynchronised(root);
+    public bool ClockSet => IsClockSet(root);
 
     /// <summary>DNS servers that are asked: systemd-resolved's own list, or what the resolver's configuration says.</summary>
     public IReadOnlyList<string> Resolvers => (ReadText(root, "run/systemd/resolve/resolv.conf") is { Length: > 0 } own ? own : ReadText(root, "etc/resolv.conf")).Split('\n')
@@ -115,6 +114,9 @@ internal sealed class DeviceFacts(string root, string dataFolder)
         var line = File.Exists(path) ? File.ReadLines(path).FirstOrDefault(line => line.StartsWith(name + ":", StringComparison.Ordinal)) : null;
         return line is not null && long.TryParse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture, out var kibibytes) ? kibibytes * 1024 : 0;
     }
+
+    /// <summary>True once systemd-timesyncd has set the clock of the machine with this root folder.</summary>
+    public static bool IsClockSet(string root) => File.Exists(Path.Combine(root, "run/systemd/timesync/synchronized"));
 
     /// <summary>The verity root hash on the kernel command line below a root folder, empty without one.</summary>
     public static string ReadRootHash(string root) =>

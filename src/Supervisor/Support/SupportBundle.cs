@@ -78,11 +78,12 @@ internal sealed class SupportBundle(DeviceView device, HealthMonitor health, Fin
     {
         yield return Json("status.json", device.Take(), StatusJson.Default.DeviceStatus);
         yield return Json("health.json", DeviceHealth.Of(health), StatusJson.Default.DeviceHealth);
-        yield return Json("findings.json", findings.Current.Select(DeviceFinding.Of).ToList(), StatusJson.Default.IReadOnlyListDeviceFinding);
+        yield return Json("findings.json", DeviceFinding.AllOf(findings), StatusJson.Default.IReadOnlyListDeviceFinding);
         yield return Json("updates.json", DeviceUpdates.Of(engine, schedule), StatusJson.Default.DeviceUpdates);
         yield return Json("network.json", DeviceNetwork.Take(device.Facts), StatusJson.Default.DeviceNetwork);
+        var content = new byte[LongestFile + 1];
         foreach (var path in Files(missing))
-            if (Read(path, missing) is { } text) yield return ($"files/{path}", text);
+            if (Read(path, content, missing) is { } text) yield return ($"files/{path}", text);
         foreach (var command in Commands) yield return ($"commands/{command.Program}-{command.Arguments[0]}.txt", await RunAsync(command, missing, cancellationToken));
         foreach (var (name, boot) in new[] { ("this-boot", "0"), ("boot-before", "-1") })
             if (await JournalAsync(boot, missing, cancellationToken) is { } text) yield return ($"journal/{name}.log", text);
@@ -114,7 +115,7 @@ internal sealed class SupportBundle(DeviceView device, HealthMonitor health, Fin
     }
 
     /// <summary>A text file without secrets; null for what cannot be read, is no text, or is larger than a setting is.</summary>
-    private string? Read(string path, List<string> missing)
+    private string? Read(string path, byte[] content, List<string> missing)
     {
         try
         {
@@ -122,7 +123,6 @@ internal sealed class SupportBundle(DeviceView device, HealthMonitor health, Fin
             if (!File.Exists(full)) return null;
             using var stream = File.OpenRead(full);
             // What /proc has says that it is empty.
-            var content = new byte[LongestFile + 1];
             var length = stream.ReadAtLeast(content, content.Length, throwOnEndOfStream: false);
             if (length > LongestFile || content.AsSpan(0, length).Contains((byte)0)) return null;
             return Redaction.File(path, Encoding.UTF8.GetString(content, 0, length));

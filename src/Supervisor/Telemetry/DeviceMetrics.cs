@@ -50,20 +50,10 @@ internal sealed class DeviceMetrics : IDisposable
         Gauge("appliance.clock.set", "", "Whether the clock has been set from the network since the start.", () => [new(facts.ClockSet ? 1 : 0)]);
         Gauge("appliance.certificate.expiry", "s", "When a certificate ends, in seconds since 1970.", () => [new(new DateTimeOffset(certificate.NotAfter.ToUniversalTime()).ToUnixTimeSeconds(), new Tag("use", "page"))]);
         Gauge("appliance.supervisor.memory", "By", "Resident memory of the supervisor.", () => [new(Environment.WorkingSet)]);
-        Count("appliance.supervisor.cpu", "s", "Processor time of the supervisor.", () => Environment.CpuUsage.TotalTime.TotalSeconds);
+        _meter.CreateObservableCounter("appliance.supervisor.cpu", () => Environment.CpuUsage.TotalTime.TotalSeconds, "s", "Processor time of the supervisor.");
         _jobSeconds = _meter.CreateHistogram("appliance.job.duration", "s", "Jobs that ended since the supervisor started.", advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [1, 10, 60, 300, 900, 3600] });
         _downloaded = _meter.CreateCounter<long>("appliance.update.downloaded", "By", "Bytes that installations fetched since the supervisor started.");
         engine.JobStarted += Follow;
-    }
-
-    /// <summary>Also measures what goes to a collector.</summary>
-    public void Watch(ReportSpool spool, JournalForwarder journal)
-    {
-        Gauge("appliance.reports.waiting", "By", "Reports that wait on the disk.", () => [new(spool.Bytes)]);
-        Count("appliance.reports.sent", "", "Reports that the collector took.", () => spool.Sent);
-        Count("appliance.reports.dropped", "", "Reports that were lost above the cap, or that the collector cannot read.", () => spool.Dropped);
-        Count("appliance.log_lines.forwarded", "", "Lines of the journal put into reports.", () => journal.Forwarded);
-        Count("appliance.log_lines.left_out", "", "Lines of the journal left out by a rule's share.", () => journal.SampledOut);
     }
 
     /// <inheritdoc/>
@@ -76,8 +66,6 @@ internal sealed class DeviceMetrics : IDisposable
     private static IEnumerable<Measurement<double>> OneOf(string label, IEnumerable<string> words, string now) => words.Select(word => new Measurement<double>(word == now ? 1 : 0, new Tag(label, word)));
 
     private void Gauge(string name, string unit, string description, Func<IEnumerable<Measurement<double>>> read) => _meter.CreateObservableGauge(name, read, unit, description);
-
-    private void Count(string name, string unit, string description, Func<double> read) => _meter.CreateObservableCounter(name, read, unit, description);
 
     private void Follow(UpdateJob job)
     {

@@ -52,7 +52,7 @@ internal sealed class StatusReporter(DeviceView device, HealthMonitor health, Fi
 
     private void Report()
     {
-        var status = new StatusReport(device.Take(), DeviceUpdates.Of(engine, schedule), findings.Current.Select(DeviceFinding.Of).ToList());
+        var status = new StatusReport(device.Take(), DeviceUpdates.Of(engine, schedule), DeviceFinding.AllOf(findings));
         logs.Add(time.GetUtcNow(), 6, JsonSerializer.Serialize(status, StatusJson.Default.StatusReport), [new("event.name", EventName)]);
         logs.Flush();
     }

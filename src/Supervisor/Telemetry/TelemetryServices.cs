@@ -14,28 +14,18 @@ internal static class TelemetryServices
     /// <summary>Adds the services.</summary>
     public static void Add(IServiceCollection services, DeviceFacts facts, TelemetrySettings settings, string stateFolder)
     {
-        var metrics = services.AddOpenTelemetry().WithMetrics(metrics => metrics.AddMeter(DeviceMetrics.MeterName).AddPrometheusExporter());
-        if (settings.Otlp is null)
-        {
-            services.AddSingleton<DeviceMetrics>();
-            return;
-        }
+        var metrics = services.AddOpenTelemetry().WithMetrics(metrics => metrics.AddMeter(DeviceMetrics.MeterName).AddInstrumentation(provider => ActivatorUtilities.CreateInstance<DeviceMetrics>(provider)).AddPrometheusExporter());
+        if (settings.Otlp is null) return;
 
         var spool = new ReportSpool(Path.Combine(stateFolder, "spool"), settings.Spool);
         services.AddSingleton(spool);
         services.AddSingleton(settings);
         services.AddSingleton(new OtlpLogs(Exporter("logs"), Resource(ResourceBuilder.CreateEmpty())));
         services.AddSingleton(provider => new JournalForwarder(provider.GetRequiredService<Journal.JournalReader>(), provider.GetRequiredService<OtlpLogs>(), settings, Path.Combine(stateFolder, "journal.cursor"), provider.GetRequiredService<TimeProvider>()));
-        services.AddSingleton(provider =>
-        {
-            var numbers = ActivatorUtilities.CreateInstance<DeviceMetrics>(provider);
-            numbers.Watch(spool, provider.GetRequiredService<JournalForwarder>());
-            return numbers;
-        });
         services.AddHostedService(provider => provider.GetRequiredService<JournalForwarder>());
         services.AddHostedService<StatusReporter>();
         services.AddHostedService(provider => new ReportSender(spool, settings, new HttpClient { Timeout = SendLimit }, provider.GetRequiredService<TimeProvider>()));
-        metrics.WithMetrics(metrics => metrics.ConfigureResource(resource => Resource(resource.Clear())).AddReader(new PeriodicExportingMetricReader(new OtlpMetricExporter(Exporter("metrics")), (int)settings.Interval.TotalMilliseconds)));
+        metrics.WithMetrics(metrics => metrics.ConfigureResource(resource => Resource(resource.Clear())).AddInstrumentation(provider => new ReportMetrics(spool, provider.GetRequiredService<JournalForwarder>())).AddReader(new PeriodicExportingMetricReader(new OtlpMetricExporter(Exporter("metrics")), (int)settings.Interval.TotalMilliseconds)));
 
         // The address is nobody's: the handler keeps what is sent.
         OtlpExporterOptions Exporter(string kind) => new()

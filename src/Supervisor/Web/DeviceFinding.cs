@@ -14,6 +14,8 @@ namespace Appliance.Supervisor.Web;
 /// <param name="Since">When it began.</param>
 internal sealed record DeviceFinding(string Id, string Subject, string Severity, string Title, string Explanation, string Action, string Command, DateTimeOffset Since)
 {
-    /// <summary>A finding.</summary>
-    public static DeviceFinding Of(Finding finding) => new(finding.Id, finding.Subject, DeviceView.Word(finding.Severity), finding.Title, finding.Explanation, finding.Action, finding.Command, finding.Since);
+    /// <summary>All findings of now, what matters most first.</summary>
+    public static IReadOnlyList<DeviceFinding> AllOf(FindingList findings) => findings.Current.Select(Of).ToList();
+
+    private static DeviceFinding Of(Finding finding) => new(finding.Id, finding.Subject, DeviceView.Word(finding.Severity), finding.Title, finding.Explanation, finding.Action, finding.Command, finding.Since);
 }

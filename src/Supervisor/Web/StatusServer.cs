@@ -7,7 +7,6 @@ using Appliance.Supervisor.Findings;
 using Appliance.Supervisor.Health;
 using Appliance.Supervisor.Journal;
 using Appliance.Supervisor.Support;
-using Appliance.Supervisor.Telemetry;
 using Appliance.Supervisor.Updates;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
@@ -71,11 +70,10 @@ internal static class StatusServer
         MapFor("/main", context => Answers.Page(Overview(Caller.Of(context, access), device.Take())));
         Map("/api/v1/status", () => Answers.Json(device.Take(), StatusJson.Default.DeviceStatus));
         Map("/api/v1/health", () => Answers.Json(DeviceHealth.Of(health), StatusJson.Default.DeviceHealth));
-        Map("/api/v1/findings", () => Answers.Json(Found(), StatusJson.Default.IReadOnlyListDeviceFinding));
+        Map("/api/v1/findings", () => Answers.Json(DeviceFinding.AllOf(findings), StatusJson.Default.IReadOnlyListDeviceFinding));
         Map("/healthz", () => health.Report is { State: HealthState.Healthy }
             ? Results.Text("ok\n")
             : Results.Text(string.Concat(health.Report.Reasons.Select(reason => reason + "\n")), statusCode: StatusCodes.Status503ServiceUnavailable));
-        app.Services.GetRequiredService<DeviceMetrics>();
         app.MapPrometheusScrapingEndpoint();
         app.MapGet("/events", (RequestDelegate)(context => live.ServeAsync(context, app.Lifetime.ApplicationStopping)));
         var actions = new ActionRoutes(app, access, frame);
@@ -88,9 +86,7 @@ internal static class StatusServer
         MapFile("icon.svg", "image/svg+xml");
         MapFile("openapi.json", "application/json", "/api/v1/openapi.json");
 
-        string Overview(Caller caller, DeviceStatus status) => StatusPage.Content(status, DeviceUpdates.Of(engine, schedule), Found(), caller.IsOwner ? caller.Session : null);
-
-        IReadOnlyList<DeviceFinding> Found() => findings.Current.Select(DeviceFinding.Of).ToList();
+        string Overview(Caller caller, DeviceStatus status) => StatusPage.Content(status, DeviceUpdates.Of(engine, schedule), DeviceFinding.AllOf(findings), caller.IsOwner ? caller.Session : null);
 
         void Map(string path, Func<IResult> answer) => MapFor(path, _ => answer());
 

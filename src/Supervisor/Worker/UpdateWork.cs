@@ -19,7 +19,6 @@ namespace Appliance.Supervisor.Worker;
 internal sealed class UpdateWork(WorkerOptions options, IBootControl boot, TimeProvider time)
 {
     private const string Available = "available", FailedBefore = "failedBefore";
-    private const string ClockSynchronised = "run/systemd/timesync/synchronized";
     private readonly ImageIdentity _image = ImageIdentity.Read(options.Root);
 
     /// <summary>Looks for a version.</summary>
@@ -73,7 +72,7 @@ internal sealed class UpdateWork(WorkerOptions options, IBootControl boot, TimeP
     private async Task<(UpdateInstaller Installer, UpdateCheck Check)> CheckAsync(WorkerRequest request, IRepositorySource source, CancellationToken cancellationToken)
     {
         Directory.CreateDirectory(options.UpdateFolder);
-        var synchronised = File.Exists(Path.Combine(options.Root, ClockSynchronised));
+        var synchronised = Device.DeviceFacts.IsClockSet(options.Root);
         var trust = new TufClient(source, Path.Combine(options.UpdateFolder, "trust"), ReadTrustedRoot(), new TufClientOptions { Time = time, MinimumTime = EarliestTime(), ClockSynchronised = synchronised });
         var installer = new UpdateInstaller(source, trust, Facts(), new UpdateOptions { StateFolder = options.UpdateFolder, Version = request.Version, Force = request.Force, Time = time });
         var check = await installer.CheckAsync(request.Channel ?? Settings().Channel, cancellationToken);

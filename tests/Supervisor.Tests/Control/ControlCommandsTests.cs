@@ -5,12 +5,12 @@ using Supervisor.Tests.Worker;
 
 namespace Supervisor.Tests.Control;
 
-/// <summary>They take the console and the environment for themselves.</summary>
-[CollectionDefinition(nameof(TheConsole), DisableParallelization = true)]
-public sealed class TheConsole;
+/// <summary>They take for themselves what a process has once: the console, the environment, the meters of a name.</summary>
+[CollectionDefinition(nameof(TheProcess), DisableParallelization = true)]
+public sealed class TheProcess;
 
 /// <summary>appliancectl against the daemon on a real bus.</summary>
-[Collection(nameof(TheConsole))]
+[Collection(nameof(TheProcess))]
 public sealed class ControlCommandsTests : IAsyncLifetime
 {
     private WorkerScene _worker = null!;

@@ -1,4 +1,5 @@
 using Appliance.Core.Health;
+using Appliance.Supervisor.Device;
 
 namespace Appliance.Supervisor.Health.Probes;
 
@@ -8,11 +9,8 @@ internal sealed class TimeSyncProbe(HealthCheck check, string root) : DeclaredPr
     /// <summary>An unreachable time server is nobody's update's fault; that the service runs is what a unit check asks.</summary>
     public override bool IsAboutThisMachine => false;
 
-    /// <summary>True once the clock has been set from the network.</summary>
-    public static bool IsSynchronised(string root) => File.Exists(Path.Combine(root, "run/systemd/timesync/synchronized"));
-
     public override bool Follows(string unit) => unit == "systemd-timesyncd.service";
 
     public override Task<ProbeResult> TryAsync(CancellationToken cancellationToken) =>
-        Task.FromResult(IsSynchronised(root) ? ProbeResult.Pass("the clock is synchronised") : ProbeResult.Fail("the clock has not been set from the network"));
+        Task.FromResult(DeviceFacts.IsClockSet(root) ? ProbeResult.Pass("the clock is synchronised") : ProbeResult.Fail("the clock has not been set from the network"));
 }

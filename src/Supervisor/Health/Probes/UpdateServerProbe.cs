@@ -41,7 +41,7 @@ internal sealed class UpdateServerProbe(HealthCheck check, Uri? repository, stri
         }
         catch (HttpRequestException e) when (e.GetBaseException() is AuthenticationException || e.InnerException is AuthenticationException)
         {
-            return JudgeTrust(file.Host, policy, chain, TimeSyncProbe.IsSynchronised(root), e.GetBaseException().Message);
+            return JudgeTrust(file.Host, policy, chain, Device.DeviceFacts.IsClockSet(root), e.GetBaseException().Message);
         }
         catch (HttpRequestException e)
         {
