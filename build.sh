@@ -51,13 +51,15 @@ publish_cli() {
 
 # run_suites ARGUMENTS -- SUITE…: runs test programs and ends with the one line that counts.
 run_suites() {
-    local arguments=() passed=0 failed=0 suite log total errors bad skipped
+    local arguments=() passed=0 failed=0 suite log failures total errors bad skipped
     while [ "$1" != -- ]; do arguments+=("$1"); shift; done
     shift
-    log=$(mktemp)
+    log=$(mktemp) failures=$(mktemp)
     for suite in "$@"; do
         echo "== $suite"
         "$(find "tests/$suite/bin/Debug/net10.0" -maxdepth 1 -name '*Tests' -perm -u+x)" -noColor -noLogo "${arguments[@]}" 2>&1 | tee "$log" || true
+        # Said again at the end, where whoever sees only the last lines finds it.
+        grep -F -A 12 '[FAIL]' "$log" >>"$failures" || true
         # "Total: 17, Errors: 0, Failed: 0, Skipped: 0, …"; a program that dies without it counts as one failure.
         if read -r total errors bad skipped < <(sed -nE 's/.*Total: ([0-9]+), Errors: ([0-9]+), Failed: ([0-9]+), Skipped: ([0-9]+).*/\1 \2 \3 \4/p' "$log" | tail -n 1); then
             failed=$((failed + errors + bad))
@@ -66,7 +68,8 @@ run_suites() {
             failed=$((failed + 1))
         fi
     done
-    rm -f "$log"
+    cat "$failures"
+    rm -f "$log" "$failures"
     echo "$passed passed, $failed failed"
     [ "$failed" -eq 0 ]
 }
