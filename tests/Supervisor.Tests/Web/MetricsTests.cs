@@ -62,6 +62,16 @@ public sealed class MetricsTests : IAsyncLifetime
         Assert.Equal(shown.Order(StringComparer.Ordinal), documented.Order(StringComparer.Ordinal));
     }
 
+    [Fact]
+    public async Task APrometheusServer_ReadsThem()
+    {
+        using var server = await PrometheusServer.StartAsync(_scene.Http.BaseAddress!);
+
+        await Eventually.IsTrueAsync(async () => await server.QueryAsync("appliance_health{state=\"healthy\"}") == "1", "the health");
+        Assert.Equal("2097152", await server.QueryAsync("appliance_memory_size_bytes"));
+        Assert.Equal("1", await server.QueryAsync("count(appliance_info{id=\"edge\",version=\"1.0\"})"));
+    }
+
     private Task<string> ScrapeAsync() => _scene.Http.GetStringAsync("/metrics", TestContext.Current.CancellationToken);
 
     /// <summary>The value of the one series with this name and these labels.</summary>
