@@ -143,6 +143,29 @@ public sealed class DefaultImageTests(DefaultImageFixture fixture) : IClassFixtu
     }
 
     [Fact]
+    public async Task Metrics_AreThereForWhoeverScrapesThem()
+    {
+        using var answer = await _machine.SendAsync(HttpMethod.Get, "/metrics");
+        var text = await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
+
+        Assert.Matches("(?m)^appliance_health\\{[^}]*state=\"healthy\"[^}]*\\} 1", text);
+        Assert.Matches("(?m)^appliance_data_free_bytes(\\{[^}]*\\})? [1-9]", text);
+        Assert.Matches("(?m)^appliance_check_passing\\{[^}]*check=\"network\"[^}]*\\} 1", text);
+    }
+
+    [Fact]
+    public async Task ASupportBundle_HasWhatTheSandboxLetsTheSupervisorSee()
+    {
+        await _machine.RunAsync("appliancectl support-bundle /tmp/support.tar.gz");
+
+        var names = await _machine.RunAsync("tar -tzf /tmp/support.tar.gz");
+        Assert.All(["/status.json", "/network.json", "/files/etc/os-release", "/commands/systemctl-list-units.txt", "/journal/this-boot.log", "/journal/boot-before.log"], name => Assert.Contains(name, names, StringComparison.Ordinal));
+        Assert.NotEqual("0", await _machine.RunAsync("tar -xzOf /tmp/support.tar.gz --wildcards '*/journal/this-boot.log' | grep -c 'systemd\\['"));
+        Assert.Contains("appliance-supervisor.service", await _machine.RunAsync("tar -xzOf /tmp/support.tar.gz --wildcards '*/commands/systemctl-list-units.txt'"), StringComparison.Ordinal);
+        Assert.Equal("", await _machine.RunAsync("tar -xzOf /tmp/support.tar.gz --wildcards '*/missing.txt' 2>/dev/null || true"));
+    }
+
+    [Fact]
     public async Task ARealBrowser_ShowsHealthy()
     {
         Assert.Contains("<h2>Healthy</h2>", await BrowseAsync("--dump-dom"), StringComparison.Ordinal);
