@@ -78,6 +78,9 @@ public sealed record ImageDefinition
     /// <summary>Where updates come from and what is trusted, or null when the image says nothing of it.</summary>
     public UpdateDefinition? Updates { get; init; }
 
+    /// <summary>Certificates (PEM) of the authority whose client certificates log in, or null.</summary>
+    public string? ClientAuthority { get; init; }
+
     /// <summary>Where devices report to, or null for nowhere.</summary>
     public TelemetrySettings? Telemetry { get; init; }
 }

@@ -74,6 +74,9 @@ internal static class ImageShape
                 new("rate", DefinitionShapes.Rate, "Most that a download may take, a second.", ""),
                 new("usb", ValueShape.Boolean(), "Installs a signed bundle from a USB stick that is put in.", "false"),
             ], bag => bag), "Where updates come from.", "{}"),
+        new("access", new MappingShape("a mapping with clientAuthority",
+            [new("clientAuthority", DefinitionShapes.File, "Certificates (PEM) of an authority whose client certificates log in on the status page without a password.", "")],
+            bag => bag), "Who may change things on the device, beside whoever knows its password.", "{}"),
         new("telemetry", new MappingShape("a mapping with otlp, interval, spool and logs",
             [
                 new("otlp", new TextShape("an http or https URL such as https://collector.example.net:4318", @"https?://[!-~]+", IsCollector), "Base address of the OTLP/HTTP collector that metrics, logs and status reports go to.", null),
@@ -110,6 +113,12 @@ internal static class ImageShape
             BytesPerSecond = bag.Get<long?>("rate", null),
             Usb = bag.Get("usb", false),
         }, root);
+    }
+
+    private static string? ReadClientAuthority(Bag? bag, DefinitionLookup lookUp)
+    {
+        UserError AtFile(string problem) => bag.Error("clientAuthority", problem);
+        return bag?.Get<string?>("clientAuthority", null) is { } path ? ClientAuthorityFile.Read(lookUp.File(path, AtFile), AtFile) : null;
     }
 
     /// <summary>What is sent where is appended to the path; credentials would be readable to everybody on the device.</summary>
@@ -189,6 +198,7 @@ internal static class ImageShape
             Workloads = new() { Engine = engine, Fallback = fallback },
             Health = CreateHealth(bag.Get<HealthDeclaration?>("health", null), hasEngine: engine is not null),
             Updates = CreateUpdates(bag.Get<Bag?>("updates", null), lookUp),
+            ClientAuthority = ReadClientAuthority(bag.Get<Bag?>("access", null), lookUp),
             Telemetry = bag.Get<TelemetrySettings?>("telemetry", null),
         };
     }

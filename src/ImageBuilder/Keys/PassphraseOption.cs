@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text;
 using Appliance.Core;
 
 namespace Appliance.ImageBuilder.Keys;
@@ -35,8 +34,8 @@ internal static class PassphraseOption
         }
         if (Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } variable) return variable;
         if (Console.IsInputRedirected) throw new UserError("The keys' passphrase is not known.", $"Set {Variable}, give --passphrase-file, or run this in a terminal.");
-        var passphrase = Prompt("Passphrase of the keys: ");
-        if (isNew && Prompt("Once more: ") != passphrase) throw new UserError("The two passphrases differ.", "Run the command again.");
+        var passphrase = HiddenLine.Read("Passphrase of the keys: ");
+        if (isNew && HiddenLine.Read("Once more: ") != passphrase) throw new UserError("The two passphrases differ.", "Run the command again.");
         return passphrase;
     }
 
@@ -45,19 +44,5 @@ internal static class PassphraseOption
         if (passphrase.Length == 0) throw new UserError("The passphrase is empty.", "Keys are never stored without one.");
         if (isNew && passphrase.Length < Shortest) throw new UserError($"The passphrase is shorter than {Shortest} characters.", "Choose a longer one; several words are easy to remember.");
         return passphrase;
-    }
-
-    /// <summary>Reads a line without showing it.</summary>
-    private static string Prompt(string question)
-    {
-        Console.Error.Write(question);
-        var line = new StringBuilder();
-        while (Console.ReadKey(intercept: true) is var key && key.Key != ConsoleKey.Enter)
-        {
-            if (key.Key == ConsoleKey.Backspace) line.Length = Math.Max(0, line.Length - 1);
-            else if (!char.IsControl(key.KeyChar)) line.Append(key.KeyChar);
-        }
-        Console.Error.WriteLine();
-        return line.ToString();
     }
 }

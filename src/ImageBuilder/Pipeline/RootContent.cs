@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using Appliance.Core;
+using Appliance.Core.Access;
 using Appliance.Core.Health;
 using Appliance.Core.Images;
 using Appliance.Core.Telemetry;
@@ -113,6 +114,7 @@ internal sealed class RootContent(ImageDefinition definition, WorkloadChoice wor
             yield return new(UpdateSettings.SettingsPath, JsonSerializer.Serialize(updates.Settings, UpdateSettingsJson.Default.UpdateSettings) + "\n");
             if (updates.TrustedRoot is { } trusted) yield return new(UpdateSettings.TrustedRootPath, trusted);
         }
+        if (definition.ClientAuthority is { } authority) yield return new(ClientAuthority.FilePath, authority);
         if (definition.Telemetry is { } telemetry) yield return new(TelemetrySettings.SettingsPath, JsonSerializer.Serialize(telemetry, TelemetrySettingsJson.Default.TelemetrySettings) + "\n");
         if (definition.Users.Count == 0) yield break;
         yield return new("/usr/lib/sysusers.d/appliance-users.conf", Sysusers());

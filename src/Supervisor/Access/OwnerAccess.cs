@@ -74,6 +74,11 @@ internal sealed class OwnerAccess : IDisposable
         return await MatchesAsync(password, secret, cancellationToken) switch { true => Begin(setup: false), false => LogIn.Wrong, null => new LogIn(null, null, NextAttempt) };
     }
 
+    /// <summary>Logs in whoever has shown a certificate of the device's client authority.</summary>
+    /// <param name="name">Whose it is.</param>
+    /// <param name="until">When it ends; the log-in does not outlive it.</param>
+    public LogIn LogInWithCertificate(string name, DateTimeOffset until) => Begin(setup: false, name, until);
+
     /// <summary>The log-in a token stands for, or null.</summary>
     public Session? Find(string? token)
     {
@@ -114,10 +119,10 @@ internal sealed class OwnerAccess : IDisposable
         _hashing.Dispose();
     }
 
-    private LogIn Begin(bool setup)
+    private LogIn Begin(bool setup, string? name = null, DateTimeOffset? until = null)
     {
         var (token, now) = (Random(), _time.GetUtcNow());
-        var session = new Session(Hash(token), Random(), now + Life, setup);
+        var session = new Session(Hash(token), Random(), until < now + Life ? until.Value : now + Life, setup, name);
         Set(record => record with { Sessions = [.. record.Sessions.Where(other => other.Until > now).TakeLast(MostSessions - 1), session] });
         return new LogIn(token, session, null);
     }

@@ -4,13 +4,11 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Appliance.Core;
-using Appliance.Supervisor.Bus;
-using Appliance.Supervisor.Service;
 using Microsoft.Win32.SafeHandles;
 
 namespace Appliance.Supervisor.Control;
 
-/// <summary>The command line on the device, <c>appliancectl</c>: a client of the supervisor's object on the bus.</summary>
+/// <summary>The command line <c>appliancectl</c>: for the device it runs on, or with <c>--host</c> for another.</summary>
 internal static class ControlCommands
 {
     /// <summary>The name under which the program is this and not the daemon.</summary>
@@ -18,10 +16,8 @@ internal static class ControlCommands
 
     private const int Done = 0, Failed = 1, Refused = 2;
 
-    /// <summary>Hooks run before a restart, and may take their time.</summary>
-    private static readonly TimeSpan CallLimit = TimeSpan.FromMinutes(20);
-
     private static readonly Option<bool> Json = new("--json") { Description = "JSON for machines instead of words.", Recursive = true };
+    private static readonly Option<string?> Host = new("--host") { Description = "Another device, by its name or address (and port), over HTTPS. Log in first.", HelpName = "device", Recursive = true };
 
     /// <summary>Runs a command line and gives its exit code.</summary>
     public static async Task<int> RunAsync(IReadOnlyList<string> args)
@@ -36,12 +32,16 @@ internal static class ControlCommands
 
         Example:
           {ProgramName} status
+          {ProgramName} --host edge-7.local login
 
         Exit codes: 0 done (health: healthy; findings: no error), 1 it failed (health: not healthy; findings: an error), 2 refused or
         misunderstood.
         """)
     {
         Json,
+        Host,
+        LogIn(),
+        LogOut(),
         Simple("status", "Shows the version that runs, both slots, health and updates.", ShowStatus),
         Health(),
         Findings(),
@@ -59,12 +59,47 @@ internal static class ControlCommands
         Completion(),
     };
 
+    private static Command LogIn()
+    {
+        var (fingerprint, password, certificate) = (
+            Text("--fingerprint", "SHA-256 fingerprint of the device's certificate, as its console shows it; it is asked about otherwise."),
+            Text("--password-file", "A file that holds the device's password; it is asked for otherwise."),
+            Text("--certificate", "A PEM file with a certificate of the device's client authority and its key, instead of a password."));
+        var command = new Command("login", $"""
+            Logs in at another device; the log-in is kept for the commands that follow.
+
+            Example:
+              {ProgramName} --host edge-7.local login
+            """) { fingerprint, password, certificate };
+        command.SetAction((result, _) => TryAsync(async () =>
+        {
+            var logIn = new RemoteLogIn(Named(result)) { Fingerprint = result.GetValue(fingerprint), PasswordFile = result.GetValue(password), Certificate = result.GetValue(certificate) };
+            var until = await logIn.RunAsync();
+            if (!result.GetValue(Json)) Console.WriteLine($"You are logged in until {until.UtcDateTime:yyyy-MM-dd HH:mm} UTC.");
+            return Done;
+        }));
+        return command;
+    }
+
+    private static Command LogOut()
+    {
+        var command = new Command("logout", $"Ends the log-in at another device.\n\nExample:\n  {ProgramName} --host edge-7.local logout");
+        command.SetAction((result, _) => TryAsync(async () =>
+        {
+            await RemoteLogIn.EndAsync(Named(result));
+            return Done;
+        }));
+        return command;
+    }
+
+    private static string Named(ParseResult result) => result.GetValue(Host) ?? throw new UserError("No device is named.", $"Example: {ProgramName} --host edge-7.local login");
+
     private static Command Simple(string name, string description, Action<JsonObject, TextWriter> show)
     {
         var command = new Command(name, $"{description}\n\nExample:\n  {ProgramName} {name}");
-        command.SetAction((result, _) => ConnectedAsync(async client =>
+        command.SetAction((result, _) => ConnectedAsync(result, async supervisor =>
         {
-            var state = await client.ReadAsync();
+            var state = await supervisor.ReadAsync();
             if (result.GetValue(Json)) Print(state);
             else show(state, Console.Out);
             return Done;
@@ -76,9 +111,9 @@ internal static class ControlCommands
     {
         var history = new Option<bool>("--history") { Description = "With what every check said before." };
         var command = new Command("health", $"Shows the verdict and every check.\n\nExample:\n  {ProgramName} health --history") { history };
-        command.SetAction((result, _) => ConnectedAsync(async client =>
+        command.SetAction((result, _) => ConnectedAsync(result, async supervisor =>
         {
-            var state = await client.ReadAsync();
+            var state = await supervisor.ReadAsync();
             if (result.GetValue(Json)) Print(new JsonObject { ["health"] = state["health"]?.DeepClone(), ["reasons"] = state["healthReasons"]?.DeepClone(), ["checks"] = state["checks"]?.DeepClone() });
             else StatusText.WriteHealth(state, result.GetValue(history), Console.Out);
             return (string?)state["health"] == "healthy" ? Done : Failed;
@@ -89,9 +124,9 @@ internal static class ControlCommands
     private static Command Findings()
     {
         var command = new Command("findings", $"Shows what is wrong or soon will be, and what to do about it.\n\nExample:\n  {ProgramName} findings");
-        command.SetAction((result, _) => ConnectedAsync(async client =>
+        command.SetAction((result, _) => ConnectedAsync(result, async supervisor =>
         {
-            var found = (await client.ReadAsync())["findings"] as JsonArray ?? [];
+            var found = (await supervisor.ReadAsync())["findings"] as JsonArray ?? [];
             if (result.GetValue(Json)) Print(found);
             else StatusText.WriteFindings(found, Console.Out);
             return found.Any(finding => (string?)finding!["severity"] == "error") ? Failed : Done;
@@ -103,9 +138,9 @@ internal static class ControlCommands
     {
         var reset = new Option<bool>("--reset") { Description = "Forgets the password and every log-in, and makes a new code." };
         var command = new Command("setup-code", $"Shows the code with which the status page takes its owner.\n\nExample:\n  {ProgramName} setup-code --reset") { reset };
-        command.SetAction((result, _) => ConnectedAsync(async client =>
+        command.SetAction((result, _) => ConnectedAsync(result, async supervisor =>
         {
-            var code = (string)(await client.CallAsync(result.GetValue(reset) ? "ResetAccess" : "SetupCode"))[0];
+            var code = await supervisor.SetupCodeAsync(result.GetValue(reset));
             if (result.GetValue(Json)) Print(new JsonObject { ["setupCode"] = code.Length > 0 ? code : null });
             else Console.WriteLine(code.Length > 0 ? code : "none: the owner has set a password (--reset forgets it)");
             return Done;
@@ -123,10 +158,10 @@ internal static class ControlCommands
               {ProgramName} support-bundle /tmp/support.tar.gz
               ssh root@device {ProgramName} support-bundle - > support.tar.gz
             """) { file };
-        command.SetAction((result, _) => ConnectedAsync(async client =>
+        command.SetAction((result, _) => ConnectedAsync(result, async supervisor =>
         {
-            if (result.GetRequiredValue(file) is not "-" and var path) await SupportFile.WriteAsync(client, path);
-            else await SupportFile.FillAsync(client, new SafeFileHandle(1, ownsHandle: false));
+            if (result.GetRequiredValue(file) is not "-" and var path) await SupportFile.WriteAsync(supervisor, path);
+            else await supervisor.WriteSupportBundleAsync(new SafeFileHandle(1, ownsHandle: false));
             return Done;
         }));
         return command;
@@ -136,8 +171,12 @@ internal static class ControlCommands
     {
         var (source, channel) = (Text("--source", "A repository or bundle instead of the device's own."), Text("--channel", "A channel instead of the device's own."));
         var command = new Command("check", $"Looks for a version, and says what it would download.\n\nExample:\n  {ProgramName} check") { source, channel };
-        command.SetAction((result, cancellationToken) => ConnectedAsync(client =>
-            JobAsync(client, "Check", null, Options(("source", result.GetValue(source)), ("channel", result.GetValue(channel))), result.GetValue(Json), cancellationToken)));
+        command.SetAction((result, cancellationToken) => ConnectedAsync(result, async supervisor =>
+        {
+            var code = await JobAsync(supervisor, new JobOrder { Method = "Check", Source = result.GetValue(source), Channel = result.GetValue(channel) }, result.GetValue(Json), cancellationToken);
+            if (code == Done && !result.GetValue(Json)) StatusText.WriteNotes(await supervisor.ReadAsync(), Console.Out);
+            return code;
+        }));
         return command;
     }
 
@@ -154,27 +193,25 @@ internal static class ControlCommands
               {ProgramName} install --reboot
               ssh root@device {ProgramName} install - < edge_1.1.bundle
             """) { source, version, channel, force, reboot };
-        command.SetAction((result, cancellationToken) => ConnectedAsync(client =>
+        command.SetAction((result, cancellationToken) => ConnectedAsync(result, supervisor => JobAsync(supervisor, new JobOrder
         {
-            var options = Options(("version", result.GetValue(version)), ("channel", result.GetValue(channel)), ("force", result.GetValue(force) ? true : null), ("reboot", result.GetValue(reboot)));
-            var from = result.GetValue(source);
-            if (from == "-") return JobAsync(client, "InstallStream", new SafeFileHandle(0, ownsHandle: false), options, result.GetValue(Json), cancellationToken);
-            return JobAsync(client, "Install", from is null ? "" : Absolute(from), options, result.GetValue(Json), cancellationToken);
-        }));
+            Method = "Install",
+            Source = result.GetValue(source),
+            Channel = result.GetValue(channel),
+            Version = result.GetValue(version),
+            Force = result.GetValue(force),
+            Reboot = result.GetValue(reboot),
+        }, result.GetValue(Json), cancellationToken)));
         return command;
     }
-
-    /// <summary>The worker has another working directory.</summary>
-    private static string Absolute(string source) => source.Contains("://", StringComparison.Ordinal) ? source : Path.GetFullPath(source);
 
     private static Command Restart(string name, string description, string method)
     {
         var force = new Option<bool>("--force") { Description = "Although something asks for no restart now." };
         var command = new Command(name, $"{description}\n\nExample:\n  {ProgramName} {name}") { force };
-        command.SetAction((result, _) => ConnectedAsync(async client =>
+        command.SetAction((result, _) => ConnectedAsync(result, async supervisor =>
         {
-            var inhibitors = ((List<object>)(await client.CallAsync(method, "b", result.GetValue(force)))[0]).Cast<string>().ToList();
-            if (inhibitors.Count > 0) throw new UserError($"The restart is held up by {string.Join("; ", inhibitors)}.", "Wait for it, or restart all the same with --force.");
+            await supervisor.RestartAsync(method, result.GetValue(force));
             if (!result.GetValue(Json)) Console.WriteLine("The device restarts.");
             return Done;
         }));
@@ -184,9 +221,9 @@ internal static class ControlCommands
     private static Command Acting(string name, string description, string method)
     {
         var command = new Command(name, $"{description}\n\nExample:\n  {ProgramName} {name}");
-        command.SetAction((_, _) => ConnectedAsync(async client =>
+        command.SetAction((result, _) => ConnectedAsync(result, async supervisor =>
         {
-            await client.CallAsync(method);
+            await supervisor.DoAsync(method);
             return Done;
         }));
         return command;
@@ -196,9 +233,9 @@ internal static class ControlCommands
     {
         var argument = new Argument<string>(argumentName);
         var command = new Command(name, $"{description}\n\nExample:\n  {ProgramName} {name} {(argumentName == "slot" ? "b" : "1.1")}") { argument };
-        command.SetAction((result, _) => ConnectedAsync(async client =>
+        command.SetAction((result, _) => ConnectedAsync(result, async supervisor =>
         {
-            await client.CallAsync(method, "s", result.GetRequiredValue(argument));
+            await supervisor.DoAsync(method, result.GetRequiredValue(argument));
             return Done;
         }));
         return command;
@@ -218,10 +255,10 @@ internal static class ControlCommands
         return command;
     }
 
-    private static async Task<int> JobAsync(SupervisorClient client, string method, object? source, Dictionary<object, object> options, bool json, CancellationToken cancellationToken)
+    private static async Task<int> JobAsync(ISupervisor supervisor, JobOrder order, bool json, CancellationToken cancellationToken)
     {
         var progress = new ProgressText(Console.Error, json);
-        var job = await client.RunJobAsync(method, source, options, progress.Show, cancellationToken);
+        var job = await supervisor.RunJobAsync(order, progress.Show, cancellationToken);
         progress.End();
         if (json) Print(job);
         else if ((string?)job["state"] == "done") Console.WriteLine((string?)job["message"]);
@@ -231,46 +268,31 @@ internal static class ControlCommands
         return Failed;
     }
 
-    private static async Task<int> ConnectedAsync(Func<SupervisorClient, Task<int>> work)
+    private static Task<int> ConnectedAsync(ParseResult result, Func<ISupervisor, Task<int>> work) => TryAsync(async () =>
+    {
+        await using ISupervisor supervisor = result.GetValue(Host) is { } host ? RemoteSupervisor.Open(host) : BusSupervisor.Connect();
+        return await work(supervisor);
+    });
+
+    private static async Task<int> TryAsync(Func<Task<int>> work)
     {
         try
         {
-            await using var bus = Connect();
-            return await work(new SupervisorClient(bus));
+            return await work();
         }
         catch (UserError error)
         {
             await Console.Error.WriteLineAsync($"error: {error}");
             return Refused;
         }
-        catch (BusException e)
+        catch (DeviceFailedException e)
         {
-            await Console.Error.WriteLineAsync($"error: {e.Text}");
+            await Console.Error.WriteLineAsync($"error: {e.Message}");
             return Failed;
         }
     }
 
-    private static BusConnection Connect()
-    {
-        try
-        {
-            return new BusConnection(SupervisorOptions.FromEnvironment().BusAddress) { CallLimit = CallLimit };
-        }
-        catch (BusException e)
-        {
-            throw new UserError($"The system bus cannot be reached: {e.Text}", "Run this on the device.", e);
-        }
-    }
-
     private static Option<string?> Text(string name, string description) => new(name) { Description = description };
-
-    private static Dictionary<object, object> Options(params (string Name, object? Value)[] given)
-    {
-        var options = new Dictionary<object, object> { ["by"] = new Variant("s", Environment.UserName) };
-        foreach (var (name, value) in given)
-            if (value is not null) options[name] = new Variant(value is bool ? "b" : "s", value);
-        return options;
-    }
 
     private static void ShowStatus(JsonObject state, TextWriter output) => StatusText.WriteStatus(state, output);
 

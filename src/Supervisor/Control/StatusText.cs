@@ -26,6 +26,15 @@ internal static class StatusText
             output.WriteLine($"State of {restore["to"]} put back ({Moment(restore["at"])}): what {restore["from"]} had written since {Moment(restore["since"])} to {Paths(restore)} was discarded, {ByteSize.Format((long)(ulong)restore["bytes"]!)}");
     }
 
+    /// <summary>Writes what is new in the version that can be installed, where its publisher says so.</summary>
+    public static void WriteNotes(JsonObject state, TextWriter output)
+    {
+        if (state["lastCheck"] is not JsonObject { Count: > 0 } check || (string?)check["verdict"] != "available" || (string?)check["notes"] is not { } notes) return;
+        output.WriteLine();
+        output.WriteLine($"What is new in version {check["version"]}:");
+        foreach (var line in notes.Split('\n')) output.WriteLine($"  {line}");
+    }
+
     /// <summary>Writes the verdict and the checks, with what came before when asked to.</summary>
     public static void WriteHealth(JsonObject state, bool history, TextWriter output)
     {

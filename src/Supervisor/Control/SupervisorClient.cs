@@ -21,7 +21,7 @@ internal sealed class SupervisorClient(BusConnection bus)
 
     /// <summary>Calls a method.</summary>
     /// <exception cref="UserError">It was refused, or there is no supervisor.</exception>
-    /// <exception cref="BusException">The device could not do it.</exception>
+    /// <exception cref="DeviceFailedException">The device could not do it.</exception>
     public async Task<IReadOnlyList<object>> CallAsync(string method, string signature = "", params object[] arguments)
     {
         try
@@ -79,7 +79,7 @@ internal sealed class SupervisorClient(BusConnection bus)
 
     private static Exception Translate(BusException e) => e.Name switch
     {
-        BusErrors.Failed => e,
+        BusErrors.Failed => new DeviceFailedException(e.Text, e),
         BusErrors.Refused => new UserError(e.Text),
         "org.freedesktop.DBus.Error.ServiceUnknown" or "org.freedesktop.DBus.Error.NameHasNoOwner" or "org.freedesktop.DBus.Error.NoReply" or "org.freedesktop.DBus.Error.Disconnected" =>
             new UserError("The supervisor does not run.", "systemctl status appliance-supervisor says why."),

@@ -1,5 +1,4 @@
 using Appliance.Core;
-using Microsoft.Win32.SafeHandles;
 
 namespace Appliance.Supervisor.Control;
 
@@ -8,13 +7,13 @@ internal static class SupportFile
 {
     /// <summary>Has one written to a path.</summary>
     /// <exception cref="UserError">It cannot be written there, or the supervisor refused.</exception>
-    public static async Task WriteAsync(SupervisorClient client, string path)
+    public static async Task WriteAsync(ISupervisor supervisor, string path)
     {
         var full = Path.GetFullPath(path);
         var temporary = $"{full}.{Guid.NewGuid():N}.tmp";
         try
         {
-            using (var file = File.OpenHandle(temporary, FileMode.CreateNew, FileAccess.Write)) await FillAsync(client, file);
+            using (var file = File.OpenHandle(temporary, FileMode.CreateNew, FileAccess.Write)) await supervisor.WriteSupportBundleAsync(file);
             File.Move(temporary, full, overwrite: true);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -26,7 +25,4 @@ internal static class SupportFile
             if (File.Exists(temporary)) File.Delete(temporary);
         }
     }
-
-    /// <summary>Has one written to an open file.</summary>
-    public static Task FillAsync(SupervisorClient client, SafeFileHandle to) => client.CallAsync("SupportBundle", "h", to);
 }

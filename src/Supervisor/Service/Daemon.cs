@@ -33,7 +33,8 @@ internal static class Daemon
         var facts = new DeviceFacts(options.Root, options.StateFolder);
         var certificate = PageCertificate.LoadOrCreate(Path.Combine(options.StateFolder, "page.pem"), facts.Hostname);
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration();
-        builder.WebHost.ConfigureKestrel(kestrel => StatusServer.Configure(kestrel, options.Listen, certificate));
+        var clients = ClientLogIn.ReadAuthority(options.Root);
+        builder.WebHost.ConfigureKestrel(kestrel => StatusServer.Configure(kestrel, options.Listen, certificate, clients));
 
         var systemd = new Systemd1(bus);
         var declared = HealthDeclarations.Read(Path.Join(options.Root, HealthDeclarations.ImageFolder), Path.Join(options.Root, HealthDeclarations.LocalFolder));
@@ -61,6 +62,7 @@ internal static class Daemon
         services.AddSingleton<FindingList>();
         services.AddSingleton<FindingInterface>();
         services.AddSingleton(provider => new OwnerAccess(Path.Combine(options.StateFolder, "access.json"), provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => new ClientLogIn(clients, provider.GetRequiredService<OwnerAccess>(), provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<AccessInterface>();
         services.AddSingleton<LiveChanges>();
         services.AddSingleton(new JournalReader(options.JournalFolder));
@@ -70,7 +72,8 @@ internal static class Daemon
         AddUpdates(services, options, updates);
         services.AddHostedService(provider => provider.GetRequiredService<HealthMonitor>());
         services.AddHostedService(provider => provider.GetRequiredService<FindingList>());
-        services.AddHostedService<SupervisorObject>();
+        services.AddSingleton<SupervisorObject>();
+        services.AddHostedService(provider => provider.GetRequiredService<SupervisorObject>());
         services.AddHostedService<ConsoleIssue>();
         if (WatchdogService.Limit is not null) services.AddHostedService<WatchdogService>();
         var app = builder.Build();

@@ -1,3 +1,5 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using Appliance.Supervisor.Bus;
 using Appliance.Supervisor.Device;
 using Appliance.Supervisor.Findings;
@@ -26,7 +28,7 @@ internal sealed class SupervisorObject(BusConnection bus, Systemd1 systemd, Devi
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         await bus.ManageObjectsAsync(Path);
-        await bus.ExportAsync(Path, Name, [.. updates.Methods, .. access.Methods, support.Method], [.. Properties(), .. updates.Properties, .. state.Properties, found.Property], [new("JobNew", "o", ["job"]), new("JobRemoved", "oss", ["job", "state", "message"])]);
+        await bus.ExportAsync(Path, Name, [.. updates.Methods, .. access.Methods, support.Method], Properties(), [new("JobNew", "o", ["job"]), new("JobRemoved", "oss", ["job", "state", "message"])]);
         engine.JobStarted += jobs.Add;
         string[] changing = [.. UpdateInterface.Changing, "BootState", "TriesLeft"]; // the engine may call a boot good, too
         engine.Changed += () => Announce(changing);
@@ -46,6 +48,15 @@ internal sealed class SupervisorObject(BusConnection bus, Systemd1 systemd, Devi
     /// <inheritdoc/>
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
+    /// <summary>All properties as <c>appliancectl --json</c> shows them, wherever it runs.</summary>
+    public JsonObject Read()
+    {
+        var all = new JsonObject();
+        foreach (var property in Properties()) all[JsonNamingPolicy.CamelCase.ConvertName(property.Name)] = BusJson.Translate(property.Get());
+        CheckRows.Name(all);
+        return all;
+    }
+
     private List<BusProperty> Properties() =>
     [
         new("Id", "s", () => device.Facts.Image.Id),
@@ -64,6 +75,9 @@ internal sealed class SupervisorObject(BusConnection bus, Systemd1 systemd, Devi
         new("Checks", "a(sbsst)", () => health.Report.Checks.Select(check => new object[] { check.Name, check.Gate, DeviceView.Word(check.State), check.Message, Moment(check.Since) }).ToList()),
         // With every change it would be sent whole, for one new line.
         new("CheckHistory", "a(sa(tss))", () => health.Report.Checks.Select(check => new object[] { check.Name, check.History.Select(Change).ToList() }).ToList()) { EmitsChange = false },
+        .. updates.Properties,
+        .. state.Properties,
+        found.Property,
     ];
 
     private static object[] Change(CheckChange change) => [Moment(change.At), DeviceView.Word(change.State), change.Message];

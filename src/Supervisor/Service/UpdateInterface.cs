@@ -39,7 +39,7 @@ internal sealed class UpdateInterface(UpdateEngine engine, UpdateSchedule schedu
         new("Slots", "aa{sv}", () => engine.Slots.Select(Slot).ToList()),
         new("CurrentJob", "o", () => engine.Job is { View.State: JobState.Running } job ? JobObjects.PathOf(job) : new ObjectPath("/")),
         new("LastResult", "a{sv}", () => engine.State.History is [.., var last] ? Entry(last) : []),
-        new("LastCheck", "a{sv}", () => engine.State.LastCheck is { } check ? Bag(("At", Moment(check.At)), ("Verdict", check.Verdict), ("Version", check.Version), ("Message", check.Message)) : []),
+        new("LastCheck", "a{sv}", () => engine.State.LastCheck is { } check ? Bag(("At", Moment(check.At)), ("Verdict", check.Verdict), ("Version", check.Version), ("Message", check.Message), ("DownloadBytes", (ulong?)check.DownloadBytes), ("Notes", check.Notes)) : []),
         new("FailedVersions", "aa{sv}", () => engine.State.Failed.Select(failed => Bag(("Version", failed.Version), ("Reason", failed.Reason), ("At", Moment(failed.At)), ("Failures", failed.Failures), ("Journal", failed.Journal))).ToList()),
         new("History", "aa{sv}", () => engine.State.History.Select(Entry).ToList()),
         new("NextCheck", "t", () => schedule.NextLook is { } next ? Moment(next) : 0ul) { EmitsChange = false },

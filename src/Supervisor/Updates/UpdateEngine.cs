@@ -367,7 +367,7 @@ internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline 
         try
         {
             var found = await worker.RunAsync(ToWorker(WorkerVerb.Check, request) with { Plan = plan }, null, null, job.Cancelled);
-            Set(state => state with { LastCheck = new LastCheck(time.GetUtcNow(), found.Verdict!, found.Version, "") });
+            Set(state => state with { LastCheck = new LastCheck(time.GetUtcNow(), found.Verdict!, found.Version, "", found.DownloadBytes, found.Notes).After(state.LastCheck) });
             return found;
         }
         catch (Exception e) when (e is UserError or WorkerException)

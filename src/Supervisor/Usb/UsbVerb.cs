@@ -1,5 +1,6 @@
 using Appliance.Core;
 using Appliance.Supervisor.Bus;
+using Appliance.Supervisor.Control;
 using Appliance.Supervisor.Device;
 using Appliance.Supervisor.Service;
 using Appliance.Supervisor.Updates;
@@ -28,7 +29,7 @@ internal static class UsbVerb
             await using var bus = new BusConnection(options.BusAddress);
             return await new StickUpdate(bus, TimeProvider.System).RunAsync(name, stick.Folder, cancellationToken) ? 0 : 1;
         }
-        catch (Exception e) when (e is UserError or IOException or UnauthorizedAccessException or BusException)
+        catch (Exception e) when (e is UserError or IOException or UnauthorizedAccessException or BusException or DeviceFailedException)
         {
             Log.Warning("The USB stick {Device} brings no update: {Reason}", name, e.Message);
             return 1;

@@ -8,12 +8,14 @@ internal static class AccessPages
 {
     /// <summary>Logging in.</summary>
     /// <param name="setup">True while there is no password.</param>
+    /// <param name="certificate">Whose certificate the browser has shown, or null.</param>
     /// <param name="message">What went wrong, or null.</param>
-    public static string LogIn(bool setup, string? message) => $"""
+    public static string LogIn(bool setup, string? certificate, string? message) => $"""
         <section class="panel">
           <h2>Log in</h2>
           <p>{(setup ? "This device has no owner yet. Its console shows the setup code; appliancectl setup-code on the device does, too." : "With the password of this device.")}</p>
           {Message(message)}
+          {(certificate is null ? "" : $"<form method=\"post\" action=\"/login\"><button class=\"main\">Log in with the certificate of {Encode(certificate)}</button></form>")}
           <form method="post" action="/login">
             <label for="secret">{(setup ? "Setup code" : "Password")}</label>
             <input id="secret" name="secret" type="{(setup ? "text" : "password")}" autocomplete="{(setup ? "off" : "current-password")}" autocapitalize="none" spellcheck="false" maxlength="{OwnerAccess.LongestPassword}" required autofocus>

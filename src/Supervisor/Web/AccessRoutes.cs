@@ -11,7 +11,7 @@ internal static class AccessRoutes
     public const string LogOut = "/api/v1/logout", Password = "/api/v1/password";
 
     /// <summary>Adds the routes.</summary>
-    public static void Map(IEndpointRouteBuilder routes, ActionRoutes actions, OwnerAccess access, PageFrame frame)
+    public static void Map(IEndpointRouteBuilder routes, ActionRoutes actions, OwnerAccess access, ClientLogIn clients, PageFrame frame)
     {
         routes.MapGet("/login", (RequestDelegate)(context => LogInPage(context, null, StatusCodes.Status200OK).ExecuteAsync(context)));
         routes.MapGet("/password", (RequestDelegate)(context => (Caller.Of(context, access) is { Session: not null } caller ? PasswordPage(caller, null, StatusCodes.Status200OK) : Answers.SeeOther("/login")).ExecuteAsync(context)));
@@ -60,18 +60,24 @@ internal static class AccessRoutes
         });
 
         IResult LogInPage(HttpContext context, string? message, int status) =>
-            Answers.Page(frame.Render(Caller.Of(context, access), "/login", "log in", AccessPages.LogIn(access.SetupCode is not null, message)), status);
+            Answers.Page(frame.Render(Caller.Of(context, access), "/login", "log in", AccessPages.LogIn(access.SetupCode is not null, clients.NameOf(context.Connection.ClientCertificate), message)), status);
 
         IResult PasswordPage(Caller caller, string? message, int status) =>
             Answers.Page(frame.Render(caller, "/password", "password", AccessPages.Password(caller.Session!, message)), status);
 
         async Task<(string Token, Session Session)> LogInAsync(HttpContext context, Caller caller, IFormCollection form)
         {
-            var answer = await access.LogInAsync(form["secret"].ToString().TrimEnd('\r', '\n'), caller.Address, context.RequestAborted);
+            var (secret, fault) = (form["secret"].ToString().TrimEnd('\r', '\n'), (string?)null);
+            var answer = secret.Length == 0 && context.Connection.ClientCertificate is { } certificate ? clients.Begin(certificate, out fault) : await access.LogInAsync(secret, caller.Address, context.RequestAborted);
             if (answer is { Token: { } token, Session: { } session })
             {
-                Log.Information("{Who} logged in{How}", caller.Name, session.Setup ? " with the setup code" : "");
+                Log.Information("{Who} logged in{How}", (caller with { Session = session }).Name, session.Setup ? " with the setup code" : session.Name is null ? "" : " with a certificate");
                 return (token, session);
+            }
+            if (fault is not null)
+            {
+                Log.Warning("A certificate from {Address} was refused: {Reason}", caller.Address, fault);
+                throw new RequestRefused(StatusCodes.Status401Unauthorized, $"The certificate does not log in: {fault}.", "Use one of the authority that the image names, or the password.");
             }
             Log.Warning("A log-in from {Address} was refused{Why}", caller.Address, answer.RetryAfter is null ? "" : ": too many attempts");
             if (answer.RetryAfter is { } wait) throw new RequestRefused(StatusCodes.Status429TooManyRequests, "There were too many attempts.", $"Try again in {wait.TotalSeconds:0} seconds.") { RetryAfter = wait };

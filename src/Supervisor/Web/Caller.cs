@@ -21,7 +21,7 @@ internal sealed record Caller(Session? Session, bool ByCookie, IPAddress Address
     public bool IsOwner => Session is { Setup: false };
 
     /// <summary>For the history and the journal.</summary>
-    public string Name => $"the owner from {Address}";
+    public string Name => $"{Session?.Name ?? "the owner"} from {Address}";
 
     /// <summary>Finds out who makes a request.</summary>
     public static Caller Of(HttpContext context, OwnerAccess access)

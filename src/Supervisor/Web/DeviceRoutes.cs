@@ -1,9 +1,10 @@
 using Appliance.Supervisor.Device;
+using Appliance.Supervisor.Service;
 using Appliance.Supervisor.Support;
 
 namespace Appliance.Supervisor.Web;
 
-/// <summary>The network over HTTP, and what is sent to somebody who helps; for the owner.</summary>
+/// <summary>The whole state, the network, and what is sent to somebody who helps; for the owner.</summary>
 internal static class DeviceRoutes
 {
     /// <summary>Where a support bundle is.</summary>
@@ -12,11 +13,12 @@ internal static class DeviceRoutes
     private const string Page = "/network", Api = "/api/v1/network";
 
     /// <summary>Adds the routes.</summary>
-    public static void Map(ActionRoutes actions, PageFrame frame, DeviceFacts facts, SupportBundle bundle)
+    public static void Map(ActionRoutes actions, PageFrame frame, DeviceFacts facts, SupportBundle bundle, SupervisorObject supervisor)
     {
         actions.MapPage(Page, (_, caller) => Task.FromResult(frame.Render(caller, Page, "network", Html.Live($"{Page}/live", NetworkPage.Content(DeviceNetwork.Take(facts))))));
         actions.MapPage($"{Page}/live", (_, _) => Task.FromResult(NetworkPage.Content(DeviceNetwork.Take(facts))));
         actions.MapRead(Api, _ => Task.FromResult(Answers.Json(DeviceNetwork.Take(facts), StatusJson.Default.DeviceNetwork)));
+        actions.MapRead("/api/v1/state", _ => Task.FromResult(Results.Content(supervisor.Read().ToJsonString(), "application/json")));
         actions.MapRead(Support, context =>
         {
             context.Response.Headers.ContentDisposition = $"attachment; filename=\"{bundle.FileName}\"";

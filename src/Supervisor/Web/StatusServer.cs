@@ -1,11 +1,13 @@
 using System.Net;
 using System.Net.Security;
 using System.Security.Cryptography.X509Certificates;
+using Appliance.Core.Access;
 using Appliance.Supervisor.Access;
 using Appliance.Supervisor.Device;
 using Appliance.Supervisor.Findings;
 using Appliance.Supervisor.Health;
 using Appliance.Supervisor.Journal;
+using Appliance.Supervisor.Service;
 using Appliance.Supervisor.Support;
 using Appliance.Supervisor.Updates;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -20,7 +22,11 @@ internal static class StatusServer
     private static readonly string[] ReadMethods = [HttpMethods.Get, HttpMethods.Head];
 
     /// <summary>Binds Kestrel with limits that a slow or hostile client cannot get past.</summary>
-    public static void Configure(KestrelServerOptions kestrel, IPEndPoint endpoint, X509Certificate2 certificate)
+    /// <param name="kestrel">The server.</param>
+    /// <param name="endpoint">Where it listens.</param>
+    /// <param name="certificate">The page's certificate.</param>
+    /// <param name="clients">The authority whose certificates log in, or null.</param>
+    public static void Configure(KestrelServerOptions kestrel, IPEndPoint endpoint, X509Certificate2 certificate, ClientAuthority? clients)
     {
         kestrel.AddServerHeader = false;
         kestrel.Limits.MaxConcurrentConnections = MostConnections;
@@ -34,7 +40,17 @@ internal static class StatusServer
         kestrel.Limits.MinResponseDataRate = new MinDataRate(240, TimeSpan.FromSeconds(5));
         kestrel.Limits.Http2.MaxStreamsPerConnection = 20;
         // Made at the first connection: it builds the certificate's chain, for which the system's whole trust store is read.
-        var tls = new Lazy<SslServerAuthenticationOptions>(() => new() { ServerCertificateContext = SslStreamCertificateContext.Create(certificate, null, offline: true) });
+        var tls = new Lazy<SslServerAuthenticationOptions>(() => clients is null
+            ? new() { ServerCertificateContext = SslStreamCertificateContext.Create(certificate, null, offline: true) }
+            : new()
+            {
+                // The authority's name goes along, so that browsers ask only those who have one of its certificates.
+                ServerCertificateContext = SslStreamCertificateContext.Create(certificate, null, offline: true, SslCertificateTrust.CreateForX509Collection(clients.Certificates, sendTrustInHandshake: true)),
+                ClientCertificateRequired = true,
+                CertificateChainPolicy = clients.PolicyAt(DateTimeOffset.UtcNow),
+                // Anybody may read the page: whether a certificate logs in is judged, and explained, when somebody logs in with it.
+                RemoteCertificateValidationCallback = (_, shown, _, _) => shown is null or X509Certificate2,
+            });
         void Secure(ListenOptions listen) => listen.UseHttps(new TlsHandshakeCallbackOptions { HandshakeTimeout = TimeSpan.FromSeconds(10), OnConnection = _ => ValueTask.FromResult(tls.Value) });
         if (endpoint.Address.Equals(IPAddress.IPv6Any)) kestrel.ListenAnyIP(endpoint.Port, Secure);
         else kestrel.Listen(endpoint, Secure);
@@ -77,10 +93,10 @@ internal static class StatusServer
         app.MapPrometheusScrapingEndpoint();
         app.MapGet("/events", (RequestDelegate)(context => live.ServeAsync(context, app.Lifetime.ApplicationStopping)));
         var actions = new ActionRoutes(app, access, frame);
-        AccessRoutes.Map(app, actions, access, frame);
+        AccessRoutes.Map(app, actions, access, app.Services.GetRequiredService<ClientLogIn>(), frame);
         UpdateRoutes.Map(actions, frame, engine, schedule);
         LogRoutes.Map(actions, frame, app.Services.GetRequiredService<JournalReader>(), device.Facts);
-        DeviceRoutes.Map(actions, frame, device.Facts, app.Services.GetRequiredService<SupportBundle>());
+        DeviceRoutes.Map(actions, frame, device.Facts, app.Services.GetRequiredService<SupportBundle>(), app.Services.GetRequiredService<SupervisorObject>());
         MapFile("style.css", "text/css; charset=utf-8");
         MapFile("page.js", "text/javascript; charset=utf-8");
         MapFile("icon.svg", "image/svg+xml");

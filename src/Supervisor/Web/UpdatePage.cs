@@ -56,7 +56,7 @@ internal static class UpdatePage
             { Job: { State: JobState.Running } job } => ("starting", job.Kind == "check" ? "Looking for a version" : $"Installing{(job.Version is { } version ? $" version {version}" : "")}", ""),
             { State: "installed", Pending: { } pending } => ("starting", $"Version {pending.Version} waits for the restart", pending.Reboot == false ? "It restarts when you say so." : $"It restarts in the window of {updates.NextWindow.UtcDateTime:yyyy-MM-dd HH:mm} UTC, or when you say so."),
             { State: "probation", Pending: { } pending } => ("starting", $"Version {pending.Version} is on trial", "It is kept when it is healthy, and left for the one before when it is not."),
-            { LastCheck: { Verdict: "available", Version: { } version } } => ("starting", $"Version {version} can be installed", updates.Job is { Kind: "check", Total: > 0 } look ? $"{ByteSize.Format(look.Total)} to download." : ""),
+            { LastCheck: { Verdict: "available", Version: { } version } } => ("starting", $"Version {version} can be installed", updates.LastCheck.DownloadBytes is { } bytes ? $"{ByteSize.Format(bytes)} to download." : ""),
             { LastCheck.Verdict: "error" } => ("unhealthy", "The last look failed", updates.LastCheck.Message),
             _ => ("healthy", "Nothing is under way", ""),
         };
@@ -66,6 +66,7 @@ internal static class UpdatePage
               <h2>{Encode(title)}</h2>
               {(text.Length > 0 ? $"<p>{Encode(text)}</p>" : "")}
               {(updates.Job is { State: JobState.Running } running ? Progress(running) : ended)}
+              {Notes(updates)}
               <div class="actions">{Actions(updates, session)}</div>
             </section>
             """;
@@ -85,6 +86,10 @@ internal static class UpdatePage
         // With an id: what has the focus keeps it when the part is replaced.
         string Button(string route, string text, string style = "") => Form(route, session, $"<button id=\"{route}\" class=\"{style}\">{text}</button>");
     }
+
+    /// <summary>What the publisher says of the version that can be installed, or that waits.</summary>
+    private static string Notes(DeviceUpdates updates) => updates.LastCheck is { Verdict: "available", Notes: { } notes, Version: { } version }
+        ? $"<details id=\"notes\" open><summary>What is new in version {Encode(version)}</summary><pre>{Encode(notes)}</pre></details>" : "";
 
     private static string Progress(JobView job)
     {

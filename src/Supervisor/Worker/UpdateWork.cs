@@ -32,7 +32,7 @@ internal sealed class UpdateWork(WorkerOptions options, IBootControl boot, TimeP
             if (!request.Plan || result.Verdict != Available) return result;
             var slot = await boot.ChooseTargetAsync(check.Offer!.Version, cancellationToken);
             using var plan = await installer.PlanAsync(check, await boot.ReadRunningAsync(cancellationToken), slot, cancellationToken);
-            return result with { DownloadBytes = plan.DownloadBytes };
+            return result with { DownloadBytes = plan.DownloadBytes, Notes = LastCheck.Kept(plan.Release.Notes) };
         }
         finally
         {

@@ -48,6 +48,9 @@ internal sealed record WorkerResult
     /// <summary>Bytes that were or would be downloaded.</summary>
     public long? DownloadBytes { get; init; }
 
+    /// <summary>What the publisher says is new in it (<see cref="Updates.LastCheck.Kept"/>).</summary>
+    public string? Notes { get; init; }
+
     /// <summary>The way each payload came by.</summary>
     public IReadOnlyDictionary<string, string>? Ways { get; init; }
 

@@ -3,6 +3,7 @@ using Appliance.Core.Health;
 using Appliance.Core.Telemetry;
 using Appliance.Core.Updates;
 using Appliance.ImageBuilder.Definition;
+using Core.Tests.Access;
 
 namespace ImageBuilder.Tests.Definition;
 
@@ -47,6 +48,8 @@ public sealed class DefinitionReaderTests : IDisposable
         _folder.CreateFolder("extra");
         var root = SomeRoot.Create();
         File.WriteAllText(Path.Combine(_folder.CreateFolder("keys"), "root.json"), root);
+        using var authority = new SomeAuthority();
+        File.WriteAllText(Path.Combine(_folder.CreateFolder("keys"), "clients.pem"), authority.Pem);
         var definition = DefinitionReader.Read(_folder.Write(Minimal + """
             suite: forky
             sourceDate: 2026-05-04T03:02:01Z
@@ -76,6 +79,7 @@ public sealed class DefinitionReaderTests : IDisposable
                 - { name: room, disk: { path: /var, free: 10% } }
                 - { name: clock, timeSync: true }
             updates: { root: keys/root.json, url: "https://updates.example.net/edge/", channel: beta }
+            access: { clientAuthority: keys/clients.pem }
             telemetry: { otlp: "https://collector.example.net:4318", interval: 10s, spool: 8MiB, logs: [{ unit: k3s.service, priority: warning, share: 10% }, { priority: info }] }
             """), DefinitionFolder.Library);
 
@@ -94,6 +98,7 @@ public sealed class DefinitionReaderTests : IDisposable
         Assert.Equal(["/usr/bin/true", "-x"], definition.Health.Checks[1].Command!);
         Assert.Equal(new UpdateSettings { Url = "https://updates.example.net/edge/", Channel = "beta" }, definition.Updates!.Settings);
         Assert.Equal(root, definition.Updates.TrustedRoot);
+        Assert.Equal(authority.Pem, definition.ClientAuthority);
         Assert.Equal(("https://collector.example.net:4318", TimeSpan.FromSeconds(10), 8L << 20), (definition.Telemetry!.Otlp, definition.Telemetry.Interval, definition.Telemetry.Spool));
         Assert.Equal([new LogRule { Unit = "k3s.service", Priority = 4, Share = 10 }, new LogRule { Priority = 6 }], definition.Telemetry.Logs);
     }
@@ -108,6 +113,17 @@ public sealed class DefinitionReaderTests : IDisposable
     [Fact]
     public void Refuses_ATrustedRootThatItsOwnKeysDidNotSign() =>
         AssertRefused(SomeRoot.Create().Replace("\"version\":1", "\"version\":2", StringComparison.Ordinal));
+
+    [Fact]
+    public void Refuses_AClientAuthorityThatIsNone_AtItsKey()
+    {
+        File.WriteAllText(Path.Combine(_folder.CreateFolder("keys"), "clients.pem"), "hello");
+
+        var error = Assert.Throws<UserError>(() => DefinitionReader.Read(_folder.Write(Minimal + "access: { clientAuthority: keys/clients.pem }\n"), DefinitionFolder.Library));
+
+        Assert.StartsWith($"{_folder.File}:4:28: access.clientAuthority: ", error.Message, StringComparison.Ordinal);
+        Assert.Contains("it holds no certificate in PEM form", error.Message, StringComparison.Ordinal);
+    }
 
     private void AssertRefused(string root)
     {

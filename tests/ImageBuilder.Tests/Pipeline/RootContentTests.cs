@@ -3,6 +3,7 @@ using Appliance.Core.Health;
 using Appliance.Core.Updates;
 using Appliance.ImageBuilder.Definition;
 using Appliance.ImageBuilder.Pipeline;
+using Core.Tests.Access;
 using ImageBuilder.Tests.Definition;
 
 namespace ImageBuilder.Tests.Pipeline;
@@ -64,6 +65,16 @@ public sealed class RootContentTests : IDisposable
         var content = new RootContent(definition, new WorkloadChoice(definition.Workloads.Engine, [], null), _folder["supervisor"], _folder["tree"], DefinitionFolder.Library);
 
         Assert.Equal("/etc/rancher\n/var/lib/rancher/k3s/server\n/var/lib/shop\n", Files(content)["/usr/lib/appliance/state"]);
+    }
+
+    [Fact]
+    public void WriteTo_AClientAuthority_BakesItInAsItIs()
+    {
+        using var authority = new SomeAuthority();
+        File.WriteAllText(Path.Combine(_definition.CreateFolder("keys"), "clients.pem"), authority.Pem);
+
+        Assert.Equal(authority.Pem, Files("access: { clientAuthority: keys/clients.pem }")["/usr/lib/appliance/trust/clients.pem"]);
+        Assert.DoesNotContain("/usr/lib/appliance/trust/clients.pem", Files("").Keys);
     }
 
     [Fact]

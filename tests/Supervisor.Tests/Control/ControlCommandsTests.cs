@@ -68,12 +68,13 @@ public sealed class ControlCommandsTests : IAsyncLifetime
     [Fact]
     public async Task CheckThenInstall_ThenTheHistory()
     {
-        await _worker.PublishAsync();
+        await _worker.PublishAsync("Faster.\nAnd smaller.");
         await _scene.StartWithSlotsAsync();
 
         var check = await RunAsync("check", "--source", _worker.Publisher.Repository);
         Assert.Equal(0, check.Code);
         Assert.StartsWith("version 1.1 can be installed; ", check.Output, StringComparison.Ordinal);
+        Assert.EndsWith("\n\nWhat is new in version 1.1:\n  Faster.\n  And smaller.\n", check.Output, StringComparison.Ordinal);
 
         var install = await RunAsync("install", _worker.Publisher.Repository, "--reboot", "false");
         Assert.Equal((0, "version 1.1 is in slot b and waits for the restart\n"), (install.Code, install.Output));
@@ -170,7 +171,7 @@ public sealed class ControlCommandsTests : IAsyncLifetime
     public async Task EveryVerb_HasAnExample_AndTheHelpListsIt()
     {
         var help = (await RunAsync("--help")).Output;
-        foreach (var verb in new[] { "status", "health", "check", "install", "cancel", "reboot", "rollback", "mark-good", "mark-bad", "clear-failed", "history", "completion" })
+        foreach (var verb in new[] { "status", "health", "check", "install", "cancel", "reboot", "rollback", "mark-good", "mark-bad", "clear-failed", "history", "findings", "support-bundle", "setup-code", "login", "logout", "completion" })
         {
             Assert.Contains($"  {verb} ", help, StringComparison.Ordinal);
             Assert.Contains("Example:", (await RunAsync(verb, "--help")).Output, StringComparison.Ordinal);
@@ -187,21 +188,5 @@ public sealed class ControlCommandsTests : IAsyncLifetime
         Assert.Equal("mark-bad\nmark-good\n", (await RunAsync("[suggest:15]", "appliancectl ma")).Output);
     }
 
-    private static async Task<(int Code, string Output, string Error)> RunAsync(params string[] args)
-    {
-        var (output, error) = (Console.Out, Console.Error);
-        var (writtenOutput, writtenError) = (new StringWriter(), new StringWriter());
-        Console.SetOut(writtenOutput);
-        Console.SetError(writtenError);
-        try
-        {
-            var code = await ControlCommands.RunAsync(args);
-            return (code, writtenOutput.ToString(), writtenError.ToString());
-        }
-        finally
-        {
-            Console.SetOut(output);
-            Console.SetError(error);
-        }
-    }
+    private static Task<(int Code, string Output, string Error)> RunAsync(params string[] args) => ControlProgram.RunAsync(args);
 }

@@ -10,9 +10,9 @@ internal sealed class Browser : IDisposable
 
     private readonly HttpClient _http;
 
-    public Browser(Uri address)
+    public Browser(Uri address, HttpClientHandler? handler = null)
     {
-        _http = new HttpClient(new HttpClientHandler { ServerCertificateCustomValidationCallback = (_, _, _, _) => true }) { BaseAddress = address };
+        _http = new HttpClient(handler ?? new HttpClientHandler { ServerCertificateCustomValidationCallback = (_, _, _, _) => true }) { BaseAddress = address };
         _http.DefaultRequestHeaders.Accept.ParseAdd("text/html");
     }
 

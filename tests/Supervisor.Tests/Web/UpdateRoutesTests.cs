@@ -41,11 +41,15 @@ public sealed class UpdateRoutesTests : IAsyncLifetime
     [Fact]
     public async Task AProgram_Looks_Installs_AndReadsWhatCameOfIt()
     {
-        await _worker.PublishAsync();
+        await _worker.PublishAsync("Faster & smaller.\nNothing else.");
 
         Assert.Equal("check", (string?)(await SendAsync("/api/v1/updates/check", ("source", _worker.Publisher.Repository)))["kind"]);
         var checkedFor = await EndAsync();
         Assert.Equal(("available", "1.1"), ((string?)checkedFor["lastCheck"]!["verdict"], (string?)checkedFor["lastCheck"]!["version"]));
+        Assert.Equal("Faster & smaller.\nNothing else.", (string?)checkedFor["lastCheck"]!["notes"]);
+        Assert.Equal((long)checkedFor["job"]!["total"]!, (long)checkedFor["lastCheck"]!["downloadBytes"]!);
+        await _browser.GoAsync("/updates/live");
+        Assert.Contains("<summary>What is new in version 1.1</summary><pre>Faster &amp; smaller.&#xA;Nothing else.</pre>", _browser.Page, StringComparison.Ordinal);
         await SendAsync("/api/v1/updates/install", ("source", _worker.Publisher.Repository), ("reboot", "false"));
         var updates = await EndAsync();
 

@@ -48,7 +48,7 @@ internal sealed class WorkerScene : IAsyncDisposable
     public Task AllServed => Task.WhenAll(_served);
 
     /// <summary>Puts 1.1 into the repository.</summary>
-    public Task PublishAsync() => Publisher.PublishVersionAsync("1.1", rootSize: 3 << 20);
+    public Task PublishAsync(string? notes = null) => Publisher.PublishVersionAsync("1.1", rootSize: 3 << 20, options: given => given with { Notes = notes });
 
     /// <summary>1.1 as one file with its signatures.</summary>
     public async Task<string> ExportAsync()

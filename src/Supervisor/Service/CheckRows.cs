@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 
-namespace Appliance.Supervisor.Control;
+namespace Appliance.Supervisor.Service;
 
 /// <summary>Gives the members of the properties <c>Checks</c> and <c>CheckHistory</c> their names, which the bus leaves out.</summary>
 internal static class CheckRows

@@ -1,8 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Appliance.Supervisor.Bus;
 
-namespace Appliance.Supervisor.Control;
+namespace Appliance.Supervisor.Bus;
 
 /// <summary>Values of the bus as JSON, with the names of members in camel case.</summary>
 internal static class BusJson

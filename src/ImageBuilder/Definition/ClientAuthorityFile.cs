@@ -1,0 +1,30 @@
+using Appliance.Core;
+using Appliance.Core.Access;
+
+namespace Appliance.ImageBuilder.Definition;
+
+/// <summary>Reads the authority whose certificates log in to a device.</summary>
+internal static class ClientAuthorityFile
+{
+    /// <summary>The file's text; it is what a device can use.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="error">Makes an error at the place that names the file.</param>
+    public static string Read(string path, Func<string, UserError> error)
+    {
+        try
+        {
+            if (new FileInfo(path).Length > ClientAuthority.LargestFile) throw error($"{path} is larger than {ByteSize.Format(ClientAuthority.LargestFile)}, too large for the certificates of an authority");
+            var text = File.ReadAllText(path);
+            _ = ClientAuthority.Parse(text);
+            return text;
+        }
+        catch (InvalidDataException e)
+        {
+            throw error($"{path} cannot be the client authority: {e.Message}");
+        }
+        catch (Exception e) when (e is UnauthorizedAccessException or IOException)
+        {
+            throw error($"{path} cannot be read: {e.Message}");
+        }
+    }
+}

@@ -1,0 +1,70 @@
+using System.Text.Json.Nodes;
+using Appliance.Core;
+using Appliance.Supervisor.Bus;
+using Appliance.Supervisor.Service;
+using Microsoft.Win32.SafeHandles;
+
+namespace Appliance.Supervisor.Control;
+
+/// <summary>The supervisor of this device, over the bus.</summary>
+internal sealed class BusSupervisor : ISupervisor
+{
+    /// <summary>Hooks run before a restart, and may take their time.</summary>
+    private static readonly TimeSpan CallLimit = TimeSpan.FromMinutes(20);
+
+    private readonly BusConnection _bus;
+    private readonly SupervisorClient _client;
+
+    private BusSupervisor(BusConnection bus) => (_bus, _client) = (bus, new SupervisorClient(bus));
+
+    /// <summary>Connects to the bus.</summary>
+    /// <exception cref="UserError">There is none.</exception>
+    public static BusSupervisor Connect()
+    {
+        try
+        {
+            return new BusSupervisor(new BusConnection(SupervisorOptions.FromEnvironment().BusAddress) { CallLimit = CallLimit });
+        }
+        catch (BusException e)
+        {
+            throw new UserError($"The system bus cannot be reached: {e.Text}", "Run this on the device, or name one with --host.", e);
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync() => _bus.DisposeAsync();
+
+    /// <inheritdoc/>
+    public Task<JsonObject> ReadAsync() => _client.ReadAsync();
+
+    /// <inheritdoc/>
+    public Task DoAsync(string method, string? argument = null) => argument is null ? _client.CallAsync(method) : _client.CallAsync(method, "s", argument);
+
+    /// <inheritdoc/>
+    public async Task RestartAsync(string method, bool force)
+    {
+        var inhibitors = ((List<object>)(await _client.CallAsync(method, "b", force))[0]).Cast<string>().ToList();
+        if (inhibitors.Count > 0) throw new UserError($"The restart is held up by {string.Join("; ", inhibitors)}.", "Wait for it, or restart all the same with --force.");
+    }
+
+    /// <inheritdoc/>
+    public Task<JsonObject> RunJobAsync(JobOrder order, Action<JsonObject> show, CancellationToken cancellationToken)
+    {
+        // The worker has another working directory.
+        var source = order.Source is { } path && !order.IsAddress ? Path.GetFullPath(path) : order.Source;
+        var isCheck = order.Method == "Check";
+        var options = new Dictionary<object, object> { ["by"] = new Variant("s", Environment.UserName) };
+        foreach (var (name, value) in new (string, object?)[] { ("source", isCheck ? source : null), ("channel", order.Channel), ("version", order.Version), ("force", order.Force ? true : null), ("reboot", order.Reboot) })
+            if (value is not null) options[name] = new Variant(value is bool ? "b" : "s", value);
+        if (isCheck) return _client.RunJobAsync(order.Method, null, options, show, cancellationToken);
+        return order.Source == JobOrder.StandardInput
+            ? _client.RunJobAsync("InstallStream", new SafeFileHandle(0, ownsHandle: false), options, show, cancellationToken)
+            : _client.RunJobAsync(order.Method, source ?? "", options, show, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public Task WriteSupportBundleAsync(SafeFileHandle to) => _client.CallAsync("SupportBundle", "h", to);
+
+    /// <inheritdoc/>
+    public async Task<string> SetupCodeAsync(bool reset) => (string)(await _client.CallAsync(reset ? "ResetAccess" : "SetupCode"))[0];
+}

@@ -1,0 +1,29 @@
+namespace Appliance.Supervisor.Control;
+
+/// <summary>A job as it was asked for on the command line.</summary>
+internal sealed record JobOrder
+{
+    /// <summary>The source that means a bundle on standard input.</summary>
+    public const string StandardInput = "-";
+
+    /// <summary>Check or Install.</summary>
+    public required string Method { get; init; }
+
+    /// <summary>Where from, as it was typed: an address, a path, <see cref="StandardInput"/>; null for the device's own repository.</summary>
+    public string? Source { get; init; }
+
+    /// <summary>A channel instead of the device's own.</summary>
+    public string? Channel { get; init; }
+
+    /// <summary>A version instead of the newest.</summary>
+    public string? Version { get; init; }
+
+    /// <summary>True takes a version that failed before, an older one, or the same again.</summary>
+    public bool Force { get; init; }
+
+    /// <summary>Restarts into it at once (true) or not by itself (false).</summary>
+    public bool? Reboot { get; init; }
+
+    /// <summary>True for the address of a repository or bundle.</summary>
+    public bool IsAddress => Source?.Contains("://", StringComparison.Ordinal) == true;
+}

@@ -1,0 +1,124 @@
+using System.Net.Http.Headers;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Appliance.Core;
+using Appliance.Supervisor.Service;
+using Microsoft.Win32.SafeHandles;
+
+namespace Appliance.Supervisor.Control;
+
+/// <summary>The supervisor of another device, over HTTPS (docs/access.md), as whoever has logged in from here.</summary>
+internal sealed class RemoteSupervisor : ISupervisor
+{
+    private const string Updates = "api/v1/updates";
+    private static readonly TimeSpan Pace = TimeSpan.FromMilliseconds(500);
+
+    private readonly DeviceConnection _connection;
+
+    private RemoteSupervisor(DeviceConnection connection) => _connection = connection;
+
+    /// <summary>Takes up the log-in that is kept of a device.</summary>
+    /// <exception cref="UserError">There is none.</exception>
+    public static RemoteSupervisor Open(string host)
+    {
+        using var named = new DeviceConnection(host);
+        if (new KnownDevices().Find(named.Address) is not { } device || device.Until <= DateTimeOffset.UtcNow) throw new UserError($"You are not logged in at {host}.", $"appliancectl --host {host} login");
+        var connection = new DeviceConnection(host, device.Fingerprint);
+        connection.Use(device.Token);
+        return new RemoteSupervisor(connection);
+    }
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync()
+    {
+        _connection.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public async Task<JsonObject> ReadAsync() => (JsonObject)await _connection.GetAsync("api/v1/state");
+
+    /// <inheritdoc/>
+    public Task DoAsync(string method, string? argument = null) => _connection.PostAsync(Route(method), (method == "MarkBad" ? "slot" : "version", argument));
+
+    /// <inheritdoc/>
+    public Task RestartAsync(string method, bool force) => _connection.PostAsync(Route(method), ("force", force ? "true" : null));
+
+    /// <inheritdoc/>
+    public async Task<JsonObject> RunJobAsync(JobOrder order, Action<JsonObject> show, CancellationToken cancellationToken)
+    {
+        await using var cancel = cancellationToken.Register(() => _ = _connection.PostAsync(Route("Cancel")));
+        if (order.Source is null || order.IsAddress)
+        {
+            var begun = (JsonObject)(await _connection.PostAsync(Route(order.Method), ("source", order.Source), ("channel", order.Channel), ("version", order.Version), ("force", order.Force ? "true" : null), ("reboot", Word(order.Reboot))))!;
+            return await FollowAsync((int)begun["id"]!, show);
+        }
+        if (order.Method == "Check") throw new UserError($"{_connection.Host} cannot look into {order.Source} on this computer.", "Name an address, or install the bundle, which is sent then.");
+        if (order.Channel is not null || order.Version is not null) throw new UserError("A bundle that is sent has one version.", "Leave out --version and --channel.");
+        await using var bundle = OpenBundle(order.Source);
+        var sending = _connection.SendStreamAsync($"{Route("Bundle")}?force={Word(order.Force)}&reboot={Word(order.Reboot)}", bundle, IsJob, cancellationToken);
+        await ShowWhileAsync(sending, show);
+        return Named(await sending);
+    }
+
+    /// <inheritdoc/>
+    public async Task WriteSupportBundleAsync(SafeFileHandle to)
+    {
+        await using var stream = new FileStream(to, FileAccess.Write, bufferSize: 0);
+        await _connection.DownloadAsync("api/v1/support", stream);
+    }
+
+    /// <inheritdoc/>
+    public Task<string> SetupCodeAsync(bool reset) => throw new UserError("The setup code is told on the device only.", "Its console shows it; so does appliancectl setup-code there.");
+
+    private static string Route(string method) => $"{Updates}/{JsonNamingPolicy.KebabCaseLower.ConvertName(method)}";
+
+    private static string? Word(bool? flag) => flag switch { true => "true", false => "false", null => null };
+
+    /// <summary>A job that failed is answered with 409 like what is refused before it began, which is a problem.</summary>
+    private static bool IsJob(HttpResponseMessage answer) => answer.Content.Headers.ContentType is { MediaType: "application/json" };
+
+    private static FileStream OpenBundle(string source)
+    {
+        if (source == JobOrder.StandardInput) return new FileStream(new SafeFileHandle(0, ownsHandle: false), FileAccess.Read, bufferSize: 0);
+        if (Directory.Exists(source)) throw new UserError($"{source} is a folder, and only a bundle can be sent.", "appliance bundle makes one of a repository: a file with its signatures.");
+        try
+        {
+            return new FileStream(source, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0, useAsync: true);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new UserError($"{source} cannot be read: {e.Message}", "Name a bundle on this computer, or an address that the device can reach.", e);
+        }
+    }
+
+    private async Task<JsonObject> FollowAsync(int id, Action<JsonObject> show)
+    {
+        while (true)
+        {
+            if (await ReadJobAsync() is not { } job || (int)job["id"]! != id)
+                throw new UserError("The supervisor was started again, or does something else meanwhile.", $"appliancectl --host {_connection.Host} status says how it goes on.");
+            show(job);
+            if ((string?)job["state"] != "running") return job;
+            await Task.Delay(Pace);
+        }
+    }
+
+    private async Task ShowWhileAsync(Task sending, Action<JsonObject> show)
+    {
+        while (await Task.WhenAny(sending, Task.Delay(Pace)) != sending)
+            if (await ReadJobAsync() is { } job) show(job);
+    }
+
+    private async Task<JsonObject?> ReadJobAsync() => (await _connection.GetAsync(Updates))["job"] is JsonObject job ? Named((JsonObject)job.DeepClone()) : null;
+
+    /// <summary>A job as its object on the bus shows it: what is not known is not null there, and moments are numbers.</summary>
+    private static JsonObject Named(JsonNode node)
+    {
+        var job = (JsonObject)node;
+        job["version"] ??= "";
+        job["secondsLeft"] ??= -1.0;
+        job["startedAt"] = BusValues.Moment((DateTimeOffset)job["startedAt"]!);
+        return job;
+    }
+}
