@@ -74,7 +74,7 @@ public sealed class HealthMonitorTests
     [Fact]
     public async Task AProbeThatHangs_FailsAtItsTimeout()
     {
-        using var monitor = await StartAsync(TimeSpan.FromMinutes(1), new SetProbe("hangs") { Interval = Fast, Behaviour = _ => new TaskCompletionSource<ProbeResult>().Task, Timeout = TimeSpan.FromMilliseconds(100) });
+        using var monitor = await StartAsync(TimeSpan.FromMinutes(1), new SetProbe("hangs") { Behaviour = _ => new TaskCompletionSource<ProbeResult>().Task, Timeout = TimeSpan.FromMilliseconds(100) });
 
         await Eventually.IsTrueAsync(() => monitor.Report.Reasons.Any(reason => reason.Contains("no answer within", StringComparison.Ordinal)), "the time-out");
     }

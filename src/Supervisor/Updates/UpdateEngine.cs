@@ -406,32 +406,40 @@ internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline 
 
     private async Task RunAsync(UpdateJob job, Func<UpdateJob, Task> work)
     {
+        if (await OutcomeOfAsync(job, work) is not { } outcome) return;
+        // Before the end is told: who hears of it looks at the slots.
+        await RefreshSlotsAsync(CancellationToken.None);
+        End(job, outcome.State, outcome.Message);
+    }
+
+    /// <summary>How a job ended; null when the daemon stops, the worker perhaps before it: the journal says what to go on with.</summary>
+    private async Task<(JobState State, string? Message)?> OutcomeOfAsync(UpdateJob job, Func<UpdateJob, Task> work)
+    {
         try
         {
             await work(job);
-            End(job, JobState.Done, null);
+            return (JobState.Done, null);
         }
         catch (Exception) when (_stopping.IsCancellationRequested)
         {
-            return; // the daemon stops, the worker perhaps before it; the journal says what to go on with
+            return null;
         }
         catch (OperationCanceledException)
         {
             EndInstallation("cancelled", "somebody stopped it");
-            End(job, JobState.Cancelled, "stopped");
+            return (JobState.Cancelled, "stopped");
         }
         catch (UserError e)
         {
             EndInstallation("failed", e.Message);
-            End(job, JobState.Failed, e.ToString());
+            return (JobState.Failed, e.ToString());
         }
         catch (Exception e)
         {
             if (e is not WorkerException) Log.Error(e, "Job {Job} failed", job.Id);
             EndInstallation("failed", e.Message);
-            End(job, JobState.Failed, e.Message);
+            return (JobState.Failed, e.Message);
         }
-        await RefreshSlotsAsync(CancellationToken.None);
     }
 
     private void EndInstallation(string outcome, string detail)
