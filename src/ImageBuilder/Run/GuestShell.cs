@@ -23,7 +23,7 @@ internal sealed class GuestShell : IDisposable
     private const string Unit = $"""
         [Unit]
         Description=Test shell
-        Requires=dev-virtio\x2dports-{PortName}.device
+        Wants=dev-virtio\x2dports-{PortName}.device
         After=dev-virtio\x2dports-{PortName}.device
         StartLimitIntervalSec=0
         [Service]
