@@ -19,7 +19,7 @@ until [ -s "$work/port" ]; do sleep 0.1; done
 out/bin/appliance keys init --dir "$work/keys" >/dev/null
 for version in 1.0.0 2.0.0; do
     sed -E "s/^version:.*/version: $version/; s|^overlays:.*|overlays: [$PWD/image/overlays/base, $PWD/image/overlays/supervisor, overlay]|" bench/equivalent.yaml > "$work/$version.yaml"
-    [ $version = 1.0.0 ] || echo "packages: [jq]" >> "$work/$version.yaml"
+    [ $version = 1.0.0 ] || echo "packages: { add: [jq] }" >> "$work/$version.yaml"
     echo "updates: { root: keys/root.json, url: http://10.0.2.2:$(cat "$work/port")/, check: 30s }" >> "$work/$version.yaml"
     echo "building version $version" >&2
     out/bin/appliance build "$work/$version.yaml" --output "$work" --cache out/cache >"$work/build.log" 2>&1 || { tail "$work/build.log"; exit 1; }
