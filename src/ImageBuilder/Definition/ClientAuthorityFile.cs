@@ -1,3 +1,4 @@
+using System.Text;
 using Appliance.Core;
 using Appliance.Core.Access;
 
@@ -11,20 +12,15 @@ internal static class ClientAuthorityFile
     /// <param name="error">Makes an error at the place that names the file.</param>
     public static string Read(string path, Func<string, UserError> error)
     {
+        var text = Encoding.UTF8.GetString(NamedFile.Read(path, ClientAuthority.LargestFile, "the certificates of an authority", error));
         try
         {
-            if (new FileInfo(path).Length > ClientAuthority.LargestFile) throw error($"{path} is larger than {ByteSize.Format(ClientAuthority.LargestFile)}, too large for the certificates of an authority");
-            var text = File.ReadAllText(path);
             _ = ClientAuthority.Parse(text);
             return text;
         }
         catch (InvalidDataException e)
         {
             throw error($"{path} cannot be the client authority: {e.Message}");
-        }
-        catch (Exception e) when (e is UnauthorizedAccessException or IOException)
-        {
-            throw error($"{path} cannot be read: {e.Message}");
         }
     }
 }

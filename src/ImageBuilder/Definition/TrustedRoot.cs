@@ -12,20 +12,15 @@ internal static class TrustedRoot
     /// <param name="error">Makes an error at the place that names the file.</param>
     public static string Read(string path, Func<string, UserError> error)
     {
+        var bytes = NamedFile.Read(path, TufLimits.Root, "a TUF root", error);
         try
         {
-            if (new FileInfo(path).Length > TufLimits.Root) throw error($"{path} is larger than {ByteSize.Format(TufLimits.Root)}, too large for a TUF root");
-            var bytes = File.ReadAllBytes(path);
             _ = new TrustedMetadata(bytes, path, time: null);
             return Encoding.UTF8.GetString(bytes);
         }
         catch (UserError e) when (e.Message.StartsWith(path, StringComparison.Ordinal))
         {
             throw error($"{e.Message.TrimEnd('.')}; expected a TUF root: the root.json that `appliance keys init` made, or of the repository's metadata folder");
-        }
-        catch (Exception e) when (e is UnauthorizedAccessException or IOException)
-        {
-            throw error($"{path} cannot be read: {e.Message}");
         }
     }
 }

@@ -73,7 +73,7 @@ internal static class ControlCommands
             """) { fingerprint, password, certificate };
         command.SetAction((result, _) => TryAsync(async () =>
         {
-            var logIn = new RemoteLogIn(Named(result)) { Fingerprint = result.GetValue(fingerprint), PasswordFile = result.GetValue(password), Certificate = result.GetValue(certificate) };
+            var logIn = new RemoteLogIn(Named(result), new KnownDevices()) { Fingerprint = result.GetValue(fingerprint), PasswordFile = result.GetValue(password), Certificate = result.GetValue(certificate) };
             var until = await logIn.RunAsync();
             if (!result.GetValue(Json)) Console.WriteLine($"You are logged in until {until.UtcDateTime:yyyy-MM-dd HH:mm} UTC.");
             return Done;
@@ -86,13 +86,13 @@ internal static class ControlCommands
         var command = new Command("logout", $"Ends the log-in at another device.\n\nExample:\n  {ProgramName} --host edge-7.local logout");
         command.SetAction((result, _) => TryAsync(async () =>
         {
-            await RemoteLogIn.EndAsync(Named(result));
+            await new RemoteLogIn(Named(result), new KnownDevices()).EndAsync();
             return Done;
         }));
         return command;
     }
 
-    private static string Named(ParseResult result) => result.GetValue(Host) ?? throw new UserError("No device is named.", $"Example: {ProgramName} --host edge-7.local login");
+    private static DeviceAddress Named(ParseResult result) => result.GetValue(Host) is { } host ? DeviceAddress.Parse(host) : throw new UserError("No device is named.", $"Example: {ProgramName} --host edge-7.local login");
 
     private static Command Simple(string name, string description, Action<JsonObject, TextWriter> show)
     {
@@ -270,7 +270,7 @@ internal static class ControlCommands
 
     private static Task<int> ConnectedAsync(ParseResult result, Func<ISupervisor, Task<int>> work) => TryAsync(async () =>
     {
-        await using ISupervisor supervisor = result.GetValue(Host) is { } host ? RemoteSupervisor.Open(host) : BusSupervisor.Connect();
+        await using ISupervisor supervisor = result.GetValue(Host) is { } host ? new RemoteSupervisor(new KnownDevices().Connect(DeviceAddress.Parse(host))) : BusSupervisor.Connect();
         return await work(supervisor);
     });
 

@@ -2,11 +2,11 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Security;
 using System.Security.Authentication;
-using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Appliance.Core;
+using Appliance.Core.Access;
 
 namespace Appliance.Supervisor.Control;
 
@@ -20,30 +20,21 @@ internal sealed class DeviceConnection : IDisposable
     private readonly string? _fingerprint;
 
     /// <summary>Prepares a connection; nothing is sent yet.</summary>
-    /// <param name="host">Name or address, with a port when it is not 443.</param>
+    /// <param name="address">The device.</param>
     /// <param name="fingerprint">SHA-256 of the certificate that it must show; null takes any that this machine trusts.</param>
     /// <param name="certificate">A certificate with its key to show to the device, or null.</param>
-    /// <exception cref="UserError">The host is none.</exception>
-    public DeviceConnection(string host, string? fingerprint = null, X509Certificate2? certificate = null)
+    public DeviceConnection(DeviceAddress address, string? fingerprint = null, X509Certificate2? certificate = null)
     {
-        var bare = IPAddress.TryParse(host, out var literal) && literal.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6 ? $"[{host}]" : host;
-        if (!Uri.TryCreate($"https://{bare}/", UriKind.Absolute, out var address) || address.AbsolutePath != "/" || address.UserInfo.Length > 0 || address.Query.Length > 0 || address.Fragment.Length > 0)
-            throw new UserError($"\"{host}\" is no name or address of a device.", "Example: --host edge-7.local, --host 192.0.2.7:8443");
-        Host = host;
-        Address = $"{address.Host}:{address.Port}";
-        _fingerprint = fingerprint;
+        (Host, _fingerprint) = (address.Named, fingerprint);
         var handler = new SocketsHttpHandler { ConnectTimeout = ConnectLimit, AllowAutoRedirect = false, UseCookies = false };
         handler.SslOptions.RemoteCertificateValidationCallback = (_, shown, _, errors) => Accept(shown, errors);
         if (certificate is not null) handler.SslOptions.LocalCertificateSelectionCallback = (_, _, _, _, _) => certificate;
-        _http = new HttpClient(handler) { BaseAddress = address, Timeout = Timeout.InfiniteTimeSpan };
+        _http = new HttpClient(handler) { BaseAddress = address.Url, Timeout = Timeout.InfiniteTimeSpan };
         _http.DefaultRequestHeaders.Accept.ParseAdd("application/json");
     }
 
     /// <summary>The device as it was named.</summary>
     public string Host { get; }
-
-    /// <summary>Host and port, by which it is known.</summary>
-    public string Address { get; }
 
     /// <summary>SHA-256 of the certificate that was shown last, or null.</summary>
     public string? Shown { get; private set; }
@@ -99,7 +90,7 @@ internal sealed class DeviceConnection : IDisposable
     private bool Accept(X509Certificate? shown, SslPolicyErrors errors)
     {
         if (shown is null) return false;
-        Shown = shown.GetCertHashString(HashAlgorithmName.SHA256).ToLowerInvariant();
+        Shown = PemCertificate.Fingerprint(shown);
         return _fingerprint is null ? errors == SslPolicyErrors.None : Shown == _fingerprint;
     }
 

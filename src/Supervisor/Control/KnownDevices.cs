@@ -9,14 +9,23 @@ internal sealed class KnownDevices
     private readonly string _path = Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.ApplicationData, Environment.SpecialFolderOption.DoNotVerify), "appliance", "devices.json");
 
     /// <summary>A device, or null for one that is not known.</summary>
-    /// <param name="address">Host and port.</param>
-    public KnownDevice? Find(string address) => Read().GetValueOrDefault(address);
+    public KnownDevice? Find(DeviceAddress address) => Read().GetValueOrDefault(address.Key);
+
+    /// <summary>Takes up the log-in at a device.</summary>
+    /// <exception cref="UserError">There is none, or it has ended.</exception>
+    public DeviceConnection Connect(DeviceAddress address)
+    {
+        if (Find(address) is not { } device || device.Until <= DateTimeOffset.UtcNow) throw new UserError($"You are not logged in at {address.Named}.", $"appliancectl --host {address.Named} login");
+        var connection = new DeviceConnection(address, device.Fingerprint);
+        connection.Use(device.Token);
+        return connection;
+    }
 
     /// <summary>Keeps a device, in place of what was kept of it.</summary>
-    public void Keep(string address, KnownDevice device) => Change(devices => devices[address] = device);
+    public void Keep(DeviceAddress address, KnownDevice device) => Change(devices => devices[address.Key] = device);
 
     /// <summary>Forgets a device.</summary>
-    public void Forget(string address) => Change(devices => devices.Remove(address));
+    public void Forget(DeviceAddress address) => Change(devices => devices.Remove(address.Key));
 
     private Dictionary<string, KnownDevice> Read()
     {

@@ -1,11 +1,12 @@
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Appliance.Core;
+using Appliance.Core.Access;
 
 namespace Appliance.Supervisor.Control;
 
 /// <summary>Logs in at another device and keeps the log-in, and the fingerprint of the device's certificate, for the commands that follow.</summary>
-internal sealed class RemoteLogIn(string host)
+internal sealed class RemoteLogIn(DeviceAddress address, KnownDevices known)
 {
     /// <summary>SHA-256 of the device's certificate, as its console shows it; else a certificate that is not trusted is asked about.</summary>
     public string? Fingerprint { get; init; }
@@ -23,32 +24,28 @@ internal sealed class RemoteLogIn(string host)
     {
         using var certificate = Certificate is null ? null : ReadCertificate(Certificate);
         var fingerprint = await FindOutAsync();
-        using var connection = new DeviceConnection(host, fingerprint, certificate);
-        var session = await connection.PostAsync("api/v1/session", ("secret", certificate is null ? Secret($"Password of {host}: ") : null));
+        using var connection = new DeviceConnection(address, fingerprint, certificate);
+        var session = await connection.PostAsync("api/v1/session", ("secret", certificate is null ? Secret($"Password of {address.Named}: ") : null));
         var (token, until) = ((string)session!["token"]!, (DateTimeOffset)session["until"]!);
         if ((bool)session["setup"]!) await SetPasswordAsync(connection, token);
-        new KnownDevices().Keep(connection.Address, new KnownDevice(fingerprint, token, until));
+        known.Keep(address, new KnownDevice(fingerprint, token, until));
         return until;
     }
 
     /// <summary>Ends the log-in, here and on the device.</summary>
-    public static async Task EndAsync(string host)
+    public async Task EndAsync()
     {
-        using var named = new DeviceConnection(host);
-        var known = new KnownDevices();
-        if (known.Find(named.Address) is not { } device) throw new UserError($"You are not logged in at {host}.");
-        using var connection = new DeviceConnection(host, device.Fingerprint);
-        connection.Use(device.Token);
+        using var connection = known.Connect(address);
         await connection.PostAsync("api/v1/logout");
-        known.Forget(named.Address);
+        known.Forget(address);
     }
 
     /// <summary>The fingerprint that is to be shown from now on; null when this machine trusts the certificate anyway.</summary>
     private async Task<string?> FindOutAsync()
     {
         if (Fingerprint is not null) return Plain(Fingerprint);
-        using var connection = new DeviceConnection(host);
-        if (new KnownDevices().Find(connection.Address)?.Fingerprint is { } known) return known;
+        if (known.Find(address)?.Fingerprint is { } before) return before;
+        using var connection = new DeviceConnection(address);
         try
         {
             await connection.GetAsync("api/v1/health");
@@ -56,7 +53,7 @@ internal sealed class RemoteLogIn(string host)
         }
         catch (UserError) when (connection.Shown is { } shown && !Console.IsInputRedirected)
         {
-            Console.Error.WriteLine($"The certificate of {host} is not one that this machine trusts. Its SHA-256 fingerprint is\n  {shown}\nThe device's console shows the right one. Is it the same (yes/no)?");
+            Console.Error.WriteLine($"The certificate of {address.Named} is not one that this machine trusts. Its SHA-256 fingerprint is\n  {shown}\nThe device's console shows the right one. Is it the same (yes/no)?");
             return Console.ReadLine()?.Trim() is "yes" or "y" ? shown : throw new UserError("The certificate is not trusted.", "Look at the device's console again.");
         }
     }
@@ -76,9 +73,9 @@ internal sealed class RemoteLogIn(string host)
     }
 
     /// <summary>The setup code is good for setting a password, and for nothing else.</summary>
-    private static async Task SetPasswordAsync(DeviceConnection connection, string token)
+    private async Task SetPasswordAsync(DeviceConnection connection, string token)
     {
-        if (Console.IsInputRedirected) throw new UserError("That was the setup code: the device has no password yet.", $"Set one at https://{connection.Address}/login, or run this in a terminal.");
+        if (Console.IsInputRedirected) throw new UserError("That was the setup code: the device has no password yet.", $"Set one at {address.Url}login, or run this in a terminal.");
         var password = HiddenLine.Read("That was the setup code. New password of the device: ");
         if (HiddenLine.Read("Once more: ") != password) throw new UserError("The two passwords differ.", "Run the command again.");
         connection.Use(token);
@@ -89,11 +86,9 @@ internal sealed class RemoteLogIn(string host)
     {
         try
         {
-            using var pem = X509Certificate2.CreateFromPemFile(path);
-            // A key straight from PEM is ephemeral, which TLS does not take on every platform.
-            return X509CertificateLoader.LoadPkcs12(pem.Export(X509ContentType.Pkcs12), null);
+            return PemCertificate.Load(File.ReadAllText(path));
         }
-        catch (Exception e) when (e is CryptographicException or IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is CryptographicException or ArgumentException or IOException or UnauthorizedAccessException)
         {
             throw new UserError($"{path} holds no certificate with its key: {e.Message}", "Name a PEM file with both.", e);
         }

@@ -1,4 +1,3 @@
-using System.Net.Http.Headers;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Appliance.Core;
@@ -7,65 +6,51 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Appliance.Supervisor.Control;
 
-/// <summary>The supervisor of another device, over HTTPS (docs/access.md), as whoever has logged in from here.</summary>
-internal sealed class RemoteSupervisor : ISupervisor
+/// <summary>The supervisor of another device, over HTTPS (docs/access.md).</summary>
+/// <param name="connection">A log-in; it is disposed along.</param>
+internal sealed class RemoteSupervisor(DeviceConnection connection) : ISupervisor
 {
     private const string Updates = "api/v1/updates";
     private static readonly TimeSpan Pace = TimeSpan.FromMilliseconds(500);
 
-    private readonly DeviceConnection _connection;
-
-    private RemoteSupervisor(DeviceConnection connection) => _connection = connection;
-
-    /// <summary>Takes up the log-in that is kept of a device.</summary>
-    /// <exception cref="UserError">There is none.</exception>
-    public static RemoteSupervisor Open(string host)
-    {
-        using var named = new DeviceConnection(host);
-        if (new KnownDevices().Find(named.Address) is not { } device || device.Until <= DateTimeOffset.UtcNow) throw new UserError($"You are not logged in at {host}.", $"appliancectl --host {host} login");
-        var connection = new DeviceConnection(host, device.Fingerprint);
-        connection.Use(device.Token);
-        return new RemoteSupervisor(connection);
-    }
-
     /// <inheritdoc/>
     public ValueTask DisposeAsync()
     {
-        _connection.Dispose();
+        connection.Dispose();
         return ValueTask.CompletedTask;
     }
 
     /// <inheritdoc/>
-    public async Task<JsonObject> ReadAsync() => (JsonObject)await _connection.GetAsync("api/v1/state");
+    public async Task<JsonObject> ReadAsync() => (JsonObject)await connection.GetAsync("api/v1/state");
 
     /// <inheritdoc/>
-    public Task DoAsync(string method, string? argument = null) => _connection.PostAsync(Route(method), (method == "MarkBad" ? "slot" : "version", argument));
+    public Task DoAsync(string method, string? argument = null) => connection.PostAsync(Route(method), (method == "MarkBad" ? "slot" : "version", argument));
 
     /// <inheritdoc/>
-    public Task RestartAsync(string method, bool force) => _connection.PostAsync(Route(method), ("force", force ? "true" : null));
+    public Task RestartAsync(string method, bool force) => connection.PostAsync(Route(method), ("force", Word(force)));
 
     /// <inheritdoc/>
     public async Task<JsonObject> RunJobAsync(JobOrder order, Action<JsonObject> show, CancellationToken cancellationToken)
     {
-        await using var cancel = cancellationToken.Register(() => _ = _connection.PostAsync(Route("Cancel")));
+        await using var cancel = cancellationToken.Register(() => _ = connection.PostAsync(Route("Cancel")));
         if (order.Source is null || order.IsAddress)
         {
-            var begun = (JsonObject)(await _connection.PostAsync(Route(order.Method), ("source", order.Source), ("channel", order.Channel), ("version", order.Version), ("force", order.Force ? "true" : null), ("reboot", Word(order.Reboot))))!;
+            var begun = (JsonObject)(await connection.PostAsync(Route(order.Method), ("source", order.Source), ("channel", order.Channel), ("version", order.Version), ("force", Word(order.Force)), ("reboot", Word(order.Reboot))))!;
             return await FollowAsync((int)begun["id"]!, show);
         }
-        if (order.Method == "Check") throw new UserError($"{_connection.Host} cannot look into {order.Source} on this computer.", "Name an address, or install the bundle, which is sent then.");
+        if (order.Method == "Check") throw new UserError($"{connection.Host} cannot look into {order.Source} on this computer.", "Name an address, or install the bundle, which is sent then.");
         if (order.Channel is not null || order.Version is not null) throw new UserError("A bundle that is sent has one version.", "Leave out --version and --channel.");
         await using var bundle = OpenBundle(order.Source);
-        var sending = _connection.SendStreamAsync($"{Route("Bundle")}?force={Word(order.Force)}&reboot={Word(order.Reboot)}", bundle, IsJob, cancellationToken);
+        var sending = connection.SendStreamAsync($"{Route("Bundle")}?force={Word(order.Force)}&reboot={Word(order.Reboot)}", bundle, IsJob, cancellationToken);
         await ShowWhileAsync(sending, show);
-        return Named(await sending);
+        return Named((JsonObject)await sending);
     }
 
     /// <inheritdoc/>
     public async Task WriteSupportBundleAsync(SafeFileHandle to)
     {
         await using var stream = new FileStream(to, FileAccess.Write, bufferSize: 0);
-        await _connection.DownloadAsync("api/v1/support", stream);
+        await connection.DownloadAsync("api/v1/support", stream);
     }
 
     /// <inheritdoc/>
@@ -97,7 +82,7 @@ internal sealed class RemoteSupervisor : ISupervisor
         while (true)
         {
             if (await ReadJobAsync() is not { } job || (int)job["id"]! != id)
-                throw new UserError("The supervisor was started again, or does something else meanwhile.", $"appliancectl --host {_connection.Host} status says how it goes on.");
+                throw new UserError("The supervisor was started again, or does something else meanwhile.", $"appliancectl --host {connection.Host} status says how it goes on.");
             show(job);
             if ((string?)job["state"] != "running") return job;
             await Task.Delay(Pace);
@@ -110,12 +95,11 @@ internal sealed class RemoteSupervisor : ISupervisor
             if (await ReadJobAsync() is { } job) show(job);
     }
 
-    private async Task<JsonObject?> ReadJobAsync() => (await _connection.GetAsync(Updates))["job"] is JsonObject job ? Named((JsonObject)job.DeepClone()) : null;
+    private async Task<JsonObject?> ReadJobAsync() => (await connection.GetAsync(Updates))["job"] is JsonObject job ? Named(job) : null;
 
     /// <summary>A job as its object on the bus shows it: what is not known is not null there, and moments are numbers.</summary>
-    private static JsonObject Named(JsonNode node)
+    private static JsonObject Named(JsonObject job)
     {
-        var job = (JsonObject)node;
         job["version"] ??= "";
         job["secondsLeft"] ??= -1.0;
         job["startedAt"] = BusValues.Moment((DateTimeOffset)job["startedAt"]!);

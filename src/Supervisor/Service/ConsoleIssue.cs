@@ -1,8 +1,8 @@
 using System.Net.NetworkInformation;
-using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using Appliance.Core;
+using Appliance.Core.Access;
 using Appliance.Supervisor.Access;
 using Appliance.Supervisor.Device;
 using Serilog;
@@ -44,7 +44,7 @@ internal sealed class ConsoleIssue(SupervisorOptions options, DeviceFacts facts,
             var text = new StringBuilder($"{facts.Image.Id} {facts.Image.Version}\n");
             foreach (var address in addresses) text.Append($"Status page: https://{(address.Contains(':') ? $"[{address}]" : address)}/\n");
             if (addresses.Count == 0) text.Append("Status page: waiting for a network address\n");
-            text.Append($"Certificate (SHA-256): {certificate.GetCertHashString(HashAlgorithmName.SHA256).ToLowerInvariant()}\n");
+            text.Append($"Certificate (SHA-256): {PemCertificate.Fingerprint(certificate)}\n");
             if (access.SetupCode is { } code) text.Append($"Setup code: {code}\n");
             // agetty, which is root, reads it; nobody else on the device needs the code.
             DurableFile.Write(_path, Encoding.UTF8.GetBytes(text.Append('\n').ToString()));

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using Appliance.Supervisor.Bus;
 using Appliance.Supervisor.Device;
@@ -51,8 +50,7 @@ internal sealed class SupervisorObject(BusConnection bus, Systemd1 systemd, Devi
     /// <summary>All properties as <c>appliancectl --json</c> shows them, wherever it runs.</summary>
     public JsonObject Read()
     {
-        var all = new JsonObject();
-        foreach (var property in Properties()) all[JsonNamingPolicy.CamelCase.ConvertName(property.Name)] = BusJson.Translate(property.Get());
+        var all = (JsonObject)BusJson.Translate(Properties().ToDictionary(property => (object)property.Name, property => property.Get()))!;
         CheckRows.Name(all);
         return all;
     }

@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using Appliance.Core;
+using Appliance.Core.Access;
 using Serilog;
 
 namespace Appliance.Supervisor.Web;
@@ -23,7 +24,7 @@ internal static class PageCertificate
         {
             try
             {
-                return Load(File.ReadAllText(path));
+                return PemCertificate.Load(File.ReadAllText(path));
             }
             catch (Exception e) when (e is CryptographicException or ArgumentException or IOException)
             {
@@ -33,14 +34,7 @@ internal static class PageCertificate
         var pem = Create(hostname);
         DurableFile.Write(path, Encoding.ASCII.GetBytes(pem));
         Log.Information("Made a certificate for the status page in {Path}", path);
-        return Load(pem);
-    }
-
-    private static X509Certificate2 Load(string pem)
-    {
-        using var certificate = X509Certificate2.CreateFromPem(pem, pem);
-        // A certificate straight from PEM has an ephemeral key, which TLS servers do not take on every platform.
-        return X509CertificateLoader.LoadPkcs12(certificate.Export(X509ContentType.Pkcs12), null);
+        return PemCertificate.Load(pem);
     }
 
     private static string Create(string hostname)

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Json.Nodes;
 using Appliance.Core.Access;
@@ -22,7 +21,7 @@ public sealed class RemoteControlTests : IAsyncLifetime
 
     private string Host => $"127.0.0.1:{_scene.Http.BaseAddress!.Port}";
 
-    private string Fingerprint => _scene.Service<X509Certificate2>().GetCertHashString(HashAlgorithmName.SHA256);
+    private string Fingerprint => PemCertificate.Fingerprint(_scene.Service<X509Certificate2>());
 
     private string KnownDevices => Path.Combine(_scene.File("config"), "appliance", "devices.json");
 
@@ -135,7 +134,7 @@ public sealed class RemoteControlTests : IAsyncLifetime
         // Not a terminal: nobody is asked, and nothing is trusted.
         var unknown = await RunAsync("login", "--password-file", _scene.File("password"));
         Assert.Equal(2, unknown.Code);
-        Assert.Contains($"its SHA-256 fingerprint is {Fingerprint.ToLowerInvariant()}", unknown.Error, StringComparison.Ordinal);
+        Assert.Contains($"its SHA-256 fingerprint is {Fingerprint}", unknown.Error, StringComparison.Ordinal);
         Assert.False(File.Exists(KnownDevices));
 
         await LogInAsync();
@@ -145,7 +144,7 @@ public sealed class RemoteControlTests : IAsyncLifetime
 
         var other = await RunAsync("status");
         Assert.Equal(2, other.Code);
-        Assert.StartsWith($"error: {Host} shows another certificate than the known one: its SHA-256 fingerprint is {Fingerprint.ToLowerInvariant()} and not ", other.Error, StringComparison.Ordinal);
+        Assert.StartsWith($"error: {Host} shows another certificate than the known one: its SHA-256 fingerprint is {Fingerprint} and not ", other.Error, StringComparison.Ordinal);
     }
 
     [Fact]

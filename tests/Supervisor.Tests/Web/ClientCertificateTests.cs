@@ -1,5 +1,4 @@
 using System.Net;
-using System.Security.Cryptography.X509Certificates;
 using System.Text.Json.Nodes;
 using Appliance.Core.Access;
 using Core.Tests.Access;
@@ -92,9 +91,7 @@ public sealed class ClientCertificateTests : IAsyncLifetime
     private static HttpClientHandler Handler(string? pem)
     {
         var handler = new HttpClientHandler { ServerCertificateCustomValidationCallback = (_, _, _, _) => true };
-        if (pem is null) return handler;
-        using var certificate = X509Certificate2.CreateFromPem(pem, pem);
-        handler.ClientCertificates.Add(X509CertificateLoader.LoadPkcs12(certificate.Export(X509ContentType.Pkcs12), null));
+        if (pem is not null) handler.ClientCertificates.Add(PemCertificate.Load(pem));
         return handler;
     }
 

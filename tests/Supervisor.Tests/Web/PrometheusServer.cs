@@ -1,7 +1,6 @@
 using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
 using System.Text.Json.Nodes;
+using Appliance.ImageBuilder.Run;
 
 namespace Supervisor.Tests.Web;
 
@@ -24,7 +23,7 @@ internal sealed class PrometheusServer : IDisposable
                 tls_config: { insecure_skip_verify: true }
                 static_configs: [{ targets: ["{{device.Authority}}"] }]
             """, TestContext.Current.CancellationToken);
-        var port = FreePort();
+        var port = RunCommand.FreePort(29090);
         server._http.BaseAddress = new Uri($"http://127.0.0.1:{port}/");
         var start = new ProcessStartInfo("prometheus", [$"--config.file={config}", $"--storage.tsdb.path={Path.Combine(server._folder.FullName, "data")}", $"--web.listen-address=127.0.0.1:{port}"]) { RedirectStandardError = true };
         server._process = Process.Start(start)!;
@@ -55,12 +54,5 @@ internal sealed class PrometheusServer : IDisposable
         _process?.Dispose();
         _http.Dispose();
         _folder.Delete(recursive: true);
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }
