@@ -45,7 +45,7 @@ internal sealed class DeviceConnection : IDisposable
     /// <summary>Fetches JSON.</summary>
     public async Task<JsonNode> GetAsync(string path)
     {
-        using var answer = await SendAsync(new HttpRequestMessage(HttpMethod.Get, path), CancellationToken.None);
+        using var answer = await SendAsync(new HttpRequestMessage(HttpMethod.Get, path));
         return await ReadAsync(answer);
     }
 
@@ -53,7 +53,7 @@ internal sealed class DeviceConnection : IDisposable
     public async Task<JsonNode?> PostAsync(string path, params IEnumerable<(string Name, string? Value)> fields)
     {
         var content = new FormUrlEncodedContent(fields.Where(field => field.Value is not null).Select(field => KeyValuePair.Create(field.Name, field.Value)));
-        using var answer = await SendAsync(new HttpRequestMessage(HttpMethod.Post, path) { Content = content }, CancellationToken.None);
+        using var answer = await SendAsync(new HttpRequestMessage(HttpMethod.Post, path) { Content = content });
         return answer.StatusCode == HttpStatusCode.NoContent ? null : await ReadAsync(answer);
     }
 
@@ -61,18 +61,17 @@ internal sealed class DeviceConnection : IDisposable
     /// <param name="path">Where to.</param>
     /// <param name="body">What.</param>
     /// <param name="takes">Says of an answer that is no success whether it is one to read all the same.</param>
-    /// <param name="cancellationToken">Ends the sending.</param>
-    public async Task<JsonNode> SendStreamAsync(string path, Stream body, Func<HttpResponseMessage, bool> takes, CancellationToken cancellationToken)
+    public async Task<JsonNode> SendStreamAsync(string path, Stream body, Func<HttpResponseMessage, bool> takes)
     {
         var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = new StreamContent(body) };
-        using var answer = await SendAsync(request, cancellationToken, takes, Timeout.InfiniteTimeSpan);
+        using var answer = await SendAsync(request, takes, Timeout.InfiniteTimeSpan);
         return await ReadAsync(answer);
     }
 
     /// <summary>Copies an answer into a stream.</summary>
     public async Task DownloadAsync(string path, Stream to)
     {
-        using var answer = await SendAsync(new HttpRequestMessage(HttpMethod.Get, path), CancellationToken.None);
+        using var answer = await SendAsync(new HttpRequestMessage(HttpMethod.Get, path));
         try
         {
             await using var content = await answer.Content.ReadAsStreamAsync();
@@ -94,17 +93,16 @@ internal sealed class DeviceConnection : IDisposable
         return _fingerprint is null ? errors == SslPolicyErrors.None : Shown == _fingerprint;
     }
 
-    private async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken, Func<HttpResponseMessage, bool>? takes = null, TimeSpan? limit = null)
+    private async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, Func<HttpResponseMessage, bool>? takes = null, TimeSpan? limit = null)
     {
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        patience.CancelAfter(limit ?? Patience);
+        using var patience = new CancellationTokenSource(limit ?? Patience);
         try
         {
             var answer = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, patience.Token);
             if (answer.IsSuccessStatusCode || takes?.Invoke(answer) == true) return answer;
             using (answer) throw await ProblemAsync(answer);
         }
-        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException e)
         {
             throw Unreachable("it does not answer", e);
         }

@@ -41,9 +41,8 @@ internal sealed class RemoteSupervisor(DeviceConnection connection) : ISuperviso
         if (order.Method == "Check") throw new UserError($"{connection.Host} cannot look into {order.Source} on this computer.", "Name an address, or install the bundle, which is sent then.");
         if (order.Channel is not null || order.Version is not null) throw new UserError("A bundle that is sent has one version.", "Leave out --version and --channel.");
         await using var bundle = OpenBundle(order.Source);
-        var sending = connection.SendStreamAsync($"{Route("Bundle")}?force={Word(order.Force)}&reboot={Word(order.Reboot)}", bundle, IsJob, cancellationToken);
-        await ShowWhileAsync(sending, show);
-        return Named((JsonObject)await sending);
+        var sending = connection.SendStreamAsync($"{Route("Bundle")}?force={Word(order.Force)}&reboot={Word(order.Reboot)}", bundle, IsJob);
+        return await ShowWhileAsync(sending, show, cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -89,10 +88,16 @@ internal sealed class RemoteSupervisor(DeviceConnection connection) : ISuperviso
         }
     }
 
-    private async Task ShowWhileAsync(Task sending, Action<JsonObject> show)
+    /// <summary>The answer comes with the job's end. When that was stopped, the sending may still wait for a source that says no more.</summary>
+    private async Task<JsonObject> ShowWhileAsync(Task<JsonNode> sending, Action<JsonObject> show, CancellationToken cancellationToken)
     {
-        while (await Task.WhenAny(sending, Task.Delay(Pace)) != sending)
-            if (await ReadJobAsync() is { } job) show(job);
+        while (await Task.WhenAny(sending, Task.Delay(Pace, CancellationToken.None)) != sending)
+        {
+            if (await ReadJobAsync() is not { } job) continue;
+            show(job);
+            if (cancellationToken.IsCancellationRequested && (string?)job["state"] != "running") return job;
+        }
+        return Named((JsonObject)await sending);
     }
 
     private async Task<JsonObject?> ReadJobAsync() => (await connection.GetAsync(Updates))["job"] is JsonObject job ? Named(job) : null;

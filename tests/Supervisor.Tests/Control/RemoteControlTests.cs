@@ -2,6 +2,8 @@ using System.Security.Cryptography.X509Certificates;
 using System.Text.Json.Nodes;
 using Appliance.Core.Access;
 using Appliance.Supervisor.Access;
+using Appliance.Supervisor.Control;
+using Appliance.Supervisor.Updates;
 using Core.Tests.Access;
 using Supervisor.Tests.Web;
 using Supervisor.Tests.Worker;
@@ -23,7 +25,7 @@ public sealed class RemoteControlTests : IAsyncLifetime
 
     private string Fingerprint => PemCertificate.Fingerprint(_scene.Service<X509Certificate2>());
 
-    private string KnownDevices => Path.Combine(_scene.File("config"), "appliance", "devices.json");
+    private string KnownFile => Path.Combine(_scene.File("config"), "appliance", "devices.json");
 
     public async ValueTask InitializeAsync()
     {
@@ -65,8 +67,8 @@ public sealed class RemoteControlTests : IAsyncLifetime
         {
             Environment.SetEnvironmentVariable("APPLIANCE_BUS", null);
         }
-        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(KnownDevices));
-        Assert.DoesNotContain(Browser.Password, await File.ReadAllTextAsync(KnownDevices, Token), StringComparison.Ordinal);
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(KnownFile));
+        Assert.DoesNotContain(Browser.Password, await File.ReadAllTextAsync(KnownFile, Token), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -85,6 +87,28 @@ public sealed class RemoteControlTests : IAsyncLifetime
         var refused = await RunAsync("install", _scene.File("no.bundle"));
         Assert.Equal(1, refused.Code);
         Assert.StartsWith("error: ", refused.Error, StringComparison.Ordinal);
+    }
+
+    /// <summary>As Ctrl-C does, while the sender has more to say.</summary>
+    [Fact]
+    public async Task ABundleThatIsBeingSent_CanBeStopped()
+    {
+        await LogInAsync();
+        var whole = await File.ReadAllBytesAsync(await _worker.ExportAsync(), Token);
+        var pipe = _scene.File("pipe");
+        using (var made = System.Diagnostics.Process.Start("mkfifo", [pipe])!) await made.WaitForExitAsync(Token);
+        // Both ways, so that opening waits for nobody.
+        await using var writer = new FileStream(pipe, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite, bufferSize: 0);
+        var writing = Task.Run(() => writer.Write(whole.AsSpan(0, whole.Length / 2)), Token);
+        using var stop = new CancellationTokenSource();
+        await using var supervisor = new RemoteSupervisor(new KnownDevices().Connect(DeviceAddress.Parse(Host)));
+
+        var running = supervisor.RunJobAsync(new JobOrder { Method = "Install", Source = pipe }, _ => { }, stop.Token);
+        await writing;
+        await Eventually.IsTrueAsync(() => _scene.Service<UpdateEngine>().Job is { View.State: JobState.Running }, "the job");
+        await stop.CancelAsync();
+
+        Assert.Equal("cancelled", (string?)(await running.WaitAsync(TimeSpan.FromMinutes(1), Token))["state"]);
     }
 
     [Fact]
@@ -135,7 +159,7 @@ public sealed class RemoteControlTests : IAsyncLifetime
         var unknown = await RunAsync("login", "--password-file", _scene.File("password"));
         Assert.Equal(2, unknown.Code);
         Assert.Contains($"its SHA-256 fingerprint is {Fingerprint}", unknown.Error, StringComparison.Ordinal);
-        Assert.False(File.Exists(KnownDevices));
+        Assert.False(File.Exists(KnownFile));
 
         await LogInAsync();
         await _scene.StopAsync();
@@ -151,13 +175,13 @@ public sealed class RemoteControlTests : IAsyncLifetime
     public async Task LoggedOut_NothingIsLeft_HereOrThere()
     {
         await LogInAsync();
-        var token = (string)JsonNode.Parse(await File.ReadAllTextAsync(KnownDevices, Token))![Host]!["token"]!;
+        var token = (string)JsonNode.Parse(await File.ReadAllTextAsync(KnownFile, Token))![Host]!["token"]!;
         Assert.NotNull(_scene.Service<OwnerAccess>().Find(token));
 
         Assert.Equal((0, "", ""), await RunAsync("logout"));
 
         Assert.Null(_scene.Service<OwnerAccess>().Find(token));
-        Assert.DoesNotContain(token, await File.ReadAllTextAsync(KnownDevices, Token), StringComparison.Ordinal);
+        Assert.DoesNotContain(token, await File.ReadAllTextAsync(KnownFile, Token), StringComparison.Ordinal);
         Assert.Equal((2, "", $"error: You are not logged in at {Host}.\n  appliancectl --host {Host} login\n"), await RunAsync("status"));
     }
 
