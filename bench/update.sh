@@ -30,12 +30,13 @@ at() { awk -v what="$1" 'index($0, what) { print $1; exit }' "$work/serial"; }
 fail() { tail -n 30 "$work/serial"; echo "$1" >&2; exit 1; }
 
 # Resident memory of the supervisor, a line every second; and a page that is told of every change and fetches the overview.
-watch_memory() { while sleep 1; do curl -sk --max-time 5 "https://127.0.0.1:$port/metrics" | awk '/^appliance_supervisor_memory_bytes/ { print $2 }'; done > "$work/memory"; }
+# Both go on while the device restarts and does not answer.
+watch_memory() { while sleep 1; do curl -sk --max-time 5 "https://127.0.0.1:$port/metrics" | awk '/^appliance_supervisor_memory_bytes/ { print $2 }' || true; done > "$work/memory"; }
 open_page() {
     while sleep 0.2; do
         curl -skN --max-time 600 "https://127.0.0.1:$port/events" | while IFS= read -r line; do
-            [ -z "$line" ] || curl -sk --max-time 5 -o /dev/null "https://127.0.0.1:$port/main"
-        done
+            [ -z "$line" ] || curl -sk --max-time 5 -o /dev/null "https://127.0.0.1:$port/main" || true
+        done || true
     done
 }
 
