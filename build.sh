@@ -49,15 +49,16 @@ publish_cli() {
     dotnet publish src/ImageBuilder --configuration Release --output out/bin --verbosity quiet --nologo --disable-build-servers
 }
 
-# run_suites ARGUMENTS -- SUITE…: runs test programs and ends with the one line that counts.
+# run_suites ARGUMENTS -- SUITE…: runs test programs and ends with the one line that counts. What each test took is in out/test-logs.
 run_suites() {
     local arguments=() passed=0 failed=0 suite log failures total errors bad skipped
     while [ "$1" != -- ]; do arguments+=("$1"); shift; done
     shift
     log=$(mktemp) failures=$(mktemp)
+    mkdir -p out/test-logs
     for suite in "$@"; do
         echo "== $suite"
-        "$(find "tests/$suite/bin/Debug/net10.0" -maxdepth 1 -name '*Tests' -perm -u+x)" -noColor -noLogo "${arguments[@]}" 2>&1 | tee "$log" || true
+        "$(find "tests/$suite/bin/Debug/net10.0" -maxdepth 1 -name '*Tests' -perm -u+x)" -noColor -noLogo -xml "out/test-logs/$suite.xml" "${arguments[@]}" 2>&1 | tee "$log" || true
         # Said again at the end, where whoever sees only the last lines finds it.
         grep -F -A 12 '[FAIL]' "$log" >>"$failures" || true
         # "Total: 17, Errors: 0, Failed: 0, Skipped: 0, …"; a program that dies without it counts as one failure.
