@@ -16,6 +16,11 @@ internal sealed record LastCheck(DateTimeOffset At, string Verdict, string? Vers
     public LastCheck After(LastCheck? before) =>
         before is not null && before.Version == Version && Verdict == before.Verdict ? this with { DownloadBytes = DownloadBytes ?? before.DownloadBytes, Notes = Notes ?? before.Notes } : this;
 
+    /// <summary>The same as it reads now: since the look the version may have come to run, or failed, or been cleared.</summary>
+    public LastCheck Now(string running, IReadOnlyList<FailedVersion> failed) => Verdict is not ("available" or "failedBefore")
+        ? this
+        : this with { Verdict = Version == running ? "upToDate" : failed.Any(other => other.Version == Version) ? "failedBefore" : "available" };
+
     /// <summary>Notes as they are kept: their beginning when they are longer, without controls that a terminal would obey.</summary>
     public static string? Kept(string? notes)
     {

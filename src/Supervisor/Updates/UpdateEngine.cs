@@ -467,6 +467,7 @@ internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline 
         {
             var next = change(_state);
             if (ReferenceEquals(next, _state)) return;
+            next = next with { LastCheck = next.LastCheck?.Now(device.Version, next.Failed) };
             store.Write(next);
             _state = next;
         }

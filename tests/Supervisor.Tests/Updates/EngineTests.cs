@@ -155,6 +155,7 @@ public sealed class EngineTests : IDisposable
         await _engine.CommitAsync(Token);
 
         Assert.Empty(_engine.State.Failed);
+        Assert.Equal(("upToDate", "1.1"), (_engine.State.LastCheck!.Verdict, _engine.State.LastCheck.Version));
         Assert.Equal(("committed", "healthy after 1 boot"), (_engine.State.History[^1].Outcome, _engine.State.History[^1].Detail));
     }
 

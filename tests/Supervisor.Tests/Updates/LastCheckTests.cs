@@ -33,4 +33,22 @@ public sealed class LastCheckTests
         Assert.Equal(brief with { Verdict = "failedBefore" }, (brief with { Verdict = "failedBefore" }).After(Planned));
         Assert.Equal("Other.", (Planned with { Notes = "Other." }).After(Planned).Notes);
     }
+
+    [Theory]
+    [InlineData("available", "1.1", "upToDate")]
+    [InlineData("failedBefore", "1.1", "upToDate")]
+    [InlineData("available", "1.0", "available")]
+    [InlineData("failedBefore", "1.0", "available")]
+    [InlineData("waiting", "1.0", "waiting")]
+    public void WhatRunsByNow_OrWasCleared_ReadsDifferently(string verdict, string running, string expected) =>
+        Assert.Equal(Planned with { Verdict = expected }, (Planned with { Verdict = verdict }).Now(running, []));
+
+    [Fact]
+    public void WhatFailedSince_IsOfferedNoMore()
+    {
+        FailedVersion[] failed = [new FailedVersion { Version = "1.1", Reason = "it was not healthy", At = DateTimeOffset.UnixEpoch }];
+
+        Assert.Equal("failedBefore", Planned.Now("1.0", failed).Verdict);
+        Assert.Equal("available", (Planned with { Version = "1.2" }).Now("1.0", failed).Verdict);
+    }
 }
