@@ -1,5 +1,6 @@
 using Appliance.Supervisor.Boot;
 using Appliance.Supervisor.Health;
+using Appliance.Supervisor.Telemetry;
 using Appliance.Supervisor.Updates;
 
 namespace Appliance.Supervisor.Findings;
@@ -36,6 +37,9 @@ internal sealed record FindingInput
 
     /// <summary>The hottest sensor in °C, or null.</summary>
     public double? Temperature { get; init; }
+
+    /// <summary>Whether reports reach their collector; null when the image names none.</summary>
+    public ReportDelivery? Reports { get; init; }
 
     /// <summary>What was found a moment before.</summary>
     public IReadOnlyList<Finding> Before { get; init; } = [];

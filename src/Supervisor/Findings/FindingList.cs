@@ -1,12 +1,13 @@
 using Appliance.Supervisor.Device;
 using Appliance.Supervisor.Health;
+using Appliance.Supervisor.Telemetry;
 using Appliance.Supervisor.Updates;
 using Serilog;
 
 namespace Appliance.Supervisor.Findings;
 
 /// <summary>Keeps the findings as they are now: after every change that is reported, and every minute for what nobody reports.</summary>
-internal sealed class FindingList(DeviceFacts facts, HealthMonitor health, UpdateEngine engine, TimeProvider time) : BackgroundService
+internal sealed class FindingList(DeviceFacts facts, HealthMonitor health, UpdateEngine engine, TimeProvider time, ReportSender? reports = null) : BackgroundService
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMinutes(1);
 
@@ -63,6 +64,7 @@ internal sealed class FindingList(DeviceFacts facts, HealthMonitor health, Updat
             Data = facts.Data,
             Memory = facts.Memory,
             Temperature = facts.Temperature,
+            Reports = reports?.Delivery,
             Before = before,
         });
         if (now.SequenceEqual(before)) return;

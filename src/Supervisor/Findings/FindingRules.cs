@@ -12,10 +12,13 @@ internal static class FindingRules
     /// <summary>After this an installed version that waits for its restart is forgotten rather than waiting.</summary>
     private static readonly TimeSpan LongWait = TimeSpan.FromDays(7);
 
+    /// <summary>After this a collector is away rather than restarting.</summary>
+    private static readonly TimeSpan LongSilence = TimeSpan.FromMinutes(15);
+
     /// <summary>All that is found, what matters most first.</summary>
     public static IReadOnlyList<Finding> Find(FindingInput input)
     {
-        IEnumerable<Finding> all = [.. Checks(input), .. Versions(input), .. Updates(input), .. Slots(input), .. Machine(input), .. Clock(input)];
+        IEnumerable<Finding> all = [.. Checks(input), .. Versions(input), .. Updates(input), .. Slots(input), .. Machine(input), .. Clock(input), .. Reports(input)];
         return all.OrderByDescending(finding => finding.Severity).ThenBy(finding => finding.Id, StringComparer.Ordinal).ThenBy(finding => finding.Subject, StringComparer.Ordinal).ToList();
     }
 
@@ -90,6 +93,15 @@ internal static class FindingRules
     {
         if (input.Now < input.Built)
             yield return Seen(input, "clock-wrong", FindingSeverity.Warning, "The clock is wrong", string.Create(CultureInfo.InvariantCulture, $"It shows {input.Now.UtcDateTime:yyyy-MM-dd HH:mm}, and the image is of {input.Built.UtcDateTime:yyyy-MM-dd}."), "Let the device reach a time server (timedatectl), or give it a clock battery.");
+    }
+
+    private static IEnumerable<Finding> Reports(FindingInput input)
+    {
+        if (input.Reports is not { } reports) yield break;
+        if (reports.Trouble is { } trouble && input.Now - reports.TroubleSince > LongSilence)
+            yield return new("collector-unreachable", FindingSeverity.Warning, "Reports do not reach the collector", $"{reports.Collector}: {trouble}.", "Check the network and telemetry.otlp. Reports wait on the disk; when telemetry.spool is full, the oldest go.", reports.TroubleSince);
+        if (reports.HasDropped)
+            yield return Seen(input, "reports-lost", FindingSeverity.Warning, "Reports were lost", "Since the supervisor started, some found no room while they waited, or the collector could not read them.", "Enlarge telemetry.spool, or look into the collector's log; appliance_reports_dropped_total at /metrics counts them.");
     }
 
     /// <summary>One that nobody dates: it began when it was first seen.</summary>

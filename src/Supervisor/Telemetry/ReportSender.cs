@@ -11,7 +11,10 @@ internal sealed class ReportSender(ReportSpool spool, TelemetrySettings settings
     private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(5), LongestPause = TimeSpan.FromMinutes(5);
 
     private readonly WakeableSleep _sleep = new(time);
-    private string? _trouble;
+    private volatile Trouble? _trouble;
+
+    /// <summary>How it goes.</summary>
+    public ReportDelivery Delivery => new(settings.Otlp!, _trouble?.Reason, _trouble?.Since ?? default, spool.Dropped > 0);
 
     /// <inheritdoc/>
     public override void Dispose()
@@ -82,9 +85,12 @@ internal sealed class ReportSender(ReportSpool spool, TelemetrySettings settings
     /// <summary>Only changes are worth a line, which is a report itself.</summary>
     private void Note(string? trouble)
     {
-        if (trouble == _trouble) return;
-        _trouble = trouble;
+        if (trouble == _trouble?.Reason) return;
+        _trouble = trouble is null ? null : new Trouble(trouble, _trouble?.Since ?? time.GetUtcNow());
         if (trouble is null) Log.Information("The collector {Address} takes reports", settings.Otlp);
         else Log.Warning("Reports wait for the collector {Address}: {Reason}", settings.Otlp, trouble);
     }
+
+    /// <summary>Why reports wait, and since when they do, whatever the reason was at first.</summary>
+    private sealed record Trouble(string Reason, DateTimeOffset Since);
 }

@@ -24,7 +24,8 @@ internal static class TelemetryServices
         services.AddSingleton(provider => new JournalForwarder(provider.GetRequiredService<Journal.JournalReader>(), provider.GetRequiredService<OtlpLogs>(), settings, Path.Combine(stateFolder, "journal.cursor"), provider.GetRequiredService<TimeProvider>()));
         services.AddHostedService(provider => provider.GetRequiredService<JournalForwarder>());
         services.AddHostedService<StatusReporter>();
-        services.AddHostedService(provider => new ReportSender(spool, settings, new HttpClient { Timeout = SendLimit }, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => new ReportSender(spool, settings, new HttpClient { Timeout = SendLimit }, provider.GetRequiredService<TimeProvider>()));
+        services.AddHostedService(provider => provider.GetRequiredService<ReportSender>());
         metrics.WithMetrics(metrics => metrics.ConfigureResource(resource => Resource(resource.Clear())).AddInstrumentation(provider => new ReportMetrics(spool, provider.GetRequiredService<JournalForwarder>())).AddReader(new PeriodicExportingMetricReader(new OtlpMetricExporter(Exporter("metrics")), (int)settings.Interval.TotalMilliseconds)));
 
         // The address is nobody's: the handler keeps what is sent.

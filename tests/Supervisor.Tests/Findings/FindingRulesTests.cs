@@ -2,6 +2,7 @@ using System.Text.RegularExpressions;
 using Appliance.Supervisor.Boot;
 using Appliance.Supervisor.Findings;
 using Appliance.Supervisor.Health;
+using Appliance.Supervisor.Telemetry;
 using Appliance.Supervisor.Updates;
 
 namespace Supervisor.Tests.Findings;
@@ -25,6 +26,8 @@ public sealed class FindingRulesTests
         Temperature = 50,
     };
 
+    private static ReportDelivery Delivery => new("https://collector.example.net:4318", null, Now.AddMinutes(-16), HasDropped: false);
+
     private static readonly Dictionary<string, FindingInput> Bad = new()
     {
         ["check-fails"] = Fine with { Health = new HealthReport(HealthState.Unhealthy, [], [Check("product", gates: true, CheckState.Fails)]) },
@@ -40,6 +43,8 @@ public sealed class FindingRulesTests
         ["memory-low"] = Fine with { Memory = (100 * GiB, 9 * GiB) },
         ["too-hot"] = Fine with { Temperature = 86 },
         ["clock-wrong"] = Fine with { Now = Now.AddDays(-21) },
+        ["collector-unreachable"] = Fine with { Reports = Delivery with { Trouble = "it answers 401 Unauthorized" } },
+        ["reports-lost"] = Fine with { Reports = Delivery with { HasDropped = true } },
     };
 
     public static TheoryData<string> Ids => [.. Bad.Keys];
@@ -110,6 +115,10 @@ public sealed class FindingRulesTests
         Assert.Equal(expected is FindingSeverity one ? [one] : [], found.Select(finding => finding.Severity));
         Assert.All(found, finding => Assert.Equal(before is null ? Now : since, finding.Since));
     }
+
+    [Fact]
+    public void ACollectorThatRestarts_IsNoFinding() =>
+        Assert.Empty(FindingRules.Find(Fine with { Reports = Delivery with { Trouble = "connection refused", TroubleSince = Now.AddMinutes(-14) } }));
 
     [Fact]
     public void TheDocument_NamesEachOfThem()

@@ -51,6 +51,24 @@ public sealed class ReportSenderTests : IAsyncLifetime
         Assert.Equal((6L, 0L), (_spool.Sent, _spool.Dropped));
     }
 
+    [Fact]
+    public async Task HowItGoes_IsSaid_SinceTheFirstTrouble()
+    {
+        var begin = DateTimeOffset.UtcNow;
+        _collector.Answer = HttpStatusCode.Unauthorized;
+        Add("logs");
+        await Eventually.IsTrueAsync(() => _sender.Delivery.Trouble == "it answers 401 Unauthorized", "the first reason");
+        var since = _sender.Delivery.TroubleSince;
+        _collector.Answer = HttpStatusCode.NotFound;
+        await Eventually.IsTrueAsync(() => _sender.Delivery.Trouble == "it answers 404 Not Found", "the next reason");
+
+        Assert.InRange(since, begin, DateTimeOffset.UtcNow);
+        Assert.Equal((since, false), (_sender.Delivery.TroubleSince, _sender.Delivery.HasDropped));
+
+        _collector.Answer = HttpStatusCode.OK;
+        await Eventually.IsTrueAsync(() => _sender.Delivery.Trouble is null, "an end of it");
+    }
+
     /// <summary>OTLP/HTTP response codes (opentelemetry.io/docs/specs/otlp): what somebody can mend is waited for.</summary>
     [Theory]
     [InlineData(HttpStatusCode.ServiceUnavailable)]
@@ -76,6 +94,7 @@ public sealed class ReportSenderTests : IAsyncLifetime
         _collector.Answer = HttpStatusCode.BadRequest;
         Add("logs");
         await Eventually.IsTrueAsync(() => _spool.Dropped == 1, "the refusal");
+        Assert.True(_sender.Delivery.HasDropped);
 
         _collector.Answer = HttpStatusCode.OK;
         Add("logs");
