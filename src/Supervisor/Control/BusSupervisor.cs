@@ -1,7 +1,10 @@
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Appliance.Core;
 using Appliance.Supervisor.Bus;
+using Appliance.Supervisor.Journal;
 using Appliance.Supervisor.Service;
+using Appliance.Supervisor.Web;
 using Microsoft.Win32.SafeHandles;
 
 namespace Appliance.Supervisor.Control;
@@ -12,18 +15,20 @@ internal sealed class BusSupervisor : ISupervisor
     /// <summary>Hooks run before a restart, and may take their time.</summary>
     private static readonly TimeSpan CallLimit = TimeSpan.FromMinutes(20);
 
+    private readonly SupervisorOptions _options;
     private readonly BusConnection _bus;
     private readonly SupervisorClient _client;
 
-    private BusSupervisor(BusConnection bus) => (_bus, _client) = (bus, new SupervisorClient(bus));
+    private BusSupervisor(SupervisorOptions options, BusConnection bus) => (_options, _bus, _client) = (options, bus, new SupervisorClient(bus));
 
     /// <summary>Connects to the bus.</summary>
     /// <exception cref="UserError">There is none.</exception>
     public static BusSupervisor Connect()
     {
+        var options = SupervisorOptions.FromEnvironment();
         try
         {
-            return new BusSupervisor(new BusConnection(SupervisorOptions.FromEnvironment().BusAddress) { CallLimit = CallLimit });
+            return new BusSupervisor(options, new BusConnection(options.BusAddress) { CallLimit = CallLimit });
         }
         catch (BusException e)
         {
@@ -60,6 +65,14 @@ internal sealed class BusSupervisor : ISupervisor
         return order.Source == JobOrder.StandardInput
             ? _client.RunJobAsync("InstallStream", new SafeFileHandle(0, ownsHandle: false), options, show, cancellationToken)
             : _client.RunJobAsync(order.Method, source ?? "", options, show, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public async Task<JsonArray> ReadLogAsync(JournalQuery query)
+    {
+        // Who may read the journal is journald's business, not the supervisor's.
+        using var journal = new JournalReader(_options.JournalFolder);
+        return (JsonArray)JsonSerializer.SerializeToNode(await journal.ReadAsync(query, CancellationToken.None), StatusJson.Default.IReadOnlyListJournalLine)!;
     }
 
     /// <inheritdoc/>

@@ -14,9 +14,11 @@ internal static class ControlCommands
     /// <summary>The name under which the program is this and not the daemon.</summary>
     public const string ProgramName = "appliancectl";
 
-    private const int Done = 0, Failed = 1, Refused = 2;
+    /// <summary>An exit code.</summary>
+    public const int Done = 0, Failed = 1, Refused = 2;
 
-    private static readonly Option<bool> Json = new("--json") { Description = "JSON for machines instead of words.", Recursive = true };
+    /// <summary>Has every command speak to machines.</summary>
+    public static readonly Option<bool> Json = new("--json") { Description = "JSON for machines instead of words.", Recursive = true };
     private static readonly Option<string?> Host = new("--host") { Description = "Another device, by its name or address (and port), over HTTPS. Log in first.", HelpName = "device", Recursive = true };
 
     /// <summary>Runs a command line and gives its exit code.</summary>
@@ -54,6 +56,7 @@ internal static class ControlCommands
         WithArgument("mark-bad", "slot", "Makes the boot loader pass a slot over (a or b).", "MarkBad"),
         WithArgument("clear-failed", "version", "Lets a version that was tried and not kept be offered again.", "ClearFailed"),
         Simple("history", "Shows how updates ended.", ShowHistory),
+        LogCommand.Create(),
         SupportBundle(),
         SetupCode(),
         Completion(),
@@ -268,7 +271,8 @@ internal static class ControlCommands
         return Failed;
     }
 
-    private static Task<int> ConnectedAsync(ParseResult result, Func<ISupervisor, Task<int>> work) => TryAsync(async () =>
+    /// <summary>Runs a command with the device that is meant, and tells its errors.</summary>
+    public static Task<int> ConnectedAsync(ParseResult result, Func<ISupervisor, Task<int>> work) => TryAsync(async () =>
     {
         await using ISupervisor supervisor = result.GetValue(Host) is { } host ? new RemoteSupervisor(new KnownDevices().Connect(DeviceAddress.Parse(host))) : BusSupervisor.Connect();
         return await work(supervisor);
@@ -292,13 +296,15 @@ internal static class ControlCommands
         }
     }
 
-    private static Option<string?> Text(string name, string description) => new(name) { Description = description };
+    /// <summary>An option that takes a text.</summary>
+    public static Option<string?> Text(string name, string description) => new(name) { Description = description };
 
     private static void ShowStatus(JsonObject state, TextWriter output) => StatusText.WriteStatus(state, output);
 
     private static void ShowHistory(JsonObject state, TextWriter output) => StatusText.WriteHistory(state, output);
 
-    private static void Print(JsonNode node)
+    /// <summary>Prints JSON for machines.</summary>
+    public static void Print(JsonNode node)
     {
         using var text = new MemoryStream();
         using (var writer = new Utf8JsonWriter(text, new JsonWriterOptions { Indented = true })) node.WriteTo(writer);

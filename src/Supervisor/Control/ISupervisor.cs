@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Appliance.Core;
+using Appliance.Supervisor.Journal;
 using Microsoft.Win32.SafeHandles;
 
 namespace Appliance.Supervisor.Control;
@@ -27,6 +28,9 @@ internal interface ISupervisor : IAsyncDisposable
     /// <param name="cancellationToken">Stops the job.</param>
     /// <returns>The job as it ended.</returns>
     Task<JsonObject> RunJobAsync(JobOrder order, Action<JsonObject> show, CancellationToken cancellationToken);
+
+    /// <summary>Lines of the device's journal, the oldest first, as <c>/api/v1/logs</c> gives them.</summary>
+    Task<JsonArray> ReadLogAsync(JournalQuery query);
 
     /// <summary>Writes a support bundle.</summary>
     Task WriteSupportBundleAsync(SafeFileHandle to);

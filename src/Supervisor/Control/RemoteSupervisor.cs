@@ -1,6 +1,8 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Appliance.Core;
+using Appliance.Supervisor.Journal;
 using Appliance.Supervisor.Service;
 using Microsoft.Win32.SafeHandles;
 
@@ -43,6 +45,13 @@ internal sealed class RemoteSupervisor(DeviceConnection connection) : ISuperviso
         await using var bundle = OpenBundle(order.Source);
         var sending = connection.SendStreamAsync($"{Route("Bundle")}?force={Word(order.Force)}&reboot={Word(order.Reboot)}", bundle, IsJob);
         return await ShowWhileAsync(sending, show, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public async Task<JsonArray> ReadLogAsync(JournalQuery query)
+    {
+        var asked = new (string Name, object? Value)[] { ("unit", query.Unit), ("priority", query.Priority), ("boot", query.Boot ?? "all"), ("text", query.Text), ("lines", query.Lines) };
+        return (JsonArray)await connection.GetAsync($"api/v1/logs?{string.Join('&', asked.Where(part => part.Value is not null).Select(part => string.Create(CultureInfo.InvariantCulture, $"{part.Name}={Uri.EscapeDataString($"{part.Value}")}")))}");
     }
 
     /// <inheritdoc/>

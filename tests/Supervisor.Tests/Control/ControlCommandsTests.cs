@@ -171,7 +171,7 @@ public sealed class ControlCommandsTests : IAsyncLifetime
     public async Task EveryVerb_HasAnExample_AndTheHelpListsIt()
     {
         var help = (await RunAsync("--help")).Output;
-        foreach (var verb in new[] { "status", "health", "check", "install", "cancel", "reboot", "rollback", "mark-good", "mark-bad", "clear-failed", "history", "findings", "support-bundle", "setup-code", "login", "logout", "completion" })
+        foreach (var verb in new[] { "status", "health", "check", "install", "cancel", "reboot", "rollback", "mark-good", "mark-bad", "clear-failed", "history", "findings", "logs", "support-bundle", "setup-code", "login", "logout", "completion" })
         {
             Assert.Contains($"  {verb} ", help, StringComparison.Ordinal);
             Assert.Contains("Example:", (await RunAsync(verb, "--help")).Output, StringComparison.Ordinal);

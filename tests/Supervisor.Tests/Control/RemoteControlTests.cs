@@ -5,6 +5,7 @@ using Appliance.Supervisor.Access;
 using Appliance.Supervisor.Control;
 using Appliance.Supervisor.Updates;
 using Core.Tests.Access;
+using Supervisor.Tests.Journal;
 using Supervisor.Tests.Web;
 using Supervisor.Tests.Worker;
 
@@ -15,6 +16,10 @@ namespace Supervisor.Tests.Control;
 public sealed class RemoteControlTests : IAsyncLifetime
 {
     private readonly SomeAuthority _authority = new();
+    private readonly JournalFolder _journal = new JournalFolder()
+        .With(JournalFolder.FirstBoot, 6, "shop", "opened")
+        .With(JournalFolder.ThisBoot, 3, "till", "no \e[2Jpaper")
+        .Write();
     private WorkerScene _worker = null!;
     private DaemonScene _scene = null!;
     private Browser _browser = null!;
@@ -32,6 +37,7 @@ public sealed class RemoteControlTests : IAsyncLifetime
         _worker = new WorkerScene();
         _scene = await DaemonScene.PrepareAsync();
         _scene.WorkerSocket = _worker.SocketPath;
+        _scene.JournalFolder = _journal.Path;
         _scene.Device.Write(ClientAuthority.FilePath.TrimStart('/'), _authority.Pem);
         Environment.SetEnvironmentVariable("XDG_CONFIG_HOME", _scene.File("config"));
         await _scene.StartWithSlotsAsync();
@@ -47,6 +53,7 @@ public sealed class RemoteControlTests : IAsyncLifetime
         await _scene.DisposeAsync();
         await _worker.DisposeAsync();
         _authority.Dispose();
+        _journal.Dispose();
     }
 
     [Fact]
@@ -55,17 +62,19 @@ public sealed class RemoteControlTests : IAsyncLifetime
         await LogInAsync();
         await _scene.HealthBecomesAsync("healthy");
         Environment.SetEnvironmentVariable("APPLIANCE_BUS", _scene.BusAddress);
+        Environment.SetEnvironmentVariable("APPLIANCE_JOURNAL", _journal.Path);
         try
         {
-            foreach (var command in new[] { "status", "health", "history", "findings" })
+            foreach (var command in new string[][] { ["status"], ["health"], ["history"], ["findings"], ["logs"], ["logs", "--boot", "all", "--unit", "shop.service", "--text", "OPEN"] })
             {
                 Assert.Equal(await ControlProgram.RunAsync(command), await RunAsync(command));
-                Assert.Equal(Steady((await ControlProgram.RunAsync(command, "--json")).Output), Steady((await RunAsync(command, "--json")).Output));
+                Assert.Equal(Steady((await ControlProgram.RunAsync([.. command, "--json"])).Output), Steady((await RunAsync([.. command, "--json"])).Output));
             }
         }
         finally
         {
             Environment.SetEnvironmentVariable("APPLIANCE_BUS", null);
+            Environment.SetEnvironmentVariable("APPLIANCE_JOURNAL", null);
         }
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(KnownFile));
         Assert.DoesNotContain(Browser.Password, await File.ReadAllTextAsync(KnownFile, Token), StringComparison.Ordinal);
@@ -126,10 +135,22 @@ public sealed class RemoteControlTests : IAsyncLifetime
         Assert.Equal((0, "", ""), await RunAsync("mark-bad", "b"));
         Assert.Equal((0, "", ""), await RunAsync("clear-failed", "1.1"));
         Assert.Equal((2, "", "error: Version 1.1 is not among those that failed.\n  appliancectl status lists them.\n"), await RunAsync("clear-failed", "1.1"));
-        Assert.Equal(1, (await RunAsync("install", "https://127.0.0.1:1/")).Code);
+        Assert.Equal(1, (await RunAsync("install", "file:///nowhere")).Code);
         Assert.Equal(2, (await RunAsync("check", "--source", "/srv/updates")).Code);
         Assert.Equal(2, (await RunAsync("install", _worker.Publisher.Repository)).Code);
         Assert.Equal(2, (await RunAsync("setup-code")).Code);
+    }
+
+    [Fact]
+    public async Task TheJournal_IsChosenFrom_AndNoTerminalObeysIt()
+    {
+        await LogInAsync();
+
+        Assert.EndsWith(" till: no ?[2Jpaper\n", (await RunAsync("logs")).Output, StringComparison.Ordinal);
+        Assert.Equal("", (await RunAsync("logs", "--priority", "2")).Output);
+        Assert.Contains(" shop: opened\n", (await RunAsync("logs", "--boot", "all", "--lines", "5")).Output, StringComparison.Ordinal);
+        Assert.Single(JsonNode.Parse((await RunAsync("logs", "--text", "paper", "--json")).Output)!.AsArray());
+        Assert.Equal((2, "", "error: \"not a unit\" is no name of a unit.\n  Example: k3s.service\n"), await RunAsync("logs", "--unit", "not a unit"));
     }
 
     [Fact]
