@@ -18,6 +18,7 @@ internal sealed class SystemdBootControl : IBootControl, IDisposable
     private readonly EspMount _esp;
     private readonly string _imageId;
     private readonly string _root;
+    private readonly EspFiles _files;
     private readonly BootEntries _entries;
 
     /// <summary>Boot control of a disk.</summary>
@@ -29,7 +30,8 @@ internal sealed class SystemdBootControl : IBootControl, IDisposable
     public SystemdBootControl(string disk, EspMount esp, string imageId, string root = "/", EspFiles? files = null)
     {
         (_disk, _esp, _imageId, _root) = (disk, esp, imageId, root);
-        _entries = new BootEntries(Path.Combine(esp.Folder, "EFI", "Linux"), files ?? new EspFiles(esp));
+        _files = files ?? new EspFiles(esp);
+        _entries = new BootEntries(Path.Combine(esp.Folder, "EFI", "Linux"), _files);
     }
 
     /// <summary>Boot control of the disk that runs.</summary>
@@ -77,6 +79,7 @@ internal sealed class SystemdBootControl : IBootControl, IDisposable
             Root = DiskSlot.Region(disk.Table, target.Root),
             Verity = DiskSlot.Region(disk.Table, target.Verity),
             Uki = Path.Combine(_entries.Folder, BootEntry.NameOf(label, new BootCount(Tries, 0))),
+            Rename = _files.Rename,
             Marker = new PreparedMarker(new GptSlotMarker(_disk, _imageId, target.Root.Number, target.Verity.Number), ClearChoice),
         };
         return slot with { OldUkis = _entries.FindReplaced(stay, slot.PartialUki) };
@@ -118,8 +121,9 @@ internal sealed class SystemdBootControl : IBootControl, IDisposable
         _entries.Tidy();
         ClearChoice();
         var count = new BootCount(0, Math.Max(1, entry.Count?.Done ?? 0));
-        // On its last try an entry has no tries left already; given up in it, it must read otherwise than in it.
-        _entries.Recount(entry, count == BootCount.Read(_root) ? count with { Done = count.Done + 1 } : count);
+        // Given up while it runs, it must read otherwise than in its last try, which has no tries left already; and otherwise than
+        // systemd-bless-boot would call it bad (+0-DONE), because it takes that for good again when the checks pass after all.
+        _entries.Recount(entry, count.Done == BootCount.Read(_root)?.Done ? count with { Done = count.Done + 1 } : count);
     }
 
     /// <inheritdoc/>

@@ -54,9 +54,10 @@ internal sealed class UpdateWork(WorkerOptions options, IBootControl boot, TimeP
             using var plan = await installer.PlanAsync(check, await boot.ReadRunningAsync(cancellationToken), target, cancellationToken);
             var context = new HookContext { Version = version, FromVersion = _image.Version, Slot = slot };
             await options.Hooks.RunAsync(HookPoint.PreInstall, context, cancellationToken);
-            // On the disk before the boot entry is: whoever boots that entry knows that it is a trial, and of what.
-            new TrialRecord { Version = version, From = _image.Version, Slot = slot, InstalledBy = DeviceBoot.ReadBootId(options.Root) }.Write(options.TrialPath);
-            var result = await installer.InstallAsync(plan, target, new Translation(progress), cancellationToken);
+            // On the disk before the boot entry is: whoever boots that entry knows that it is a trial, and of what. And not before
+            // the entry of a version that waits there is gone, which would boot as one of which nothing is known.
+            var record = new TrialRecord { Version = version, From = _image.Version, Slot = slot, InstalledBy = DeviceBoot.ReadBootId(options.Root) };
+            var result = await installer.InstallAsync(plan, target with { Emptied = () => record.Write(options.TrialPath) }, new Translation(progress), cancellationToken);
             var warnings = await options.Hooks.RunAsync(HookPoint.PostInstall, context, cancellationToken);
             return new WorkerResult { Verdict = "installed", Version = result.Version, Slot = slot, DownloadBytes = result.Downloaded, Ways = result.Ways, Warnings = [.. result.Warnings, .. warnings] };
         }

@@ -51,6 +51,7 @@ internal sealed class SlotInstaller(IRepositorySource source, UpdatePlan plan, T
         foreach (var old in slot.OldUkis.Append(slot.Uki)) File.Delete(old);
         if (Directory.Exists(UkiFolder)) DurableFile.SyncFolder(UkiFolder);
         await slot.Marker.MarkEmptyAsync(cancellationToken);
+        slot.Emptied?.Invoke();
         if (resume) return true;
         // Emptied and not replaced: the plan may have it open.
         if (File.Exists(slot.PartialUki)) using (var partial = File.OpenHandle(slot.PartialUki, FileMode.Open, FileAccess.Write, FileShare.ReadWrite)) RandomAccess.SetLength(partial, 0);
@@ -95,8 +96,7 @@ internal sealed class SlotInstaller(IRepositorySource source, UpdatePlan plan, T
         await slot.Marker.MarkInstalledAsync(ImageIdentity.SlotLabel(header.Id, header.Version), root, verity, cancellationToken);
         if (hasUki)
         {
-            File.Move(slot.PartialUki, slot.Uki, overwrite: true);
-            DurableFile.SyncFolder(UkiFolder);
+            slot.Rename(slot.PartialUki, Path.GetFullPath(slot.Uki));
         }
         PatchSpool.Clear(options.StateFolder);
         InstallJournal.Delete(options.StateFolder);

@@ -1,3 +1,5 @@
+using Appliance.Core;
+
 namespace Appliance.UpdateClient.Install;
 
 /// <summary>The slot that an update is written to.</summary>
@@ -20,4 +22,14 @@ public sealed record TargetSlot
 
     /// <summary>Says what the slot holds.</summary>
     public required ISlotMarker Marker { get; init; }
+
+    /// <summary>Called when the slot holds nothing that boots any more, before anything new is written into it; every time an installation begins or goes on.</summary>
+    public Action? Emptied { get; init; }
+
+    /// <summary>Gives the boot entry its name, from and to, which nothing has; the new name is on the disk when it returns.</summary>
+    public Action<string, string> Rename { get; init; } = (from, to) =>
+    {
+        File.Move(from, to);
+        DurableFile.SyncFolder(Path.GetDirectoryName(to)!);
+    };
 }

@@ -10,7 +10,7 @@ public sealed class BootEntryCutTests
     public static TheoryData<string, string, string[]> Changes => new()
     {
         { "good", "edge_1.0+2-1.efi", ["edge_0.9.efi", "edge_1.0.efi"] },
-        { "bad a", "edge_1.0+2-1.efi", ["edge_0.9.efi", "edge_1.0+0-1.efi"] },
+        { "bad a", "edge_1.0+2-1.efi", ["edge_0.9.efi", "edge_1.0+0-2.efi"] },
         { "bad a", "edge_1.0.efi", ["edge_0.9.efi", "edge_1.0+0-1.efi"] },
         { "bad b", "edge_1.0.efi", ["edge_0.9+0-1.efi", "edge_1.0.efi"] },
         { "back", "edge_1.0+2-1.efi", ["edge_0.9.efi", "edge_1.0+3.efi"] },

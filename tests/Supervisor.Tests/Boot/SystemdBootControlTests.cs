@@ -243,6 +243,19 @@ public sealed class SystemdBootControlTests
         Assert.Equal(SlotState.Bad, (await control.ReadSlotsAsync(Token))[0].State);
     }
 
+    /// <summary>systemd-bless-boot(8) takes the entry that it booted, called good or bad (+0-DONE), for what it may call good.</summary>
+    [Fact]
+    public async Task MarkBad_OnTrial_IsANameThatNobodyBlesses()
+    {
+        using var disk = new SlotDisk(labelB: "edge_0.9").With("edge_1.0+2-1.efi", "edge_0.9.efi").Booted("edge_1.0+2-1.efi");
+        using var control = disk.Open();
+
+        await control.MarkBadAsync("a", Token);
+
+        Assert.Equal(["edge_0.9.efi", "edge_1.0+0-2.efi"], disk.Names);
+        Assert.Equal(SlotState.Bad, (await control.ReadSlotsAsync(Token))[0].State);
+    }
+
     [Theory]
     [InlineData("a", "edge_1.0.efi", "edge_0.9+0-3.efi")]
     [InlineData("a", "edge_1.0+2-1.efi", "stranger.efi")]

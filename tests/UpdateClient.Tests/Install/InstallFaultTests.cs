@@ -113,10 +113,12 @@ public sealed class InstallFaultTests : IDisposable
     {
         await _scene.PublishVersionAsync("1.1", 1 << 20);
         await File.WriteAllTextAsync(_scene["slot-label"], "edge_0.9\n");
+        var emptied = false;
 
-        Assert.Contains("have to be written", (await FailAsync(_scene.Slot with { Root = new SlotRegion(_scene["slot-root"], 0, 4096) })).Message, StringComparison.Ordinal);
+        Assert.Contains("have to be written", (await FailAsync(_scene.Slot with { Emptied = () => emptied = true, Root = new SlotRegion(_scene["slot-root"], 0, 4096) })).Message, StringComparison.Ordinal);
         Assert.Contains("have to be written", (await FailAsync(_scene.Slot with { Verity = new SlotRegion(_scene["slot-verity"], 0, 4096) })).Message, StringComparison.Ordinal);
         Assert.Equal("edge_0.9", File.ReadLines(_scene["slot-label"]).First());
+        Assert.False(emptied);
     }
 
     [Fact]

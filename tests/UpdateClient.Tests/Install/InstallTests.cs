@@ -17,6 +17,23 @@ public sealed class InstallTests : IDisposable
     public void Dispose() => _scene.Dispose();
 
     [Fact]
+    public async Task Install_SaysWhenTheSlotHoldsNothingThatBoots_BeforeItWritesIntoIt()
+    {
+        await _scene.PublishVersionAsync("1.1", 1 << 20);
+        var old = Path.Combine(Path.GetDirectoryName(_scene.Slot.Uki)!, "edge_0.9+3.efi");
+        Directory.CreateDirectory(Path.GetDirectoryName(old)!);
+        await File.WriteAllTextAsync(old, "old", TestContext.Current.CancellationToken);
+        await File.WriteAllBytesAsync(_scene["slot-root"], new byte[2 << 20], TestContext.Current.CancellationToken);
+        var seen = new List<(bool Old, string Label, byte First)>();
+        void Look() => seen.Add((File.Exists(old), File.ReadLines(_scene["slot-label"]).First(), File.ReadAllBytes(_scene["slot-root"])[1024]));
+
+        await _scene.InstallAsync(slot: _scene.Slot with { OldUkis = [old], Emptied = Look });
+
+        Assert.Equal([(false, "_empty", (byte)0)], seen);
+        _scene.AssertInstalled("1.1");
+    }
+
+    [Fact]
     public async Task Install_TheWholePayload_FillsTheSlot_AndTheTreeIsVeritysetups()
     {
         await _scene.PublishVersionAsync("1.1");
