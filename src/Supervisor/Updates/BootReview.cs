@@ -1,3 +1,4 @@
+using Appliance.Core;
 using Appliance.Supervisor.Boot;
 using Appliance.Supervisor.Device;
 
@@ -28,6 +29,22 @@ internal sealed class BootReview(TimeProvider time)
         var tried = pending.Boots.Count > 0 || slot is { State: SlotState.Bad } || slot is { TriesDone: > 0 };
         if (tried || slot?.Version != pending.Version || pending.NotTried + 1 >= MostNotTried) return RolledBack(state, pending, facts, tried, slot);
         return new(state with { Phase = EnginePhase.Installed, Pending = pending with { NotTried = pending.NotTried + 1, InstalledBy = facts.BootId } }, BootOutcome.Wait, pending);
+    }
+
+    /// <summary>
+    /// The state when the boot loader has given up a version that was kept: it crashed later, or its slot was damaged. Installed
+    /// anew, a damaged slot is whole again; a version that goes the same way twice is not taken a third time.
+    /// </summary>
+    public UpdateState JudgeKept(UpdateState state, string running, IReadOnlyList<SlotStatus> slots)
+    {
+        const string kept = "committed", outcome = "rolledBack", reason = "it was kept, and later could not be started any more (a crash after it was kept, or a damaged slot)";
+        if (state.Pending is not null || slots.FirstOrDefault(slot => !slot.Running) is not { State: SlotState.Bad, Version: { } version }) return state;
+        if (UapiVersion.Compare(version, running) <= 0 || state.Failed.Any(failed => failed.Version == version)) return state;
+        // It was what the device stood on: an older version that somebody forced gives the newer one up, too.
+        if (state.History.LastOrDefault(entry => entry.Outcome == kept)?.Version != version || state.History.Last(entry => entry.Version == version).Outcome != kept) return state;
+        var twice = state.History.Any(entry => entry.Version == version && entry.Outcome == outcome && entry.Detail == reason);
+        var next = state.With(new HistoryEntry(time.GetUtcNow(), outcome, version, running, reason));
+        return twice ? next.With(new FailedVersion { Version = version, Reason = reason, At = time.GetUtcNow() }) : next;
     }
 
     /// <summary>

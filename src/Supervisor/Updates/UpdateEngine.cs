@@ -22,6 +22,7 @@ internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline 
     private UpdateState _state = store.Read();
     private UpdateJob? _current;
     private int _lastJob;
+    private Func<CancellationToken, Task>? _followUp;
 
     /// <summary>Raised when the state, the slots or the job at hand change.</summary>
     public event Action? Changed;
@@ -49,7 +50,7 @@ internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline 
 
     private bool IsBusy => _current?.View.State == JobState.Running;
 
-    /// <summary>Finds out what this boot means, and does what follows from it at once. Called once, before anything else.</summary>
+    /// <summary>Finds out what this boot means, before anything else is done; what follows from it is done by <see cref="FollowUpAsync"/>.</summary>
     public async Task<BootOutcome> ReviewBootAsync(CancellationToken cancellationToken)
     {
         var trial = device.ReadTrial();
@@ -63,11 +64,31 @@ internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline 
             Log.Error("Version {Version} was not kept; {Running} runs again: {Reason}", failed.Version, device.Version, failed.Reason);
             next = next.With(failed);
         }
-        if (next != State) Set(_ => next);
+        if (next != State) Note(_ => next);
         if (outcome == BootOutcome.Judge) Log.Information("Version {Version} is on trial, boot {Count}", device.Version, pending!.Boots.Count);
-        if (outcome == BootOutcome.Commit) await CommitAsync(cancellationToken);
-        if (outcome is BootOutcome.RolledBack or BootOutcome.TidyUp) await GiveUpAsync(pending?.Version ?? trial!.Version, cancellationToken);
+        _followUp = outcome switch
+        {
+            BootOutcome.Commit => CommitAsync,
+            BootOutcome.RolledBack or BootOutcome.TidyUp => token => GiveUpAsync(pending?.Version ?? trial!.Version, token),
+            _ => null,
+        };
         return outcome;
+    }
+
+    /// <summary>Does what follows from this boot: hooks may run for minutes, and the device is there meanwhile. No job begins before it is over.</summary>
+    public async Task FollowUpAsync(CancellationToken cancellationToken)
+    {
+        if (_followUp is { } followUp) await followUp(cancellationToken);
+        else await RefreshSlotsAsync(cancellationToken);
+        _followUp = null;
+        HistoryEntry? left = null;
+        Note(state =>
+        {
+            var next = new BootReview(time).JudgeKept(state, device.Version, Slots);
+            if (next != state) left = next.History[^1];
+            return next;
+        });
+        if (left is not null) Log.Error("The boot loader has left version {Version} for {Running}: {Reason}", left.Version, device.Version, left.Detail);
     }
 
     /// <summary>Looks for a version. Joins a look that is under way.</summary>
@@ -128,6 +149,12 @@ internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline 
     {
         await worker.RunAsync(new WorkerRequest { Verb = WorkerVerb.MarkGood }, null, null, cancellationToken);
         device.MarkBlessed();
+        // Somebody may have given it up before, and thought better of it before the restart came.
+        Note(state => state with
+        {
+            Pending = state.Pending is { GivenUp: not null } pending && pending.Version == device.Version ? pending with { GivenUp = null } : state.Pending,
+            Failed = state.Failed.Any(failed => failed.Version == device.Version) ? state.Failed.Where(failed => failed.Version != device.Version).ToList() : state.Failed,
+        });
         if (State.Phase == EnginePhase.Probation) await CommitAsync(cancellationToken);
         else await RefreshSlotsAsync(cancellationToken);
     }
@@ -167,7 +194,8 @@ internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline 
 
     private async Task CommitOnceAsync(CancellationToken cancellationToken)
     {
-        if (State is not { Phase: EnginePhase.Probation, Pending: { } pending }) return;
+        // What was given up is not kept because its restart waits.
+        if (State is not { Phase: EnginePhase.Probation, Pending: { GivenUp: null } pending }) return;
         try
         {
             await worker.RunAsync(new WorkerRequest { Verb = WorkerVerb.Commit, Version = pending.Version }, null, null, cancellationToken);
@@ -181,7 +209,7 @@ internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline 
         baseline.Drop();
         // Whoever sees the end of the trial sees the slots as they are after it.
         await RefreshSlotsAsync(cancellationToken);
-        Set(state => (state with { Phase = EnginePhase.Idle, Pending = null, Failed = state.Failed.Where(failed => failed.Version != pending.Version).ToList() })
+        Note(state => (state with { Phase = EnginePhase.Idle, Pending = null, Failed = state.Failed.Where(failed => failed.Version != pending.Version).ToList() })
             .With(new HistoryEntry(time.GetUtcNow(), "committed", pending.Version, pending.From, $"healthy after {pending.Boots.Count} {(pending.Boots.Count == 1 ? "boot" : "boots")}")));
         Log.Information("Version {Version} is kept", pending.Version);
     }
@@ -190,7 +218,7 @@ internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline 
     public void NoteVerdict(HealthReport report)
     {
         if (report.State != HealthState.Unhealthy) return;
-        Set(state => state is { Phase: EnginePhase.Probation, Pending: { } pending }
+        Note(state => state is { Phase: EnginePhase.Probation, Pending: { } pending }
             ? state with { Pending = pending with { Boots = pending.Boots.Select(boot => boot.BootId == device.BootId ? boot with { Failures = report.Reasons } : boot).ToList() } }
             : state);
     }
@@ -199,7 +227,7 @@ internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline 
     public void NoteRefused(string by, string reason)
     {
         var entry = new HistoryEntry(time.GetUtcNow(), "refused", null, device.Version, $"by {by}: {reason}");
-        Set(state => state.History is [.., var last] && last with { At = entry.At } == entry ? state : state.With(entry));
+        Note(state => state.History is [.., var last] && last with { At = entry.At } == entry ? state : state.With(entry));
     }
 
     /// <summary>Goes on with an interrupted installation.</summary>
@@ -207,7 +235,7 @@ internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline 
     {
         if (State is not { Phase: EnginePhase.Downloading, Request: { } request }) return null;
         if (request.Source != "-") return Install(request);
-        Set(state => (state with { Phase = EnginePhase.Idle, Request = null }).With(new HistoryEntry(time.GetUtcNow(), "failed", null, device.Version, "the bundle that was being sent was interrupted; send it again")));
+        Note(state => (state with { Phase = EnginePhase.Idle, Request = null }).With(new HistoryEntry(time.GetUtcNow(), "failed", null, device.Version, "the bundle that was being sent was interrupted; send it again")));
         return null;
     }
 
@@ -273,7 +301,7 @@ internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline 
         }
         catch (UserError)
         {
-            Set(state => state with { Failed = before.Failed, History = before.History, Pending = state.Pending is { } pending ? pending with { GivenUp = before.Pending?.GivenUp } : null });
+            Note(state => state with { Failed = before.Failed, History = before.History, Pending = state.Pending is { } pending ? pending with { GivenUp = before.Pending?.GivenUp } : null });
             throw;
         }
     }
@@ -332,7 +360,7 @@ internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline 
         }
         baseline.Take();
         var detail = $"by {request.By}; {ByteSize.Format(result.DownloadBytes ?? 0)} downloaded ({string.Join(", ", (result.Ways ?? new Dictionary<string, string>()).Select(way => $"{way.Key}: {way.Value}"))})";
-        Set(state => (state with
+        Note(state => (state with
         {
             Phase = EnginePhase.Installed,
             Request = null,
@@ -345,7 +373,7 @@ internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline 
     private async Task EndWithoutAsync(PendingUpdate? waiting, HistoryEntry? entry, CancellationToken cancellationToken)
     {
         if (waiting is not null && !(await RefreshSlotsAsync(cancellationToken) && Slots.Any(slot => slot.Name == waiting.Slot && slot.Version == waiting.Version && slot.State == SlotState.Trial))) waiting = null;
-        Set(state => (entry is null ? state : state.With(entry)) with { Phase = waiting is null ? EnginePhase.Idle : EnginePhase.Installed, Request = null, Pending = waiting });
+        Note(state => (entry is null ? state : state.With(entry)) with { Phase = waiting is null ? EnginePhase.Idle : EnginePhase.Installed, Request = null, Pending = waiting });
     }
 
     private WorkerRequest ToWorker(WorkerVerb verb, InstallRequest request) => new()
@@ -367,12 +395,12 @@ internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline 
         try
         {
             var found = await worker.RunAsync(ToWorker(WorkerVerb.Check, request) with { Plan = plan }, null, null, job.Cancelled);
-            Set(state => state with { LastCheck = new LastCheck(time.GetUtcNow(), found.Verdict!, found.Version, "", found.DownloadBytes, found.Notes).After(state.LastCheck) });
+            Note(state => state with { LastCheck = new LastCheck(time.GetUtcNow(), found.Verdict!, found.Version, "", found.DownloadBytes, found.Notes).After(state.LastCheck) });
             return found;
         }
         catch (Exception e) when (e is UserError or WorkerException)
         {
-            Set(state => state with { LastCheck = new LastCheck(time.GetUtcNow(), "error", null, e.Message) });
+            Note(state => state with { LastCheck = new LastCheck(time.GetUtcNow(), "error", null, e.Message) });
             throw;
         }
     }
@@ -390,6 +418,7 @@ internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline 
         UpdateJob job;
         lock (_lock)
         {
+            RequireFollowUp();
             if (IsBusy && _current is { } running)
             {
                 if (running.View.Kind == kind && running.Request with { By = request.By } == request && request.Source != "-") return running;
@@ -445,7 +474,7 @@ internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline 
     private void EndInstallation(string outcome, string detail)
     {
         if (State.Phase != EnginePhase.Downloading) return;
-        Set(state => (state with { Phase = EnginePhase.Idle, Request = null }).With(new HistoryEntry(time.GetUtcNow(), outcome, state.Request?.Version, device.Version, detail)));
+        Note(state => (state with { Phase = EnginePhase.Idle, Request = null }).With(new HistoryEntry(time.GetUtcNow(), outcome, state.Request?.Version, device.Version, detail)));
     }
 
     private void End(UpdateJob job, JobState how, string? message)
@@ -457,21 +486,51 @@ internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline 
 
     private void RequireNoJob()
     {
+        RequireFollowUp();
         lock (_lock)
             if (IsBusy) throw new UserError($"Job {_current!.Id} ({_current.View.Kind}) is under way.", "Wait until it ends, or stop it (appliancectl cancel).");
     }
 
+    private void RequireFollowUp()
+    {
+        if (_followUp is not null) throw new UserError("What the last restart began is not over: its hooks still run.", "Wait a moment; the journal says when it is over.");
+    }
+
+    /// <summary>Takes a step that nothing may follow before it is on the disk.</summary>
+    /// <exception cref="UserError">It cannot be written; nothing has changed.</exception>
     private void Set(Func<UpdateState, UpdateState> change)
     {
+        if (Write(change, regardless: false) is { } problem)
+            throw new UserError($"The state of the updates cannot be written: {problem}", "Free space on the data partition, or check that it is mounted and writable.");
+    }
+
+    /// <summary>Notes what is so whether or not it can be written; when it cannot, it goes to the disk with the next step.</summary>
+    private void Note(Func<UpdateState, UpdateState> change)
+    {
+        if (Write(change, regardless: true) is { } problem) Log.Error("The state of the updates cannot be written, and is kept in memory for now: {Reason}", problem);
+    }
+
+    private string? Write(Func<UpdateState, UpdateState> change, bool regardless)
+    {
+        string? problem = null;
         lock (_lock)
         {
             var next = change(_state);
-            if (ReferenceEquals(next, _state)) return;
+            if (ReferenceEquals(next, _state)) return null;
             next = next with { LastCheck = next.LastCheck?.Now(device.Version, next.Failed) };
-            store.Write(next);
+            try
+            {
+                store.Write(next);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                if (!regardless) return e.Message;
+                problem = e.Message;
+            }
             _state = next;
         }
         Changed?.Invoke();
+        return problem;
     }
 
     private sealed class Progress(UpdateJob job) : IProgress<WorkerProgress>

@@ -16,7 +16,7 @@ internal sealed class UpdateSchedule(UpdateEngine engine, IDeviceBoot device, Up
     private readonly long _start = time.GetTimestamp();
     // By what measures time and not by the clock, which a device without a battery sets only later, and perhaps back.
     private TimeSpan _nextLook, _nextRestart;
-    private bool _reviewed;
+    private bool _reviewed, _followedUp;
 
     /// <summary>When the repository is looked into next, or null when nobody does.</summary>
     public DateTimeOffset? NextLook => settings.Url is null ? null : time.GetUtcNow() + (_nextLook - Now);
@@ -46,14 +46,13 @@ internal sealed class UpdateSchedule(UpdateEngine engine, IDeviceBoot device, Up
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        await engine.RefreshSlotsAsync(stoppingToken);
         while (!stoppingToken.IsCancellationRequested)
         {
             try
             {
                 await ActAsync(stoppingToken);
             }
-            catch (Exception e) when (e is UserError or WorkerException)
+            catch (Exception e) when (e is UserError or WorkerException or IOException or UnauthorizedAccessException)
             {
                 Log.Warning("The schedule could not do what is due: {Reason}", e.Message);
             }
@@ -82,6 +81,8 @@ internal sealed class UpdateSchedule(UpdateEngine engine, IDeviceBoot device, Up
     {
         if (!_reviewed) await ReviewAsync(cancellationToken);
         if (!_reviewed) return;
+        if (!_followedUp) await engine.FollowUpAsync(cancellationToken);
+        _followedUp = true;
         var now = Now;
         switch (engine.State)
         {

@@ -71,6 +71,35 @@ public sealed class EngineCrashTests
         }
     }
 
+    /// <summary>While a version waits for its restart a newer one comes: what boots is always one of which is known that it is on trial.</summary>
+    [Fact]
+    public async Task AVersionThatReplacesOneThatWaits_IsKeptInTheEnd_WhereverThePowerGoes()
+    {
+        for (var cut = 1; ; cut++)
+        {
+            using var world = new UpdateWorld();
+            world.Boot();
+            try
+            {
+                using var engine = world.NewEngine();
+                await engine.ReviewBootAsync(TestContext.Current.CancellationToken);
+                await engine.Install(new InstallRequest { Reboot = false }).Work;
+                world.Offered = "1.2";
+                world.CutAt = world.Steps + cut;
+                await engine.Install(new InstallRequest { Reboot = false }).Work;
+            }
+            catch (PowerCutException)
+            {
+                // The device goes on from there.
+            }
+            await RunAsync(world);
+
+            Assert.Equal(("1.2", SlotState.Good), (world.Version, world.Running.State));
+            AssertAtRest(world, state => Assert.Empty(state.Failed));
+            if (!world.WasCut) return;
+        }
+    }
+
     /// <summary>Boots and lets the engine work until nothing is left to do; a cut ends a boot wherever it is.</summary>
     private static async Task RunAsync(UpdateWorld world)
     {
@@ -94,6 +123,7 @@ public sealed class EngineCrashTests
     {
         using var engine = world.NewEngine();
         var outcome = await engine.ReviewBootAsync(TestContext.Current.CancellationToken);
+        await engine.FollowUpAsync(TestContext.Current.CancellationToken);
         if (outcome == BootOutcome.Judge)
         {
             var verdict = world.Verdict();

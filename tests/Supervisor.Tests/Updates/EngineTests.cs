@@ -430,6 +430,95 @@ public sealed class EngineTests : IDisposable
         Assert.Equal(("1.0", "ada marked it bad"), (_world.Version, Assert.Single(_engine.State.Failed).Reason));
     }
 
+    /// <summary>Its restart waits for somebody; meanwhile the checks pass.</summary>
+    [Fact]
+    public async Task WhatWasGivenUpOnTrial_IsNotKeptByItsChecks_OnlyByAPerson()
+    {
+        await InstallAsync(new InstallRequest());
+        await RestartAsync();
+        _world.Inhibitors.Add("a backup");
+        Assert.NotEmpty(await _engine.RollbackAsync("ada", force: false, Token));
+
+        await _engine.CommitAsync(Token);
+        Assert.Equal((EnginePhase.Probation, SlotState.Bad), (_engine.State.Phase, _world["b"].State));
+
+        await _engine.MarkGoodAsync(Token);
+        Assert.Equal((EnginePhase.Idle, SlotState.Good, "committed"), (_engine.State.Phase, _world["b"].State, _engine.State.History[^1].Outcome));
+    }
+
+    [Fact]
+    public async Task WhoeverGoesBackFromAKeptVersion_CanThinkBetterOfIt()
+    {
+        await CommitAsync();
+        _world.Inhibitors.Add("a backup");
+        await _engine.RollbackAsync("ada", force: false, Token);
+
+        await _engine.MarkGoodAsync(Token);
+
+        Assert.Empty(_engine.State.Failed);
+        Assert.Equal(SlotState.Good, _world["b"].State);
+    }
+
+    /// <summary>A slot that was damaged is written anew; a version that crashes some time after it was kept does not come for ever.</summary>
+    [Fact]
+    public async Task AKeptVersionThatStopsBooting_IsTakenOnceMore_AndNotAThirdTime()
+    {
+        for (var time = 1; time <= 2; time++)
+        {
+            await CommitAsync();
+            _world["b"].State = SlotState.Bad; // its tries are used up
+            await RestartAsync();
+
+            Assert.Equal("1.0", _world.Version);
+            Assert.Equal(("rolledBack", "1.1"), (_engine.State.History[^1].Outcome, _engine.State.History[^1].Version));
+            Assert.Equal(time - 1, _engine.State.Failed.Count);
+            var noted = _engine.State.History.Count;
+            await RestartAsync();
+            Assert.Equal(noted, _engine.State.History.Count);
+        }
+        Assert.Equal("failedBefore", (await CheckAsync(), _engine.State.LastCheck!.Verdict).Verdict);
+    }
+
+    [Fact]
+    public async Task AnOlderVersionThatWasForced_IsNoFaultOfTheNewerOne()
+    {
+        await CommitAsync();
+        await InstallAsync(new InstallRequest { Force = true, Version = "1.0" });
+        _world["b"].State = SlotState.Bad;
+        await RestartAsync();
+        _world.Bless();
+        await _engine.CommitAsync(Token);
+
+        await RestartAsync();
+
+        Assert.Equal(("committed", "1.0"), (_engine.State.History[^1].Outcome, _engine.State.History[^1].Version));
+    }
+
+    [Fact]
+    public async Task AFullDisk_StopsNoVerdict_AndNothingBeginsOnIt()
+    {
+        await InstallAsync(new InstallRequest());
+        _world.DiskError = new IOException("no space left on device");
+        await RestartAsync();
+        Assert.Equal(EnginePhase.Probation, _engine.State.Phase);
+        _engine.NoteVerdict(new HealthReport(HealthState.Unhealthy, ["the disk is full"], []));
+        _world.Bless();
+        await _engine.CommitAsync(Token);
+        Assert.Equal((EnginePhase.Idle, "committed"), (_engine.State.Phase, _engine.State.History[^1].Outcome));
+
+        _world.Offered = "1.2";
+        var install = await InstallAsync(new InstallRequest());
+        Assert.Equal((JobState.Failed, EnginePhase.Idle), (install.View.State, _engine.State.Phase));
+        Assert.StartsWith("The state of the updates cannot be written: no space left on device\n", install.View.Message, StringComparison.Ordinal);
+        Assert.Equal(SlotState.Good, _world["a"].State);
+
+        // With the next step all of it is on the disk.
+        _world.DiskError = null;
+        await CheckAsync();
+        await RestartAsync();
+        Assert.Equal((EnginePhase.Idle, "committed"), (_engine.State.Phase, _engine.State.History[^1].Outcome));
+    }
+
     [Fact]
     public async Task WhyATrialFailed_OutlivesTheRestart()
     {
@@ -469,6 +558,7 @@ public sealed class EngineTests : IDisposable
         _engine = _world.NewEngine();
         _world.Pause = null;
         await _engine.ReviewBootAsync(Token);
+        await _engine.FollowUpAsync(Token);
         await _engine.GoOn()!.Work.WaitAsync(Token);
     }
 
@@ -479,6 +569,7 @@ public sealed class EngineTests : IDisposable
         _world.Boot();
         _engine = _world.NewEngine();
         await _engine.ReviewBootAsync(Token);
+        await _engine.FollowUpAsync(Token);
     }
 
     private async Task CommitAsync()

@@ -39,6 +39,29 @@ public sealed class UpdateScheduleTests : IAsyncDisposable
         Assert.Equal(0, Looks);
     }
 
+    /// <summary>The daemon is ready when its services have started, and systemd waits 90 s for that.</summary>
+    [Fact]
+    public async Task HooksAfterARollback_HoldUpJobs_AndNotTheStart()
+    {
+        await StartAsync(new UpdateSettings());
+        await _engine.Install(new InstallRequest()).Work.WaitAsync(Token);
+        await StopAsync();
+        _world.Boot();
+        _world["b"].State = SlotState.Bad;
+        _world.Boot();
+        _world.Hooks = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        await BeginAsync(new UpdateSettings());
+
+        await ComesTrueAsync(() => Count(WorkerVerb.GiveUp) == 1, "the hooks");
+        Assert.Equal("1.1", Assert.Single(_engine.State.Failed).Version);
+        Assert.Contains("its hooks still run", Assert.Throws<UserError>(() => _engine.Check(new InstallRequest())).Message, StringComparison.Ordinal);
+        Assert.NotNull(_world.ReadTrial());
+        _world.Hooks.SetResult();
+        await Eventually.IsTrueAsync(() => _world.ReadTrial() is null, "the end of the hooks");
+        await Eventually.IsTrueAsync(() => { try { return _engine.Check(new InstallRequest()) is not null; } catch (UserError) { return false; } }, "a job");
+    }
+
     [Fact]
     public async Task TheFirstLook_IsOneToThreeMinutesAfterTheStart_AndNotAtTheSameMoment()
     {
@@ -237,11 +260,16 @@ public sealed class UpdateScheduleTests : IAsyncDisposable
 
     private async Task StartAsync(UpdateSettings settings)
     {
+        await BeginAsync(settings);
+        await SettleAsync();
+    }
+
+    private async Task BeginAsync(UpdateSettings settings)
+    {
         if (_world.BootId == "boot-0") _world.Boot();
         _engine = _world.NewEngine(_time);
         _schedule = new UpdateSchedule(_engine, _world, settings, _time);
         await _schedule.StartAsync(Token);
-        await SettleAsync();
     }
 
     private async Task StopAsync()

@@ -63,6 +63,12 @@ internal sealed class UpdateWorld : IWorker, IDeviceBoot, IBaseline, IDisposable
     /// <summary>Why a version cannot be kept.</summary>
     public Exception? CommitError { get; set; }
 
+    /// <summary>When set, the hooks after a rollback end with it.</summary>
+    public TaskCompletionSource? Hooks { get; set; }
+
+    /// <summary>Why the state cannot be written.</summary>
+    public Exception? DiskError { get; set; }
+
     /// <summary>When set, an installation waits for it in the middle.</summary>
     public TaskCompletionSource? Pause { get; set; }
 
@@ -77,6 +83,7 @@ internal sealed class UpdateWorld : IWorker, IDeviceBoot, IBaseline, IDisposable
     public string BootId => $"boot-{_boots}";
     public BootState BootState => _slots[_running].State == SlotState.Trial ? BootState.Trial : BootState.Good;
     public Slot this[string name] => _slots[name];
+    public Slot Running => _slots[_running];
 
     public TrialRecord? ReadTrial() => TrialRecord.TryRead(TrialPath);
     public void MarkBlessed() { }
@@ -85,7 +92,7 @@ internal sealed class UpdateWorld : IWorker, IDeviceBoot, IBaseline, IDisposable
     public void Drop() { }
 
     /// <summary>The engine of this boot, with what it remembers from the disk.</summary>
-    public UpdateEngine NewEngine(TimeProvider? time = null) => new(new UpdateStore(Path.Combine(_folder.FullName, "update.json")) { OnStep = _ => Step() }, this, this, this, time ?? TimeProvider.System);
+    public UpdateEngine NewEngine(TimeProvider? time = null) => new(new UpdateStore(Path.Combine(_folder.FullName, "update.json")) { OnStep = _ => Write() }, this, this, this, time ?? TimeProvider.System);
 
     /// <summary>
     /// Starts as systemd-boot does: of the entries with tries left or without a counter the newest version, and what is bad only
@@ -105,6 +112,8 @@ internal sealed class UpdateWorld : IWorker, IDeviceBoot, IBaseline, IDisposable
             Assert.False(chosen.Writing, $"slot {name} is bootable and not whole");
             if (chosen.State == SlotState.Trial)
             {
+                // Else nothing is kept aside for it, and nothing goes back with it.
+                Assert.Equal(chosen.Version, ReadTrial()?.Version);
                 chosen.TriesDone++;
                 if (--chosen.TriesLeft == 0) chosen.LastTry = true;
             }
@@ -169,6 +178,7 @@ internal sealed class UpdateWorld : IWorker, IDeviceBoot, IBaseline, IDisposable
                 Step();
                 return new WorkerResult();
             case WorkerVerb.GiveUp:
+                if (Hooks is { } hooks) await hooks.Task.WaitAsync(cancellationToken);
                 Step();
                 if (other.Value.Version == request.Version && other.Value.State == SlotState.Trial) other.Value.State = SlotState.Bad;
                 Step();
@@ -193,9 +203,9 @@ internal sealed class UpdateWorld : IWorker, IDeviceBoot, IBaseline, IDisposable
     private async Task InstallAsync(string version, string name, Slot slot, IProgress<WorkerProgress>? progress, CancellationToken cancellationToken)
     {
         Step();
-        new TrialRecord { Version = version, From = Version, Slot = name, InstalledBy = BootId }.Write(TrialPath);
-        Step();
         (slot.State, slot.Version, slot.TriesDone) = (SlotState.Empty, null, 0);
+        Step();
+        new TrialRecord { Version = version, From = Version, Slot = name, InstalledBy = BootId }.Write(TrialPath);
         Step();
         slot.Writing = true;
         progress?.Report(new("writing", 500, 1000, 10, 100, 5));
@@ -214,6 +224,12 @@ internal sealed class UpdateWorld : IWorker, IDeviceBoot, IBaseline, IDisposable
     private static void Use(Slot slot)
     {
         if (slot is { State: SlotState.Trial, LastTry: true }) slot.State = SlotState.Bad;
+    }
+
+    private void Write()
+    {
+        if (DiskError is { } error) throw error;
+        Step();
     }
 
     private void Step()
