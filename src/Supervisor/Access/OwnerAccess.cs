@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
@@ -36,7 +35,7 @@ internal sealed class OwnerAccess : IDisposable
     private readonly TimeProvider _time;
     private readonly Lock _lock = new();
     private readonly PartitionedRateLimiter<IPAddress> _attempts = PartitionedRateLimiter.Create<IPAddress, IPAddress>(address => RateLimitPartition.GetTokenBucketLimiter(
-        Network(address), _ => new TokenBucketRateLimiterOptions { TokenLimit = Attempts, TokensPerPeriod = 1, ReplenishmentPeriod = NextAttempt, AutoReplenishment = true }));
+        RemoteNetwork.Of(address), _ => new TokenBucketRateLimiterOptions { TokenLimit = Attempts, TokensPerPeriod = 1, ReplenishmentPeriod = NextAttempt, AutoReplenishment = true }));
     private readonly ConcurrencyLimiter _hashing = new(new ConcurrencyLimiterOptions { PermitLimit = 1, QueueLimit = MostWaiting });
     private AccessRecord _record;
 
@@ -64,11 +63,17 @@ internal sealed class OwnerAccess : IDisposable
         get { lock (_lock) return _record; }
     }
 
+    /// <summary>Counts an attempt to show who one is; false when an address has had too many.</summary>
+    public bool TryAttempt(IPAddress from)
+    {
+        using var attempt = _attempts.AttemptAcquire(from);
+        return attempt.IsAcquired;
+    }
+
     /// <summary>Logs in with the password, or with the setup code while there is none.</summary>
     public async Task<LogIn> LogInAsync(string secret, IPAddress from, CancellationToken cancellationToken)
     {
-        using var attempt = _attempts.AttemptAcquire(from);
-        if (!attempt.IsAcquired) return new LogIn(null, null, NextAttempt);
+        if (!TryAttempt(from)) return new LogIn(null, null, NextAttempt);
         var record = Record;
         if (record.Password is not { } password) return record.SetupCode is { } code && Same(code, Plain(secret)) ? Begin(setup: true) : LogIn.Wrong;
         return await MatchesAsync(password, secret, cancellationToken) switch { true => Begin(setup: false), false => LogIn.Wrong, null => new LogIn(null, null, NextAttempt) };
@@ -92,10 +97,12 @@ internal sealed class OwnerAccess : IDisposable
 
     /// <summary>Sets the owner's password. The setup code and every other log-in end; this one goes on as one of the owner.</summary>
     /// <exception cref="UserError">The password is too short or too long, the present one is wrong, or the disk cannot be written.</exception>
-    public async Task SetPasswordAsync(Session session, string? present, string password, CancellationToken cancellationToken)
+    public async Task SetPasswordAsync(Session session, string? present, string password, IPAddress from, CancellationToken cancellationToken)
     {
         if (password.Length is < ShortestPassword or > LongestPassword) throw new UserError($"A password has {ShortestPassword} to {LongestPassword} characters.", "Some words in a row are good and easily kept in mind.");
         var record = Record;
+        // Whoever took over a log-in must not find the password out with it.
+        if (record.Password is not null && !TryAttempt(from)) throw new UserError("There were too many attempts.", $"Try again in {NextAttempt.TotalSeconds:0} seconds.");
         if (record.Password is { } old && (session.Setup || await MatchesAsync(old, present ?? "", cancellationToken) != true)) throw new UserError("The present password is another one.", "Type it again; appliancectl setup-code --reset on the device makes a new beginning.");
         var hash = await Task.Run(() => PasswordHash.Of(password), cancellationToken);
         if (!Set(before => before with { Password = hash, SetupCode = null, Sessions = [session with { Setup = false }] }, evenUnwritten: false)) throw new UserError("The password could not be stored.", "See why the data partition cannot be written (journalctl -u appliance-supervisor).");
@@ -154,16 +161,6 @@ internal sealed class OwnerAccess : IDisposable
                 return evenUnwritten;
             }
         }
-    }
-
-    /// <summary>Whoever has an IPv6 network has all its addresses.</summary>
-    private static IPAddress Network(IPAddress address)
-    {
-        if (address.IsIPv4MappedToIPv6) return address.MapToIPv4();
-        if (address.AddressFamily != AddressFamily.InterNetworkV6) return address;
-        var bytes = address.GetAddressBytes();
-        bytes.AsSpan(8).Clear();
-        return new IPAddress(bytes);
     }
 
     private static string NewCode() => RandomNumberGenerator.GetString(CodeAlphabet, CodeLength);

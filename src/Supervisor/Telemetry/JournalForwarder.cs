@@ -12,11 +12,14 @@ namespace Appliance.Supervisor.Telemetry;
 /// </summary>
 internal sealed class JournalForwarder(JournalReader journal, OtlpLogs logs, TelemetrySettings settings, string cursorPath, TimeProvider time) : BackgroundService
 {
+    /// <summary>Text in one report: a collector takes some MiB at once, and all of it is in memory until it is written.</summary>
+    private const int LongestReport = 1 << 20;
+
     private static readonly TimeSpan FlushEvery = TimeSpan.FromSeconds(5), Retry = TimeSpan.FromSeconds(10);
 
     private readonly Lock _lock = new();
     private string? _cursor;
-    private int _waiting;
+    private int _waiting, _length;
     private bool _moved;
 
     /// <summary>Lines that were put into the spool.</summary>
@@ -63,7 +66,8 @@ internal sealed class JournalForwarder(JournalReader journal, OtlpLogs logs, Tel
             }
             logs.Add(line.At, line.Priority, line.Message, [new("syslog.appname", line.Source), new("syslog.severity.code", line.Priority), .. line.Unit is { } unit ? new KeyValuePair<string, object?>[] { new("systemd.unit", unit) } : []]);
             Forwarded++;
-            if (++_waiting >= OtlpLogs.Batch) Flush();
+            _length += line.Message.Length;
+            if (++_waiting >= OtlpLogs.Batch || _length >= LongestReport) Flush();
         }
     }
 
@@ -73,7 +77,7 @@ internal sealed class JournalForwarder(JournalReader journal, OtlpLogs logs, Tel
         {
             if (!_moved) return;
             if (_waiting > 0) logs.Flush();
-            _waiting = 0;
+            (_waiting, _length) = (0, 0);
             try
             {
                 DurableFile.Write(cursorPath, Encoding.ASCII.GetBytes(_cursor!));

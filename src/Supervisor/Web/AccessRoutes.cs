@@ -37,7 +37,11 @@ internal static class AccessRoutes
         actions.MapOpen(LogOut, (context, caller, form) =>
         {
             ActionRoutes.RequireOwnForm(context, caller, form[Caller.FormField]);
-            if (caller.Session is { } session) access.LogOut(session);
+            if (caller.Session is { } session)
+            {
+                access.LogOut(session);
+                Log.Information("{Who} logged out", caller.Name);
+            }
             context.Response.Cookies.Delete(Caller.Cookie, new CookieOptions { Secure = true, Path = "/" });
             return Task.FromResult(ActionRoutes.WantsPage(context) ? Answers.SeeOther("/") : Results.NoContent());
         });
@@ -49,12 +53,14 @@ internal static class AccessRoutes
             {
                 // A program says it once; a person may mistype.
                 if (form.ContainsKey("again") && form["again"] != form["password"]) throw new UserError("The two passwords differ.", "Type the same twice.");
-                await access.SetPasswordAsync(session, form["present"], form["password"].ToString(), context.RequestAborted);
+                await access.SetPasswordAsync(session, form["present"], form["password"].ToString(), caller.Address, context.RequestAborted);
                 Log.Information("{Who} set the password", caller.Name);
                 return ActionRoutes.WantsPage(context) ? Answers.SeeOther("/updates") : Results.NoContent();
             }
-            catch (UserError e) when (ActionRoutes.WantsPage(context))
+            catch (UserError e)
             {
+                Log.Warning("{Who} did not set the password: {Reason}", caller.Name, e.Message);
+                if (!ActionRoutes.WantsPage(context)) throw;
                 return PasswordPage(caller, $"{e.Message} {e.Hint}", StatusCodes.Status409Conflict);
             }
         });
@@ -68,7 +74,9 @@ internal static class AccessRoutes
         async Task<(string Token, Session Session)> LogInAsync(HttpContext context, Caller caller, IFormCollection form)
         {
             var (secret, fault) = (form["secret"].ToString().TrimEnd('\r', '\n'), (string?)null);
-            var answer = secret.Length == 0 && context.Connection.ClientCertificate is { } certificate ? clients.Begin(certificate, out fault) : await access.LogInAsync(secret, caller.Address, context.RequestAborted);
+            var answer = secret.Length == 0 && context.Connection.ClientCertificate is { } certificate
+                ? access.TryAttempt(caller.Address) ? clients.Begin(certificate, out fault) : new LogIn(null, null, OwnerAccess.NextAttempt)
+                : await access.LogInAsync(secret, caller.Address, context.RequestAborted);
             if (answer is { Token: { } token, Session: { } session })
             {
                 Log.Information("{Who} logged in{How}", (caller with { Session = session }).Name, session.Setup ? " with the setup code" : session.Name is null ? "" : " with a certificate");
@@ -79,8 +87,9 @@ internal static class AccessRoutes
                 Log.Warning("A certificate from {Address} was refused: {Reason}", caller.Address, fault);
                 throw new RequestRefused(StatusCodes.Status401Unauthorized, $"The certificate does not log in: {fault}.", "Use one of the authority that the image names, or the password.");
             }
-            Log.Warning("A log-in from {Address} was refused{Why}", caller.Address, answer.RetryAfter is null ? "" : ": too many attempts");
+            // Not in the journal: it would be for strangers to fill, until what else is in it is gone.
             if (answer.RetryAfter is { } wait) throw new RequestRefused(StatusCodes.Status429TooManyRequests, "There were too many attempts.", $"Try again in {wait.TotalSeconds:0} seconds.") { RetryAfter = wait };
+            Log.Warning("A log-in from {Address} was refused", caller.Address);
             var (message, hint) = access.SetupCode is null ? ("That is not the password.", "appliancectl setup-code --reset on the device makes a new beginning.") : ("That is not the setup code.", "The console shows it.");
             throw new RequestRefused(StatusCodes.Status401Unauthorized, message, hint);
         }

@@ -47,18 +47,18 @@ internal sealed class ActionRoutes(IEndpointRouteBuilder routes, OwnerAccess acc
     });
 
     /// <summary>Something only the owner may read.</summary>
-    public void MapRead(string path, Func<HttpContext, Task<IResult>> answer) => MapAnswered(path, [HttpMethods.Get, HttpMethods.Head], async context =>
+    public void MapRead(string path, Func<HttpContext, Caller, Task<IResult>> answer) => MapAnswered(path, [HttpMethods.Get, HttpMethods.Head], async context =>
     {
-        if (!Caller.Of(context, access).IsOwner) throw NotLoggedIn();
-        return await answer(context);
+        var caller = Caller.Of(context, access);
+        if (!caller.IsOwner) throw NotLoggedIn();
+        return await answer(context, caller);
     });
 
     /// <summary>Something for whoever is not the owner yet.</summary>
     public void MapOpen(string path, Func<HttpContext, Caller, IFormCollection, Task<IResult>> act) => MapPost(path, async context =>
     {
         context.Features.GetRequiredFeature<IHttpMaxRequestBodySizeFeature>().MaxRequestBodySize = LargestForm;
-        var form = context.Request.HasFormContentType ? await context.Request.ReadFormAsync(context.RequestAborted) : FormCollection.Empty;
-        return await act(context, Caller.Of(context, access), form);
+        return await act(context, Caller.Of(context, access), await ReadFormAsync(context));
     });
 
     /// <summary>A cookie comes along with every request, the token of a form only with this device's own.</summary>
@@ -72,6 +72,19 @@ internal sealed class ActionRoutes(IEndpointRouteBuilder routes, OwnerAccess acc
 
     /// <summary>True for a browser that shows the answer.</summary>
     public static bool WantsPage(HttpContext context) => context.Request.Headers.Accept.ToString().Contains("text/html", StringComparison.OrdinalIgnoreCase);
+
+    private static async Task<IFormCollection> ReadFormAsync(HttpContext context)
+    {
+        if (!context.Request.HasFormContentType) return FormCollection.Empty;
+        try
+        {
+            return await context.Request.ReadFormAsync(context.RequestAborted);
+        }
+        catch (Exception e) when (e is InvalidDataException || (e is IOException && e is not BadHttpRequestException))
+        {
+            throw new RequestRefused(StatusCodes.Status400BadRequest, "The form could not be read.", e.Message);
+        }
+    }
 
     private static RequestRefused NotLoggedIn() => new(StatusCodes.Status401Unauthorized, "Log in first.", "In a browser at /login; a program gets a token from POST /api/v1/session.");
 

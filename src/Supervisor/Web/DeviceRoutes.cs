@@ -17,12 +17,12 @@ internal static class DeviceRoutes
     {
         actions.MapPage(Page, (_, caller) => Task.FromResult(frame.Render(caller, Page, "network", Html.Live($"{Page}/live", NetworkPage.Content(DeviceNetwork.Take(facts))))));
         actions.MapPage($"{Page}/live", (_, _) => Task.FromResult(NetworkPage.Content(DeviceNetwork.Take(facts))));
-        actions.MapRead(Api, _ => Task.FromResult(Answers.Json(DeviceNetwork.Take(facts), StatusJson.Default.DeviceNetwork)));
-        actions.MapRead("/api/v1/state", _ => Task.FromResult(Results.Content(supervisor.Read().ToJsonString(), "application/json")));
-        actions.MapRead(Support, context =>
+        actions.MapRead(Api, (_, _) => Task.FromResult(Answers.Json(DeviceNetwork.Take(facts), StatusJson.Default.DeviceNetwork)));
+        actions.MapRead("/api/v1/state", (_, _) => Task.FromResult(Results.Content(supervisor.Read().ToJsonString(), "application/json")));
+        actions.MapRead(Support, (context, caller) =>
         {
             context.Response.Headers.ContentDisposition = $"attachment; filename=\"{bundle.FileName}\"";
-            return Task.FromResult(Results.Stream(to => bundle.WriteAsync(to, "the owner", context.RequestAborted), "application/gzip"));
+            return Task.FromResult(Results.Stream(to => bundle.WriteAsync(to, caller.Name, context.RequestAborted), "application/gzip"));
         });
     }
 }

@@ -2,6 +2,7 @@ using System.Globalization;
 using Appliance.Core;
 using Appliance.Supervisor.Device;
 using Appliance.Supervisor.Journal;
+using Serilog;
 
 namespace Appliance.Supervisor.Web;
 
@@ -19,11 +20,12 @@ internal static class LogRoutes
             return frame.Render(caller, Page, "logs", LogPage.Content(query, await journal.BootsAsync(context.RequestAborted), await journal.ReadAsync(query, context.RequestAborted), context.Request.QueryString.ToString()));
         });
         actions.MapPage($"{Page}/live", async (context, _) => LogPage.Lines(await journal.ReadAsync(Query(context.Request.Query), context.RequestAborted)));
-        actions.MapRead(Api, async context => Answers.Json(await journal.ReadAsync(Query(context.Request.Query), context.RequestAborted), StatusJson.Default.IReadOnlyListJournalLine));
-        actions.MapRead($"{Api}/boots", async context => Answers.Json(await journal.BootsAsync(context.RequestAborted), StatusJson.Default.IReadOnlyListJournalBoot));
-        actions.MapRead($"{Api}/text", context =>
+        actions.MapRead(Api, async (context, _) => Answers.Json(await journal.ReadAsync(Query(context.Request.Query), context.RequestAborted), StatusJson.Default.IReadOnlyListJournalLine));
+        actions.MapRead($"{Api}/boots", async (context, _) => Answers.Json(await journal.BootsAsync(context.RequestAborted), StatusJson.Default.IReadOnlyListJournalBoot));
+        actions.MapRead($"{Api}/text", (context, caller) =>
         {
             var query = Query(context.Request.Query);
+            Log.Information("{Who} downloads the journal", caller.Name);
             context.Response.Headers.ContentDisposition = $"attachment; filename=\"{facts.Hostname}-{facts.Image.Version}.log\"";
             return Task.FromResult(Results.Stream(stream => journal.ExportAsync(query, stream, context.RequestAborted), "text/plain; charset=utf-8"));
         });

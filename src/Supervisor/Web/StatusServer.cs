@@ -18,7 +18,6 @@ namespace Appliance.Supervisor.Web;
 /// <summary>The HTTPS surface: pages, their JSON, and <c>/healthz</c>. What anybody may fetch is read-only; the rest is for the owner.</summary>
 internal static class StatusServer
 {
-    private const int MostConnections = 100;
     private static readonly string[] ReadMethods = [HttpMethods.Get, HttpMethods.Head];
 
     /// <summary>Binds Kestrel with limits that a slow or hostile client cannot get past.</summary>
@@ -29,7 +28,8 @@ internal static class StatusServer
     public static void Configure(KestrelServerOptions kestrel, IPEndPoint endpoint, X509Certificate2 certificate, ClientAuthority? clients)
     {
         kestrel.AddServerHeader = false;
-        kestrel.Limits.MaxConcurrentConnections = MostConnections;
+        var shares = new ConnectionShares();
+        kestrel.Limits.MaxConcurrentConnections = null; // shares says how many, and whose
         kestrel.Limits.MaxConcurrentUpgradedConnections = 0;
         kestrel.Limits.MaxRequestBodySize = 0;
         kestrel.Limits.MaxRequestHeaderCount = 50;
@@ -51,7 +51,12 @@ internal static class StatusServer
                 // Anybody may read the page: whether a certificate logs in is judged, and explained, when somebody logs in with it.
                 RemoteCertificateValidationCallback = (_, shown, _, _) => shown is null or X509Certificate2,
             });
-        void Secure(ListenOptions listen) => listen.UseHttps(new TlsHandshakeCallbackOptions { HandshakeTimeout = TimeSpan.FromSeconds(10), OnConnection = _ => ValueTask.FromResult(tls.Value) });
+        void Secure(ListenOptions listen)
+        {
+            listen.Use(next => connection => shares.ServeAsync(connection, next));
+            listen.UseHttps(new TlsHandshakeCallbackOptions { HandshakeTimeout = TimeSpan.FromSeconds(10), OnConnection = _ => ValueTask.FromResult(tls.Value) });
+        }
+
         if (endpoint.Address.Equals(IPAddress.IPv6Any)) kestrel.ListenAnyIP(endpoint.Port, Secure);
         else kestrel.Listen(endpoint, Secure);
     }

@@ -15,7 +15,7 @@ internal static class UpdateRoutes
     {
         actions.MapPage(Page, (_, caller) => Task.FromResult(frame.Render(caller, Page, "updates", UpdatePage.Content(Take(), caller.Session!))));
         actions.MapPage($"{Page}/live", (_, caller) => Task.FromResult(UpdatePage.Live(Take(), caller.Session!)));
-        actions.MapRead(Api, _ => Task.FromResult(Answers.Json(Take(), StatusJson.Default.DeviceUpdates)));
+        actions.MapRead(Api, (_, _) => Task.FromResult(Answers.Json(Take(), StatusJson.Default.DeviceUpdates)));
 
         actions.Map(Check, Page, (caller, form, _) => Job(engine.Check(Request(caller, form))));
         actions.Map(Install, Page, (caller, form, _) => Job(engine.Install(Request(caller, form))));

@@ -34,7 +34,7 @@ public sealed class OwnerAccessTests : IDisposable
         var begun = await access.LogInAsync(code.ToLowerInvariant().Replace("-", " ", StringComparison.Ordinal), Here, Token);
         Assert.True(begun.Session!.Setup);
 
-        await access.SetPasswordAsync(begun.Session, null, Password, Token);
+        await access.SetPasswordAsync(begun.Session, null, Password, IPAddress.Loopback, Token);
 
         Assert.Null(access.SetupCode);
         Assert.Equal(LogIn.Wrong, await access.LogInAsync(code, Here, Token));
@@ -88,7 +88,7 @@ public sealed class OwnerAccessTests : IDisposable
         var access = Open();
         var begun = await access.LogInAsync(access.SetupCode!, Here, Token);
 
-        await Assert.ThrowsAsync<UserError>(() => access.SetPasswordAsync(begun.Session!, null, password, Token));
+        await Assert.ThrowsAsync<UserError>(() => access.SetPasswordAsync(begun.Session!, null, password, IPAddress.Loopback, Token));
 
         Assert.NotNull(access.SetupCode);
     }
@@ -100,9 +100,9 @@ public sealed class OwnerAccessTests : IDisposable
         var (session, token) = await OwnAsync(access);
         var other = await access.LogInAsync(Password, Here, Token);
 
-        await Assert.ThrowsAsync<UserError>(() => access.SetPasswordAsync(session, "something else", "another good one", Token));
+        await Assert.ThrowsAsync<UserError>(() => access.SetPasswordAsync(session, "something else", "another good one", IPAddress.Loopback, Token));
         Assert.NotNull(access.Find(other.Token));
-        await access.SetPasswordAsync(session, Password, "another good one", Token);
+        await access.SetPasswordAsync(session, Password, "another good one", IPAddress.Loopback, Token);
 
         Assert.Null(access.Find(other.Token));
         Assert.NotNull(access.Find(token));
@@ -117,7 +117,7 @@ public sealed class OwnerAccessTests : IDisposable
         await OwnAsync(access);
 
         Assert.Null(access.Find(early.Token));
-        await Assert.ThrowsAsync<UserError>(() => access.SetPasswordAsync(early.Session!, null, "mine instead of yours", Token));
+        await Assert.ThrowsAsync<UserError>(() => access.SetPasswordAsync(early.Session!, null, "mine instead of yours", IPAddress.Loopback, Token));
     }
 
     [Fact]
@@ -168,7 +168,7 @@ public sealed class OwnerAccessTests : IDisposable
     private static async Task<(Session Session, string Token)> OwnAsync(OwnerAccess access)
     {
         var begun = await access.LogInAsync(access.SetupCode!, Here, Token);
-        await access.SetPasswordAsync(begun.Session!, null, Password, Token);
+        await access.SetPasswordAsync(begun.Session!, null, Password, IPAddress.Loopback, Token);
         return (access.Find(begun.Token)!, begun.Token!);
     }
 

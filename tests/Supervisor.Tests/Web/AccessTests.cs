@@ -56,6 +56,65 @@ public sealed class AccessTests : IAsyncLifetime
         Assert.Equal("/updates", _browser.Path);
     }
 
+    [Theory]
+    [InlineData("multipart/form-data", "x")]
+    [InlineData("multipart/form-data; boundary=b", "no such thing")]
+    [InlineData("application/x-www-form-urlencoded", null)]
+    public async Task AFormThatIsNone_IsRefused(string type, string? body)
+    {
+        using var content = new StringContent(body ?? string.Concat(Enumerable.Range(0, 1100).Select(number => $"{number}=&")));
+        content.Headers.ContentType = System.Net.Http.Headers.MediaTypeHeaderValue.Parse(type);
+
+        using var answer = await _scene.Http.PostAsync("/api/v1/session", content, Token);
+
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        Assert.Equal("application/problem+json", answer.Content.Headers.ContentType?.MediaType);
+    }
+
+    /// <summary>The device itself comes from a loopback address, as this test does: its share is what it gets, and what ends makes room.</summary>
+    [Fact]
+    public async Task ConnectionsAboveTheShare_AreClosed()
+    {
+        var clients = new List<System.Net.Sockets.TcpClient>();
+        try
+        {
+            for (var number = 0; number < Appliance.Supervisor.Web.ConnectionShares.MostOfDevice; number++)
+            {
+                clients.Add(new System.Net.Sockets.TcpClient());
+                await clients[^1].ConnectAsync(IPAddress.Loopback, _scene.Http.BaseAddress!.Port, Token);
+            }
+            await Eventually.IsTrueAsync(async () =>
+            {
+                using var more = new System.Net.Sockets.TcpClient();
+                await more.ConnectAsync(IPAddress.Loopback, _scene.Http.BaseAddress!.Port, Token);
+                using var soon = new CancellationTokenSource(TimeSpan.FromSeconds(1));
+                try
+                {
+                    return await more.GetStream().ReadAsync(new byte[1], soon.Token) == 0;
+                }
+                catch (Exception e) when (e is IOException or OperationCanceledException)
+                {
+                    return e is IOException;
+                }
+            }, "one to be closed");
+        }
+        finally
+        {
+            foreach (var client in clients) client.Dispose();
+        }
+        await Eventually.IsTrueAsync(async () =>
+        {
+            try
+            {
+                return (await _scene.Http.GetAsync("/page.js", Token)).IsSuccessStatusCode;
+            }
+            catch (HttpRequestException)
+            {
+                return false;
+            }
+        }, "room");
+    }
+
     [Fact]
     public async Task AWrongPassword_IsRefused_AndSoAreTooManyAttempts()
     {
