@@ -58,7 +58,7 @@ run_suites() {
     mkdir -p out/test-logs
     for suite in "$@"; do
         echo "== $suite"
-        "$(find "tests/$suite/bin/Debug/net10.0" -maxdepth 1 -name '*Tests' -perm -u+x)" -noColor -noLogo -xml "out/test-logs/$suite.xml" "${arguments[@]}" 2>&1 | tee "$log" || true
+        "$(find "tests/$suite/bin/Debug/net10.0" -maxdepth 1 -name '*Tests' -perm -u+x)" -noColor -noLogo -result-xml "out/test-logs/$suite.xml" "${arguments[@]}" 2>&1 | tee "$log" || true
         # Said again at the end, where whoever sees only the last lines finds it.
         grep -F -A 12 '[FAIL]' "$log" >>"$failures" || true
         # "Total: 17, Errors: 0, Failed: 0, Skipped: 0, …"; a program that dies without it counts as one failure.
