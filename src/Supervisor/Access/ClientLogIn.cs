@@ -1,3 +1,4 @@
+using System.Net;
 using System.Security.Cryptography.X509Certificates;
 using Appliance.Core.Access;
 using Serilog;
@@ -27,9 +28,14 @@ internal sealed class ClientLogIn(ClientAuthority? authority, OwnerAccess access
 
     /// <summary>Logs in.</summary>
     /// <param name="certificate">The certificate that the connection was made with.</param>
-    /// <param name="fault">Why it was refused.</param>
-    public LogIn Begin(X509Certificate2 certificate, out string? fault) =>
-        (fault = Fault(certificate)) is null ? access.LogInWithCertificate(Name(certificate), certificate.NotAfter) : LogIn.Wrong;
+    /// <param name="from">Where the connection comes from.</param>
+    /// <param name="fault">What is wrong with it.</param>
+    public LogIn Begin(X509Certificate2 certificate, IPAddress from, out string? fault)
+    {
+        fault = null;
+        if (!access.TryAttempt(from)) return LogIn.Later;
+        return (fault = Fault(certificate)) is null ? access.LogInWithCertificate(Name(certificate), certificate.NotAfter) : LogIn.Wrong;
+    }
 
     private string? Fault(X509Certificate2 certificate) => authority is null ? "the device has no client authority" : authority.Fault(certificate, time.GetUtcNow());
 

@@ -8,4 +8,7 @@ internal sealed record LogIn(string? Token, Session? Session, TimeSpan? RetryAft
 {
     /// <summary>Neither the password nor the code.</summary>
     public static LogIn Wrong { get; } = new(null, null, null);
+
+    /// <summary>Not now: there were too many attempts.</summary>
+    public static LogIn Later { get; } = new(null, null, OwnerAccess.NextAttempt);
 }

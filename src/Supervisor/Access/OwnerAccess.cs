@@ -73,10 +73,10 @@ internal sealed class OwnerAccess : IDisposable
     /// <summary>Logs in with the password, or with the setup code while there is none.</summary>
     public async Task<LogIn> LogInAsync(string secret, IPAddress from, CancellationToken cancellationToken)
     {
-        if (!TryAttempt(from)) return new LogIn(null, null, NextAttempt);
+        if (!TryAttempt(from)) return LogIn.Later;
         var record = Record;
         if (record.Password is not { } password) return record.SetupCode is { } code && Same(code, Plain(secret)) ? Begin(setup: true) : LogIn.Wrong;
-        return await MatchesAsync(password, secret, cancellationToken) switch { true => Begin(setup: false), false => LogIn.Wrong, null => new LogIn(null, null, NextAttempt) };
+        return await MatchesAsync(password, secret, cancellationToken) switch { true => Begin(setup: false), false => LogIn.Wrong, null => LogIn.Later };
     }
 
     /// <summary>Logs in whoever has shown a certificate of the device's client authority.</summary>
@@ -100,10 +100,12 @@ internal sealed class OwnerAccess : IDisposable
     public async Task SetPasswordAsync(Session session, string? present, string password, IPAddress from, CancellationToken cancellationToken)
     {
         if (password.Length is < ShortestPassword or > LongestPassword) throw new UserError($"A password has {ShortestPassword} to {LongestPassword} characters.", "Some words in a row are good and easily kept in mind.");
-        var record = Record;
-        // Whoever took over a log-in must not find the password out with it.
-        if (record.Password is not null && !TryAttempt(from)) throw new UserError("There were too many attempts.", $"Try again in {NextAttempt.TotalSeconds:0} seconds.");
-        if (record.Password is { } old && (session.Setup || await MatchesAsync(old, present ?? "", cancellationToken) != true)) throw new UserError("The present password is another one.", "Type it again; appliancectl setup-code --reset on the device makes a new beginning.");
+        if (Record.Password is { } old)
+        {
+            // Whoever took over a log-in must not find the password out with it.
+            if (!TryAttempt(from)) throw new UserError("There were too many attempts.", $"Try again in {NextAttempt.TotalSeconds:0} seconds.");
+            if (session.Setup || await MatchesAsync(old, present ?? "", cancellationToken) != true) throw new UserError("The present password is another one.", "Type it again; appliancectl setup-code --reset on the device makes a new beginning.");
+        }
         var hash = await Task.Run(() => PasswordHash.Of(password), cancellationToken);
         if (!Set(before => before with { Password = hash, SetupCode = null, Sessions = [session with { Setup = false }] }, evenUnwritten: false)) throw new UserError("The password could not be stored.", "See why the data partition cannot be written (journalctl -u appliance-supervisor).");
         CodeChanged?.Invoke();

@@ -41,9 +41,9 @@ internal static class LogCommand
 
     private static void Write(JsonArray lines, TextWriter output)
     {
-        foreach (var line in lines) output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{((DateTimeOffset)line!["at"]!).UtcDateTime:yyyy-MM-dd HH:mm:ss.fff} {line["source"]}: {Plain((string?)line["message"])}"));
+        foreach (var line in lines) output.WriteLine(Plain(string.Create(CultureInfo.InvariantCulture, $"{((DateTimeOffset)line!["at"]!).UtcDateTime:yyyy-MM-dd HH:mm:ss.fff} {line["source"]}: {line["message"]}")));
     }
 
     /// <summary>A terminal obeys no line of the journal.</summary>
-    private static string Plain(string? message) => string.Concat((message ?? "").Select(character => character is not ('\n' or '\t') && char.IsControl(character) ? '?' : character));
+    private static string Plain(string line) => string.Concat(line.Select(character => character is not ('\n' or '\t') && char.IsControl(character) ? '?' : character));
 }

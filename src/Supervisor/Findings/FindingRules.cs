@@ -98,8 +98,8 @@ internal static class FindingRules
     private static IEnumerable<Finding> Reports(FindingInput input)
     {
         if (input.Reports is not { } reports) yield break;
-        if (reports.Trouble is { } trouble && input.Now - reports.TroubleSince > LongSilence)
-            yield return new("collector-unreachable", FindingSeverity.Warning, "Reports do not reach the collector", $"{reports.Collector}: {trouble}.", "Check the network and telemetry.otlp. Reports wait on the disk; when telemetry.spool is full, the oldest go.", reports.TroubleSince);
+        if (reports.Trouble is { } trouble && input.Now - trouble.Since > LongSilence)
+            yield return new("collector-unreachable", FindingSeverity.Warning, "Reports do not reach the collector", $"{reports.Collector}: {trouble.Reason}.", "Check the network and telemetry.otlp. Reports wait on the disk; when telemetry.spool is full, the oldest go.", trouble.Since);
         if (reports.HasDropped)
             yield return Seen(input, "reports-lost", FindingSeverity.Warning, "Reports were lost", "Since the supervisor started, some found no room while they waited, or the collector could not read them.", "Enlarge telemetry.spool, or look into the collector's log; appliance_reports_dropped_total at /metrics counts them.");
     }

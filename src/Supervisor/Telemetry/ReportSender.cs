@@ -11,10 +11,10 @@ internal sealed class ReportSender(ReportSpool spool, TelemetrySettings settings
     private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(5), LongestPause = TimeSpan.FromMinutes(5);
 
     private readonly WakeableSleep _sleep = new(time);
-    private volatile Trouble? _trouble;
+    private volatile ReportTrouble? _trouble;
 
     /// <summary>How it goes.</summary>
-    public ReportDelivery Delivery => new(settings.Otlp!, _trouble?.Reason, _trouble?.Since ?? default, spool.Dropped > 0);
+    public ReportDelivery Delivery => new(settings.Otlp!, _trouble, spool.Dropped > 0);
 
     /// <inheritdoc/>
     public override void Dispose()
@@ -86,11 +86,8 @@ internal sealed class ReportSender(ReportSpool spool, TelemetrySettings settings
     private void Note(string? trouble)
     {
         if (trouble == _trouble?.Reason) return;
-        _trouble = trouble is null ? null : new Trouble(trouble, _trouble?.Since ?? time.GetUtcNow());
+        _trouble = trouble is null ? null : new ReportTrouble(trouble, _trouble?.Since ?? time.GetUtcNow());
         if (trouble is null) Log.Information("The collector {Address} takes reports", settings.Otlp);
         else Log.Warning("Reports wait for the collector {Address}: {Reason}", settings.Otlp, trouble);
     }
-
-    /// <summary>Why reports wait, and since when they do, whatever the reason was at first.</summary>
-    private sealed record Trouble(string Reason, DateTimeOffset Since);
 }

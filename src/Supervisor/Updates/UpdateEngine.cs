@@ -150,11 +150,7 @@ internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline 
         await worker.RunAsync(new WorkerRequest { Verb = WorkerVerb.MarkGood }, null, null, cancellationToken);
         device.MarkBlessed();
         // Somebody may have given it up before, and thought better of it before the restart came.
-        Note(state => state with
-        {
-            Pending = state.Pending is { GivenUp: not null } pending && pending.Version == device.Version ? pending with { GivenUp = null } : state.Pending,
-            Failed = state.Failed.Any(failed => failed.Version == device.Version) ? state.Failed.Where(failed => failed.Version != device.Version).ToList() : state.Failed,
-        });
+        Note(state => state.Without(device.Version) with { Pending = state.Pending is { } pending && pending.Version == device.Version ? pending with { GivenUp = null } : state.Pending });
         if (State.Phase == EnginePhase.Probation) await CommitAsync(cancellationToken);
         else await RefreshSlotsAsync(cancellationToken);
     }
@@ -175,7 +171,7 @@ internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline 
     public void ClearFailed(string version)
     {
         if (State.Failed.All(failed => failed.Version != version)) throw new UserError($"Version {version} is not among those that failed.", "appliancectl status lists them.");
-        Set(state => state with { Failed = state.Failed.Where(failed => failed.Version != version).ToList() });
+        Set(state => state.Without(version));
     }
 
     /// <summary>The boot loader keeps the running version. Several find out that it does; one of them ends the trial.</summary>
@@ -209,7 +205,7 @@ internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline 
         baseline.Drop();
         // Whoever sees the end of the trial sees the slots as they are after it.
         await RefreshSlotsAsync(cancellationToken);
-        Note(state => (state with { Phase = EnginePhase.Idle, Pending = null, Failed = state.Failed.Where(failed => failed.Version != pending.Version).ToList() })
+        Note(state => (state.Without(pending.Version) with { Phase = EnginePhase.Idle, Pending = null })
             .With(new HistoryEntry(time.GetUtcNow(), "committed", pending.Version, pending.From, $"healthy after {pending.Boots.Count} {(pending.Boots.Count == 1 ? "boot" : "boots")}")));
         Log.Information("Version {Version} is kept", pending.Version);
     }
@@ -418,12 +414,8 @@ internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline 
         UpdateJob job;
         lock (_lock)
         {
-            RequireFollowUp();
-            if (IsBusy && _current is { } running)
-            {
-                if (running.View.Kind == kind && running.Request with { By = request.By } == request && request.Source != "-") return running;
-                throw new UserError($"Job {running.Id} ({running.View.Kind}) is under way.", "Wait until it ends, or stop it (appliancectl cancel).");
-            }
+            if (IsBusy && _current is { } running && running.View.Kind == kind && running.Request with { By = request.By } == request && request.Source != "-") return running;
+            RequireNoJob();
             _current?.Dispose();
             _current = job = new UpdateJob(++_lastJob, kind, request, time.GetUtcNow(), _stopping.Token);
         }
@@ -486,13 +478,8 @@ internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline 
 
     private void RequireNoJob()
     {
-        RequireFollowUp();
         lock (_lock)
             if (IsBusy) throw new UserError($"Job {_current!.Id} ({_current.View.Kind}) is under way.", "Wait until it ends, or stop it (appliancectl cancel).");
-    }
-
-    private void RequireFollowUp()
-    {
         if (_followUp is not null) throw new UserError("What the last restart began is not over: its hooks still run.", "Wait a moment; the journal says when it is over.");
     }
 

@@ -36,7 +36,10 @@ internal sealed record UpdateState
     public UpdateState With(HistoryEntry entry) => this with { History = [.. History.TakeLast(LongestHistory - 1), entry] };
 
     /// <summary>The same with one more failed version.</summary>
-    public UpdateState With(FailedVersion failed) => this with { Failed = [.. Failed.Where(other => other.Version != failed.Version).TakeLast(MostFailed - 1), failed] };
+    public UpdateState With(FailedVersion failed) => this with { Failed = [.. Without(failed.Version).Failed.TakeLast(MostFailed - 1), failed] };
+
+    /// <summary>The same with a version that has not failed.</summary>
+    public UpdateState Without(string failedVersion) => this with { Failed = [.. Failed.Where(other => other.Version != failedVersion)] };
 }
 
 /// <summary>The JSON form of <see cref="UpdateState"/>.</summary>

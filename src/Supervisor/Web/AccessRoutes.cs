@@ -74,9 +74,7 @@ internal static class AccessRoutes
         async Task<(string Token, Session Session)> LogInAsync(HttpContext context, Caller caller, IFormCollection form)
         {
             var (secret, fault) = (form["secret"].ToString().TrimEnd('\r', '\n'), (string?)null);
-            var answer = secret.Length == 0 && context.Connection.ClientCertificate is { } certificate
-                ? access.TryAttempt(caller.Address) ? clients.Begin(certificate, out fault) : new LogIn(null, null, OwnerAccess.NextAttempt)
-                : await access.LogInAsync(secret, caller.Address, context.RequestAborted);
+            var answer = secret.Length == 0 && context.Connection.ClientCertificate is { } certificate ? clients.Begin(certificate, caller.Address, out fault) : await access.LogInAsync(secret, caller.Address, context.RequestAborted);
             if (answer is { Token: { } token, Session: { } session })
             {
                 Log.Information("{Who} logged in{How}", (caller with { Session = session }).Name, session.Setup ? " with the setup code" : session.Name is null ? "" : " with a certificate");

@@ -26,7 +26,7 @@ public sealed class FindingRulesTests
         Temperature = 50,
     };
 
-    private static ReportDelivery Delivery => new("https://collector.example.net:4318", null, Now.AddMinutes(-16), HasDropped: false);
+    private static ReportDelivery Delivery => new("https://collector.example.net:4318", null, HasDropped: false);
 
     private static readonly Dictionary<string, FindingInput> Bad = new()
     {
@@ -43,7 +43,7 @@ public sealed class FindingRulesTests
         ["memory-low"] = Fine with { Memory = (100 * GiB, 9 * GiB) },
         ["too-hot"] = Fine with { Temperature = 86 },
         ["clock-wrong"] = Fine with { Now = Now.AddDays(-21) },
-        ["collector-unreachable"] = Fine with { Reports = Delivery with { Trouble = "it answers 401 Unauthorized" } },
+        ["collector-unreachable"] = Fine with { Reports = Delivery with { Trouble = new("it answers 401 Unauthorized", Now.AddMinutes(-16)) } },
         ["reports-lost"] = Fine with { Reports = Delivery with { HasDropped = true } },
     };
 
@@ -118,7 +118,7 @@ public sealed class FindingRulesTests
 
     [Fact]
     public void ACollectorThatRestarts_IsNoFinding() =>
-        Assert.Empty(FindingRules.Find(Fine with { Reports = Delivery with { Trouble = "connection refused", TroubleSince = Now.AddMinutes(-14) } }));
+        Assert.Empty(FindingRules.Find(Fine with { Reports = Delivery with { Trouble = new("connection refused", Now.AddMinutes(-14)) } }));
 
     [Fact]
     public void TheDocument_NamesEachOfThem()

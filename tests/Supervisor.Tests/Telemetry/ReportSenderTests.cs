@@ -57,13 +57,13 @@ public sealed class ReportSenderTests : IAsyncLifetime
         var begin = DateTimeOffset.UtcNow;
         _collector.Answer = HttpStatusCode.Unauthorized;
         Add("logs");
-        await Eventually.IsTrueAsync(() => _sender.Delivery.Trouble == "it answers 401 Unauthorized", "the first reason");
-        var since = _sender.Delivery.TroubleSince;
+        await Eventually.IsTrueAsync(() => _sender.Delivery.Trouble?.Reason == "it answers 401 Unauthorized", "the first reason");
+        var since = _sender.Delivery.Trouble!.Since;
         _collector.Answer = HttpStatusCode.NotFound;
-        await Eventually.IsTrueAsync(() => _sender.Delivery.Trouble == "it answers 404 Not Found", "the next reason");
+        await Eventually.IsTrueAsync(() => _sender.Delivery.Trouble?.Reason == "it answers 404 Not Found", "the next reason");
 
         Assert.InRange(since, begin, DateTimeOffset.UtcNow);
-        Assert.Equal((since, false), (_sender.Delivery.TroubleSince, _sender.Delivery.HasDropped));
+        Assert.Equal((since, false), (_sender.Delivery.Trouble!.Since, _sender.Delivery.HasDropped));
 
         _collector.Answer = HttpStatusCode.OK;
         await Eventually.IsTrueAsync(() => _sender.Delivery.Trouble is null, "an end of it");
