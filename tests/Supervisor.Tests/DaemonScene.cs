@@ -33,6 +33,9 @@ internal sealed class DaemonScene : IAsyncDisposable
     /// <summary>Folder of a journal; the machine's own without one.</summary>
     public string? JournalFolder { get; set; }
 
+    /// <summary>Where the page listens; null for where the device's files say.</summary>
+    public IPAddress? Listen { get; set; } = IPAddress.Loopback;
+
     public string File(string name) => Path.Combine(_state.FullName, name);
 
     /// <summary>A device on which no check waits for others to hold.</summary>
@@ -57,7 +60,7 @@ internal sealed class DaemonScene : IAsyncDisposable
             TrialPath = TrialPath,
             WorkerSocket = WorkerSocket ?? File("worker.sock"),
             JournalFolder = JournalFolder,
-            Listen = new IPEndPoint(IPAddress.Loopback, _port),
+            Listen = Listen is null ? null : new IPEndPoint(Listen, _port),
         };
         _app = Daemon.Build(options, _own = new BusConnection(_bus.Address));
         await _app.StartAsync(TestContext.Current.CancellationToken);

@@ -81,6 +81,9 @@ public sealed record ImageDefinition
     /// <summary>Certificates (PEM) of the authority whose client certificates log in, or null.</summary>
     public string? ClientAuthority { get; init; }
 
+    /// <summary>Address and port of the status page, or null for the supervisor's own choice.</summary>
+    public string? Listen { get; init; }
+
     /// <summary>Where devices report to, or null for nowhere.</summary>
     public TelemetrySettings? Telemetry { get; init; }
 }

@@ -1,4 +1,5 @@
 using Appliance.Core;
+using Appliance.Core.Access;
 using Appliance.Core.Health;
 using Appliance.Core.Telemetry;
 using Appliance.Core.Tuf;
@@ -74,9 +75,11 @@ internal static class ImageShape
                 new("rate", DefinitionShapes.Rate, "Most that a download may take, a second.", ""),
                 new("usb", ValueShape.Boolean(), "Installs a signed bundle from a USB stick that is put in.", "false"),
             ], bag => bag), "Where updates come from.", "{}"),
-        new("access", new MappingShape("a mapping with clientAuthority",
-            [new("clientAuthority", DefinitionShapes.File, "Certificates (PEM) of an authority whose client certificates log in on the status page without a password.", "")],
-            bag => bag), "Who may change things on the device, beside whoever knows its password.", "{}"),
+        new("access", new MappingShape("a mapping with listen and clientAuthority",
+            [
+                new("listen", new TextShape("an address and port such as 192.0.2.7:443 or [::]:8443", @"([0-9]{1,3}(\.[0-9]{1,3}){3}|\[[0-9a-fA-F:.]+\]):[0-9]{1,5}", text => AccessSettings.TryParse(text, out _)), "Where the status page listens: one of the device's addresses, which it may get later, or all of them.", "[::]:443"),
+                new("clientAuthority", DefinitionShapes.File, "Certificates (PEM) of an authority whose client certificates log in on the status page without a password.", ""),
+            ], bag => bag), "Who reaches the status page, and who may change things there beside whoever knows its password.", "{}"),
         new("telemetry", new MappingShape("a mapping with otlp, interval, spool and logs",
             [
                 new("otlp", new TextShape("an http or https URL such as https://collector.example.net:4318", @"https?://[!-~]+", IsCollector), "Base address of the OTLP/HTTP collector that metrics, logs and status reports go to.", null),
@@ -169,6 +172,7 @@ internal static class ImageShape
 
         var packages = bag.Get<Bag?>("packages", null);
         var services = bag.Get<Bag?>("services", null);
+        var access = bag.Get<Bag?>("access", null);
         var workloads = bag.Get<Bag?>("workloads", null);
         var engine = lookUp.Engine(workloads?.Get("engine", "none") ?? "none", problem => workloads!.Error("engine", problem));
         var fallback = lookUp.Engine(workloads?.Get("fallback", "none") ?? "none", problem => workloads!.Error("fallback", problem));
@@ -198,7 +202,8 @@ internal static class ImageShape
             Workloads = new() { Engine = engine, Fallback = fallback },
             Health = CreateHealth(bag.Get<HealthDeclaration?>("health", null), hasEngine: engine is not null),
             Updates = CreateUpdates(bag.Get<Bag?>("updates", null), lookUp),
-            ClientAuthority = ReadClientAuthority(bag.Get<Bag?>("access", null), lookUp),
+            Listen = access?.Get<string?>("listen", null),
+            ClientAuthority = ReadClientAuthority(access, lookUp),
             Telemetry = bag.Get<TelemetrySettings?>("telemetry", null),
         };
     }

@@ -111,11 +111,12 @@ internal sealed class RootContent(ImageDefinition definition, WorkloadChoice wor
         yield return new("/etc/locale.conf", $"LANG={definition.Locale}\n");
         if (definition.Updates is { } updates)
         {
-            yield return new(UpdateSettings.SettingsPath, JsonSerializer.Serialize(updates.Settings, UpdateSettingsJson.Default.UpdateSettings) + "\n");
+            yield return new(UpdateSettings.SettingsPath, JsonSerializer.Serialize(updates.Settings, ImageSettingsJson.Default.UpdateSettings) + "\n");
             if (updates.TrustedRoot is { } trusted) yield return new(UpdateSettings.TrustedRootPath, trusted);
         }
         if (definition.ClientAuthority is { } authority) yield return new(ClientAuthority.FilePath, authority);
-        if (definition.Telemetry is { } telemetry) yield return new(TelemetrySettings.SettingsPath, JsonSerializer.Serialize(telemetry, TelemetrySettingsJson.Default.TelemetrySettings) + "\n");
+        if (definition.Listen is { } listen) yield return new(AccessSettings.SettingsPath, JsonSerializer.Serialize(new AccessSettings { Listen = listen }, ImageSettingsJson.Default.AccessSettings) + "\n");
+        if (definition.Telemetry is { } telemetry) yield return new(TelemetrySettings.SettingsPath, JsonSerializer.Serialize(telemetry, ImageSettingsJson.Default.TelemetrySettings) + "\n");
         if (definition.Users.Count == 0) yield break;
         yield return new("/usr/lib/sysusers.d/appliance-users.conf", Sysusers());
         yield return new("/usr/lib/tmpfiles.d/appliance-users.conf", string.Concat(definition.Users.Select(user => $"d /var/home/{user.Name} 0700 {user.Name} {user.Name} -\n").Prepend("d /var/home 0755 root root -\n")));

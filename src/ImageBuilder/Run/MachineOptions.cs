@@ -21,6 +21,9 @@ internal sealed record MachineOptions
     /// <summary>Port on 127.0.0.1 that leads to the status page.</summary>
     public required int Port { get; init; }
 
+    /// <summary>Port of the device at which the status page listens.</summary>
+    public int PagePort { get; init; } = 443;
+
     /// <summary>False emulates even where the processor could do it itself.</summary>
     public bool AllowKvm { get; init; } = true;
 

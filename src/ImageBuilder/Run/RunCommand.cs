@@ -19,6 +19,7 @@ internal static class RunCommand
         var disk = new Option<string>("--disk") { Description = "Size of the machine's disk.", DefaultValueFactory = _ => "8GiB" };
         var processors = new Option<int>("--cpus") { Description = "Processors of the machine.", DefaultValueFactory = _ => 2 };
         var port = new Option<int>("--port") { Description = "Port on this machine that leads to the status page.", DefaultValueFactory = _ => 8443 };
+        var pagePort = new Option<int>("--page-port") { Description = "Port at which the image's page listens (access.listen).", DefaultValueFactory = _ => 443 };
         var noKvm = new Option<bool>("--no-kvm") { Description = "Emulate even where the processor could do it itself." };
         var command = new Command("run", """
             Boots an image in a virtual machine: serial console here, status page on https://localhost:8443. Ctrl-C shuts it down.
@@ -27,7 +28,7 @@ internal static class RunCommand
               appliance run out/appliance_1.0.0_amd64
               appliance run out/appliance_1.0.0_amd64/disk.img --data state.qcow2 --memory 4GiB
             """)
-        { image, data, memory, disk, processors, port, noKvm };
+        { image, data, memory, disk, processors, port, pagePort, noKvm };
         command.SetAction(async (result, cancellationToken) =>
         {
             await using var source = await BootableImage.OpenAsync(result.GetValue(image)!, cancellationToken);
@@ -42,6 +43,7 @@ internal static class RunCommand
                 DiskSize = Size("--disk", result.GetValue(disk)!),
                 Processors = result.GetValue(processors),
                 Port = free,
+                PagePort = result.GetValue(pagePort),
                 AllowKvm = !result.GetValue(noKvm),
             }, cancellationToken);
             return 0;

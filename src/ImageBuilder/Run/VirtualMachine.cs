@@ -122,7 +122,7 @@ internal sealed class VirtualMachine : IAsyncDisposable
             "-drive", $"file={Escape(disk)},format=qcow2,if=none,id=disk,cache={(options.State is null ? "unsafe" : "writeback")},discard=unmap",
             "-device", "virtio-blk-pci,drive=disk,bootindex=0",
             "-device", "virtio-rng-pci", .. watchdog,
-            "-netdev", $"user,id=net0,hostfwd=tcp:127.0.0.1:{options.Port}-:443", "-device", "virtio-net-pci,netdev=net0,romfile=",
+            "-netdev", $"user,id=net0,hostfwd=tcp:127.0.0.1:{options.Port}-:{options.PagePort}", "-device", "virtio-net-pci,netdev=net0,romfile=",
             "-qmp", $"unix:{Escape(Path.Combine(folder, "qmp"))},server=on,wait=off",
             .. options.Usb ? (string[])["-device", "qemu-xhci,id=usb"] : [],
             .. options.GuestShell ? GuestShell.Arguments(folder) : [],

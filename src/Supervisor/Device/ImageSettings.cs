@@ -1,6 +1,8 @@
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Appliance.Core;
+using Appliance.Core.Access;
+using Appliance.Core.Images;
 using Appliance.Core.Telemetry;
 using Appliance.Core.Updates;
 
@@ -11,11 +13,15 @@ internal static class ImageSettings
 {
     /// <summary>Where updates come from; without a file, a device that is only pushed to.</summary>
     /// <exception cref="UserError">The file cannot be used.</exception>
-    public static UpdateSettings ReadUpdates(string root) => Read(root, UpdateSettings.SettingsPath, UpdateSettingsJson.Default.UpdateSettings, "updates");
+    public static UpdateSettings ReadUpdates(string root) => Read(root, UpdateSettings.SettingsPath, ImageSettingsJson.Default.UpdateSettings, "updates");
 
     /// <summary>Where the device reports to; without a file, nowhere.</summary>
     /// <exception cref="UserError">The file cannot be used.</exception>
-    public static TelemetrySettings ReadTelemetry(string root) => Read(root, TelemetrySettings.SettingsPath, TelemetrySettingsJson.Default.TelemetrySettings, "telemetry");
+    public static TelemetrySettings ReadTelemetry(string root) => Read(root, TelemetrySettings.SettingsPath, ImageSettingsJson.Default.TelemetrySettings, "telemetry");
+
+    /// <summary>Where the status page listens; without a file, at every address.</summary>
+    /// <exception cref="UserError">The file cannot be used.</exception>
+    public static AccessSettings ReadAccess(string root) => Read(root, AccessSettings.SettingsPath, ImageSettingsJson.Default.AccessSettings, "access");
 
     private static T Read<T>(string root, string path, JsonTypeInfo<T> type, string section) where T : class, new()
     {

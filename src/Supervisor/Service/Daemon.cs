@@ -1,4 +1,6 @@
+using System.Net;
 using Appliance.Core;
+using Appliance.Core.Access;
 using Appliance.Core.Health;
 using Appliance.Core.Updates;
 using Appliance.Supervisor.Access;
@@ -16,6 +18,7 @@ using Appliance.Supervisor.Updates;
 using Appliance.Supervisor.Web;
 using Appliance.Supervisor.Worker;
 using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Serilog;
 using Serilog.Events;
 
@@ -34,7 +37,8 @@ internal static class Daemon
         var certificate = PageCertificate.LoadOrCreate(Path.Combine(options.StateFolder, "page.pem"), facts.Hostname);
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration();
         var clients = ClientLogIn.ReadAuthority(options.Root);
-        builder.WebHost.ConfigureKestrel(kestrel => StatusServer.Configure(kestrel, options.Listen, certificate, clients));
+        var listen = options.Listen ?? PageEndpoint(ReadSettings("access", ImageSettings.ReadAccess, options.Root));
+        builder.WebHost.ConfigureKestrel(kestrel => StatusServer.Configure(kestrel, listen, certificate, clients));
 
         var systemd = new Systemd1(bus);
         var declared = HealthDeclarations.Read(Path.Join(options.Root, HealthDeclarations.ImageFolder), Path.Join(options.Root, HealthDeclarations.LocalFolder));
@@ -49,6 +53,8 @@ internal static class Daemon
         services.AddSingleton(bus);
         services.AddSingleton(facts);
         services.AddSingleton(certificate);
+        services.AddSingleton(listen);
+        services.Configure<SocketTransportOptions>(transport => transport.CreateBoundListenSocket = ListenSocket.Create);
         services.AddSingleton(systemd);
         var baseline = Path.Combine(options.StateFolder, "baseline.json");
         services.AddSingleton(provider => new HealthMonitor(declared.Settings, Probes(provider.GetRequiredService<IServer>()), provider.GetRequiredService<TimeProvider>(),
@@ -105,6 +111,14 @@ internal static class Daemon
         services.AddSingleton<JobObjects>();
         services.AddSingleton<UpdateInterface>();
         services.AddHostedService(provider => provider.GetRequiredService<UpdateSchedule>());
+    }
+
+    /// <summary>A page that listens elsewhere than it was told is better than none.</summary>
+    private static IPEndPoint PageEndpoint(AccessSettings settings)
+    {
+        if (AccessSettings.TryParse(settings.Listen, out var endpoint)) return endpoint;
+        Log.Error("The access settings are broken: {Listen} is no address and port", settings.Listen);
+        return IPEndPoint.Parse(new AccessSettings().Listen);
     }
 
     /// <summary>A device whose settings cannot be used is still one that updates can be brought to.</summary>

@@ -1,5 +1,6 @@
 using System.Net;
 using Appliance.Core;
+using Appliance.Core.Access;
 
 namespace Appliance.Supervisor.Service;
 
@@ -27,8 +28,8 @@ internal sealed record SupervisorOptions
     /// <summary>Folder of the journal's files; null for the system's (APPLIANCE_JOURNAL).</summary>
     public string? JournalFolder { get; init; }
 
-    /// <summary>Where the page listens (APPLIANCE_LISTEN, address:port).</summary>
-    public IPEndPoint Listen { get; init; } = new(IPAddress.IPv6Any, 443);
+    /// <summary>Where the page listens instead of where the image says (APPLIANCE_LISTEN, address:port).</summary>
+    public IPEndPoint? Listen { get; init; }
 
     /// <summary>Reads the environment.</summary>
     /// <exception cref="UserError">APPLIANCE_LISTEN is no address and port.</exception>
@@ -46,8 +47,8 @@ internal sealed record SupervisorOptions
             TrialPath = Value("APPLIANCE_TRIAL", defaults.TrialPath),
             IssueFolder = Value("APPLIANCE_ISSUE", defaults.IssueFolder),
             JournalFolder = Environment.GetEnvironmentVariable("APPLIANCE_JOURNAL") is { Length: > 0 } journal ? journal : null,
-            Listen = string.IsNullOrEmpty(listen) ? defaults.Listen
-                : IPEndPoint.TryParse(listen, out var endpoint) ? endpoint
+            Listen = string.IsNullOrEmpty(listen) ? null
+                : AccessSettings.TryParse(listen, out var endpoint) ? endpoint
                 : throw new UserError($"APPLIANCE_LISTEN is \"{listen}\", which is no address and port.", "Example: APPLIANCE_LISTEN=127.0.0.1:8443"),
         };
     }

@@ -79,7 +79,7 @@ public sealed class DefinitionReaderTests : IDisposable
                 - { name: room, disk: { path: /var, free: 10% } }
                 - { name: clock, timeSync: true }
             updates: { root: keys/root.json, url: "https://updates.example.net/edge/", channel: beta }
-            access: { clientAuthority: keys/clients.pem }
+            access: { listen: "[::1]:8443", clientAuthority: keys/clients.pem }
             telemetry: { otlp: "https://collector.example.net:4318", interval: 10s, spool: 8MiB, logs: [{ unit: k3s.service, priority: warning, share: 10% }, { priority: info }] }
             """), DefinitionFolder.Library);
 
@@ -98,7 +98,7 @@ public sealed class DefinitionReaderTests : IDisposable
         Assert.Equal(["/usr/bin/true", "-x"], definition.Health.Checks[1].Command!);
         Assert.Equal(new UpdateSettings { Url = "https://updates.example.net/edge/", Channel = "beta" }, definition.Updates!.Settings);
         Assert.Equal(root, definition.Updates.TrustedRoot);
-        Assert.Equal(authority.Pem, definition.ClientAuthority);
+        Assert.Equal((authority.Pem, "[::1]:8443"), (definition.ClientAuthority, definition.Listen));
         Assert.Equal(("https://collector.example.net:4318", TimeSpan.FromSeconds(10), 8L << 20), (definition.Telemetry!.Otlp, definition.Telemetry.Interval, definition.Telemetry.Spool));
         Assert.Equal([new LogRule { Unit = "k3s.service", Priority = 4, Share = 10 }, new LogRule { Priority = 6 }], definition.Telemetry.Logs);
     }
@@ -194,6 +194,11 @@ public sealed class DefinitionReaderTests : IDisposable
     [InlineData("updates: { url: 'https://updates.example.net/' }", "4:17", "there is a repository but no root")]
     [InlineData("updates: { url: 'ftp://updates.example.net/' }", "4:17", "an http, https or file URL")]
     [InlineData("updates: { url: 'https://updates.example.net/?a=b' }", "4:17", "an http, https or file URL")]
+    [InlineData("access: { listen: 443 }", "4:19", "an address and port")]
+    [InlineData("access: { listen: '10.0.0.300:443' }", "4:19", "an address and port")]
+    [InlineData("access: { listen: 'device.local:443' }", "4:19", "an address and port")]
+    [InlineData("access: { listen: '192.0.2.7:0' }", "4:19", "an address and port")]
+    [InlineData("access: { listen: '[::1]:70000' }", "4:19", "an address and port")]
     [InlineData("telemetry: { interval: 10s }", "4:12", "the key otlp is missing")]
     [InlineData("telemetry: { otlp: 'ftp://collector.example.net/' }", "4:20", "an http or https URL")]
     [InlineData("telemetry: { otlp: 'https://me:secret@collector.example.net/' }", "4:20", "an http or https URL")]

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Appliance.Core.Health;
+using Appliance.Core.Images;
 using Appliance.Core.Updates;
 using Appliance.ImageBuilder.Definition;
 using Appliance.ImageBuilder.Pipeline;
@@ -34,7 +35,7 @@ public sealed class RootContentTests : IDisposable
 
         Assert.Equal(Root, files["/usr/lib/appliance/trust/root.json"]);
         Assert.Equivalent(new UpdateSettings { Url = "https://updates.example.net/edge", Channel = "stable" },
-            JsonSerializer.Deserialize(files["/usr/lib/appliance/update.json"], UpdateSettingsJson.Default.UpdateSettings), strict: true);
+            JsonSerializer.Deserialize(files["/usr/lib/appliance/update.json"], ImageSettingsJson.Default.UpdateSettings), strict: true);
     }
 
     [Fact]
@@ -65,6 +66,15 @@ public sealed class RootContentTests : IDisposable
         var content = new RootContent(definition, new WorkloadChoice(definition.Workloads.Engine, [], null), _folder["supervisor"], _folder["tree"], DefinitionFolder.Library);
 
         Assert.Equal("/etc/rancher\n/var/lib/rancher/k3s/server\n/var/lib/shop\n", Files(content)["/usr/lib/appliance/state"]);
+    }
+
+    [Fact]
+    public void WriteTo_WhereThePageListens_BakesInWhatTheDeviceReadsBack()
+    {
+        var file = Files("access: { listen: '192.0.2.7:8443' }")["/usr/lib/appliance/access.json"];
+
+        Assert.Equal("192.0.2.7:8443", JsonSerializer.Deserialize(file, ImageSettingsJson.Default.AccessSettings)!.Listen);
+        Assert.DoesNotContain("/usr/lib/appliance/access.json", Files("").Keys);
     }
 
     [Fact]

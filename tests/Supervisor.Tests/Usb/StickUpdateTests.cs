@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using System.Text.Json;
+using Appliance.Core.Images;
 using Appliance.Core.Updates;
 using Appliance.Supervisor.Updates;
 using Appliance.Supervisor.Usb;
@@ -22,7 +23,7 @@ public sealed class StickUpdateTests : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         _scene = await DaemonScene.PrepareAsync();
-        _scene.Device.Write("usr/lib/appliance/update.json", JsonSerializer.Serialize(new UpdateSettings { Usb = true, Reboot = false }, UpdateSettingsJson.Default.UpdateSettings));
+        _scene.Device.Write("usr/lib/appliance/update.json", JsonSerializer.Serialize(new UpdateSettings { Usb = true, Reboot = false }, ImageSettingsJson.Default.UpdateSettings));
         _worker = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         _worker.Bind(new UnixDomainSocketEndPoint(_scene.File("worker.sock")));
         _worker.Listen();

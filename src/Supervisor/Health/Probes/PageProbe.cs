@@ -17,9 +17,11 @@ internal sealed class PageProbe(IServer server, X509Certificate2 own) : IHealthP
     public async Task<ProbeResult> TryAsync(CancellationToken cancellationToken)
     {
         if (server.Features.Get<IServerAddressesFeature>()?.Addresses.FirstOrDefault() is not { } address) return ProbeResult.Wait("the status page does not listen yet");
-        var port = new Uri(address).Port;
-        using var client = new TcpClient();
-        await client.ConnectAsync(IPAddress.Loopback, port, cancellationToken);
+        var page = new Uri(address);
+        var listens = IPAddress.Parse(page.DnsSafeHost);
+        var all = listens.Equals(IPAddress.Any) || listens.Equals(IPAddress.IPv6Any);
+        using var client = new TcpClient(all ? AddressFamily.InterNetwork : listens.AddressFamily);
+        await client.ConnectAsync(all ? IPAddress.Loopback : listens, page.Port, cancellationToken);
         await using var tls = new System.Net.Security.SslStream(client.GetStream(), false, (_, shown, _, _) => shown is not null && shown.GetRawCertData().AsSpan().SequenceEqual(own.RawData));
         await tls.AuthenticateAsClientAsync(new() { TargetHost = "localhost" }, cancellationToken);
         await tls.WriteAsync("HEAD /page.js HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"u8.ToArray(), cancellationToken);
