@@ -14,6 +14,15 @@ internal sealed record FindingInput
     /// <summary>When the image was made: no clock that is right shows an earlier time.</summary>
     public required DateTimeOffset Built { get; init; }
 
+    /// <summary>Whether the clock has been set from the network since the start.</summary>
+    public bool ClockSet { get; init; } = true;
+
+    /// <summary>For how long the device is up.</summary>
+    public TimeSpan Uptime { get; init; }
+
+    /// <summary>Certificates that the device lives by.</summary>
+    public IReadOnlyList<CertificateTerm> Certificates { get; init; } = [];
+
     /// <summary>The version that runs.</summary>
     public required string Version { get; init; }
 

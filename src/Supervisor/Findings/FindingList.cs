@@ -7,7 +7,7 @@ using Serilog;
 namespace Appliance.Supervisor.Findings;
 
 /// <summary>Keeps the findings as they are now: after every change that is reported, and every minute for what nobody reports.</summary>
-internal sealed class FindingList(DeviceFacts facts, HealthMonitor health, UpdateEngine engine, TimeProvider time, ReportSender? reports = null) : BackgroundService
+internal sealed class FindingList(DeviceFacts facts, HealthMonitor health, UpdateEngine engine, IReadOnlyList<CertificateTerm> certificates, TimeProvider time, ReportSender? reports = null) : BackgroundService
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMinutes(1);
 
@@ -56,6 +56,9 @@ internal sealed class FindingList(DeviceFacts facts, HealthMonitor health, Updat
         {
             Now = time.GetUtcNow(),
             Built = facts.Built,
+            ClockSet = facts.ClockSet,
+            Uptime = facts.Uptime,
+            Certificates = certificates,
             Version = facts.Image.Version,
             RootVerified = facts.Slot.Verified,
             Health = health.Report,

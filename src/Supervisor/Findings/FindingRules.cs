@@ -15,10 +15,16 @@ internal static class FindingRules
     /// <summary>After this a collector is away rather than restarting.</summary>
     private static readonly TimeSpan LongSilence = TimeSpan.FromMinutes(15);
 
+    /// <summary>After this no time server answers, rather than none has yet.</summary>
+    private static readonly TimeSpan LongUnset = TimeSpan.FromMinutes(15);
+
+    /// <summary>A certificate that ends sooner needs somebody: there are devices that are seen once a month.</summary>
+    private static readonly TimeSpan SoonEnds = TimeSpan.FromDays(30);
+
     /// <summary>All that is found, what matters most first.</summary>
     public static IReadOnlyList<Finding> Find(FindingInput input)
     {
-        IEnumerable<Finding> all = [.. Checks(input), .. Versions(input), .. Updates(input), .. Slots(input), .. Machine(input), .. Clock(input), .. Reports(input)];
+        IEnumerable<Finding> all = [.. Checks(input), .. Versions(input), .. Updates(input), .. Slots(input), .. Machine(input), .. Clock(input), .. Certificates(input), .. Reports(input)];
         return all.OrderByDescending(finding => finding.Severity).ThenBy(finding => finding.Id, StringComparer.Ordinal).ThenBy(finding => finding.Subject, StringComparer.Ordinal).ToList();
     }
 
@@ -93,6 +99,17 @@ internal static class FindingRules
     {
         if (input.Now < input.Built)
             yield return Seen(input, "clock-wrong", FindingSeverity.Warning, "The clock is wrong", string.Create(CultureInfo.InvariantCulture, $"It shows {input.Now.UtcDateTime:yyyy-MM-dd HH:mm}, and the image is of {input.Built.UtcDateTime:yyyy-MM-dd}."), "Let the device reach a time server (timedatectl), or give it a clock battery.");
+        else if (!input.ClockSet && input.Uptime > LongUnset)
+            yield return Seen(input, "clock-not-set", FindingSeverity.Warning, "The clock was not set from the network", "No time server has answered since the device started; certificates and maintenance windows go by a clock that nobody compared.", "Let the device reach a time server: timedatectl timesync-status says which ones it asks.");
+    }
+
+    private static IEnumerable<Finding> Certificates(FindingInput input)
+    {
+        foreach (var (name, until, renewal) in input.Certificates.Where(certificate => certificate.Until - input.Now < SoonEnds))
+        {
+            var ended = until <= input.Now;
+            yield return new("certificate-ends", ended ? FindingSeverity.Error : FindingSeverity.Warning, $"The certificate {name} {(ended ? "has ended" : "ends soon")}", string.Create(CultureInfo.InvariantCulture, $"It is good until {until.UtcDateTime:yyyy-MM-dd HH:mm} UTC."), renewal, ended ? until : until - SoonEnds) { Subject = name };
+        }
     }
 
     private static IEnumerable<Finding> Reports(FindingInput input)

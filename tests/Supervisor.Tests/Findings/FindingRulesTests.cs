@@ -26,6 +26,8 @@ public sealed class FindingRulesTests
         Temperature = 50,
     };
 
+    private static CertificateTerm Ends(DateTimeOffset until) => new("of something", until, "Bring another.");
+
     private static ReportDelivery Delivery => new("https://collector.example.net:4318", null, HasDropped: false);
 
     private static readonly Dictionary<string, FindingInput> Bad = new()
@@ -43,6 +45,8 @@ public sealed class FindingRulesTests
         ["memory-low"] = Fine with { Memory = (100 * GiB, 9 * GiB) },
         ["too-hot"] = Fine with { Temperature = 86 },
         ["clock-wrong"] = Fine with { Now = Now.AddDays(-21) },
+        ["clock-not-set"] = Fine with { ClockSet = false, Uptime = TimeSpan.FromMinutes(16) },
+        ["certificate-ends"] = Fine with { Certificates = [Ends(Now.AddDays(400)), Ends(Now.AddDays(29))] },
         ["collector-unreachable"] = Fine with { Reports = Delivery with { Trouble = new("it answers 401 Unauthorized", Now.AddMinutes(-16)) } },
         ["reports-lost"] = Fine with { Reports = Delivery with { HasDropped = true } },
     };
@@ -61,6 +65,12 @@ public sealed class FindingRulesTests
         Assert.Equal(id, finding.Id);
         Assert.All([finding.Title, finding.Explanation, finding.Action], text => Assert.NotEqual("", text));
     }
+
+    [Fact]
+    public void ACertificateThatHasEnded_IsAnError() => Assert.Equal(FindingSeverity.Error, Assert.Single(FindingRules.Find(Fine with { Certificates = [Ends(Now.AddSeconds(-1))] })).Severity);
+
+    [Fact]
+    public void AClockThatIsNotSetYet_GetsItsTime() => Assert.Empty(FindingRules.Find(Bad["clock-not-set"] with { Uptime = TimeSpan.FromMinutes(14) }));
 
     [Fact]
     public void ACheckThatOnlyWarns_IsAWarning_AndOneThatGatesAnError()
