@@ -12,9 +12,9 @@ internal static class Html
     /// <summary>A moment, to the minute.</summary>
     public static string Moment(DateTimeOffset time) => $"<time datetime=\"{time.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}\">{time.UtcDateTime:yyyy-MM-dd HH:mm}</time>";
 
-    /// <summary>A table of names and values; the values are markup.</summary>
-    public static string Card(string title, IEnumerable<(string Name, string Value)> rows) =>
-        $"<article><h3>{title}</h3><dl>{string.Concat(rows.Select(row => $"<div><dt>{Encode(row.Name)}</dt><dd>{row.Value}</dd></div>"))}</dl></article>";
+    /// <summary>A table of names and values, and what stands below it; the values are markup.</summary>
+    public static string Card(string title, IEnumerable<(string Name, string Value)> rows, string below = "") =>
+        $"<article><h3>{title}</h3><dl>{string.Concat(rows.Select(row => $"<div><dt>{Encode(row.Name)}</dt><dd>{row.Value}</dd></div>"))}</dl>{below}</article>";
 
     /// <summary>A form of this log-in.</summary>
     public static string Form(string action, Session session, string content) =>

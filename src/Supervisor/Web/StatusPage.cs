@@ -8,19 +8,13 @@ namespace Appliance.Supervisor.Web;
 /// <summary>The status page: complete HTML from the server, so that it works without scripts; a small script keeps it fresh.</summary>
 internal static class StatusPage
 {
-    /// <summary>Changes of a check that the page shows; the JSON has more.</summary>
-    private const int MostChanges = 3;
-
     /// <summary>The part of the page that changes; the script puts a new one in its place.</summary>
     /// <param name="status">The device.</param>
     /// <param name="updates">Its slots, and how the last update ended.</param>
     /// <param name="findings">What is wrong or soon will be.</param>
     /// <param name="owner">The owner's log-in, when it is the owner who looks.</param>
     public static string Content(DeviceStatus status, DeviceUpdates updates, IReadOnlyList<DeviceFinding> findings, Session? owner) => $"""
-        <section class="verdict {status.Health}" aria-live="polite">
-          <h2>{Verdict(status.Health)}</h2>
-          <p>{Encode(Explain(status))}</p>
-        </section>
+        {HealthPage.Verdict(status.Health, status.HealthReasons, status.BootState == "trial")}
         {Found(findings, owner)}
         <section class="cards">
           {Texts("System", ("Image", $"{status.Id} {status.Version}"), ("Board", status.Board), ("Based on", status.System), ("Kernel", status.Kernel), ("Up for", Duration(status.UptimeSeconds)))}
@@ -37,6 +31,7 @@ internal static class StatusPage
             {string.Concat(status.Checks.Select(Row))}
             </tbody>
           </table>
+          <p><a href="{HealthPage.Path}">What each of them said before</a></p>
         </section>
         """;
 
@@ -79,31 +74,8 @@ internal static class StatusPage
 
     private static string Row(DeviceCheck check)
     {
-        var (style, word) = check switch { { State: "passes" } => ("good", "passes"), { State: "fails", Counts: true } => ("bad", "fails"), { State: "fails" } => ("warn", "warns"), _ => (check.State, check.State) };
         var kind = check.Kind == check.Name ? "" : $" <small>{Encode(check.Kind)}</small>";
-        return $"<tr><th scope=\"row\">{Encode(check.Name)}{kind}</th><td><span class=\"state {style}\">{word}</span></td><td>{Encode(check.Message)}{History(check)}</td></tr>";
-    }
-
-    /// <summary>Since when it stands so, and the changes before, the latest first.</summary>
-    private static string History(DeviceCheck check)
-    {
-        var earlier = check.History.SkipLast(1).TakeLast(MostChanges).Reverse().Select(change => $"<li>{Moment(change.At)} {Encode(change.State)}: {Encode(change.Message)}</li>");
-        return $"<ol class=\"history\"><li>since {Moment(check.Since)}</li>{string.Concat(earlier)}</ol>";
-    }
-
-    private static string Verdict(string health) => health switch { "healthy" => "Healthy", "unhealthy" => "Not healthy", _ => "Starting" };
-
-    private static string Explain(DeviceStatus status) => status.Health switch
-    {
-        "healthy" => $"{Sentence(status.HealthReasons)}{(status.BootState == "trial" ? " This version is about to be kept." : "")}",
-        "starting" => $"Waiting: {string.Join("; ", status.HealthReasons)}.",
-        _ => $"{string.Join("; ", status.HealthReasons)}.",
-    };
-
-    private static string Sentence(IReadOnlyList<string> reasons)
-    {
-        var text = string.Join("; ", reasons);
-        return text.Length == 0 ? "" : $"{char.ToUpperInvariant(text[0])}{text[1..]}.";
+        return $"<tr><th scope=\"row\">{Encode(check.Name)}{kind}</th><td>{HealthPage.State(check)}</td><td>{Encode(check.Message)} <small>since {Moment(check.Since)}</small></td></tr>";
     }
 
     private static string BootWords(DeviceStatus status) => status.BootState switch

@@ -89,6 +89,8 @@ internal static class StatusServer
             return Answers.Page(frame.Render(caller, "/", status.Health, Html.Live("/main", Overview(caller, status))));
         });
         MapFor("/main", context => Answers.Page(Overview(Caller.Of(context, access), device.Take())));
+        MapFor(HealthPage.Path, context => Answers.Page(frame.Render(Caller.Of(context, access), HealthPage.Path, "health", Html.Live($"{HealthPage.Path}/live", HealthPage.Content(DeviceHealth.Of(health))))));
+        Map($"{HealthPage.Path}/live", () => Answers.Page(HealthPage.Content(DeviceHealth.Of(health))));
         Map("/api/v1/status", () => Answers.Json(device.Take(), StatusJson.Default.DeviceStatus));
         Map("/api/v1/health", () => Answers.Json(DeviceHealth.Of(health), StatusJson.Default.DeviceHealth));
         Map("/api/v1/findings", () => Answers.Json(DeviceFinding.AllOf(findings), StatusJson.Default.IReadOnlyListDeviceFinding));

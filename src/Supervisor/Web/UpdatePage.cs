@@ -16,12 +16,10 @@ internal static class UpdatePage
         {Html.Live("/updates/live", Live(updates, session))}
         <section class="panel">
           <h2>Install</h2>
-          {Form(UpdateRoutes.Install, session, """
+          {Form(UpdateRoutes.Install, session, $"""
             <label for="version">Version</label>
             <input id="version" name="version" placeholder="the newest of the channel" autocomplete="off" spellcheck="false">
-            <label for="reboot">Restart into it</label>
-            <select id="reboot" name="reboot"><option value="">in the next window</option><option value="true">as soon as it is installed</option><option value="false">when I say so</option></select>
-            <label class="choice"><input type="checkbox" name="force" value="true"> also an older version, or one that was tried and not kept</label>
+            {Choices("")}
             <button class="main">Install</button>
             """)}
         </section>
@@ -30,11 +28,19 @@ internal static class UpdatePage
           <form id="upload" data-to="{UpdateRoutes.Bundle}" data-token="{session.FormToken}">
             <label for="bundle">Bundle, signed by the publisher</label>
             <input id="bundle" type="file" accept=".bundle" required>
+            {Choices("upload-")}
             <button class="main">Send and install</button>
             <p id="upload-state" role="status"></p>
           </form>
           <noscript><p>This needs scripts. Without: <code>ssh device appliancectl install - &lt; FILE.bundle</code></p></noscript>
         </section>
+        """;
+
+    /// <summary>What can be chosen with a version, whichever way it comes.</summary>
+    private static string Choices(string prefix) => $"""
+        <label for="{prefix}reboot">Restart into it</label>
+        <select id="{prefix}reboot" name="reboot"><option value="">in the next window</option><option value="true">as soon as it is installed</option><option value="false">when I say so</option></select>
+        <label class="choice"><input type="checkbox" name="force" value="true"> also an older version, or one that was tried and not kept</label>
         """;
 
     /// <summary>The part that changes.</summary>

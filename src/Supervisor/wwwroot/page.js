@@ -35,10 +35,10 @@ async function refresh() {
 function show(html) {
   if (html === live.dataset.shown) return;
   const focused = document.activeElement && live.contains(document.activeElement) ? document.activeElement.id : "";
-  const open = Array.from(live.querySelectorAll("details[open]"), (details) => details.id);
+  const unfolded = Array.from(live.querySelectorAll("details"), (details) => [details.id, details.open]);
   live.innerHTML = html;
   live.dataset.shown = html;
-  for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+  for (const [id, open] of unfolded) document.getElementById(id)?.toggleAttribute("open", open);
   if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
 }
 
@@ -65,7 +65,9 @@ function send(event) {
   const state = document.getElementById("upload-state");
   const button = form.querySelector("button");
   const request = new XMLHttpRequest();
-  request.open("POST", form.dataset.to);
+  // What is not chosen is not said.
+  const chosen = [...new FormData(form)].filter(([, value]) => typeof value === "string" && value !== "");
+  request.open("POST", form.dataset.to + "?" + new URLSearchParams(chosen));
   request.setRequestHeader("X-Form-Token", form.dataset.token);
   request.upload.onprogress = (progress) => {
     state.textContent = "sent " + Math.floor((100 * progress.loaded) / progress.total) + " %";

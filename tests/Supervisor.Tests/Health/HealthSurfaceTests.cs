@@ -91,8 +91,13 @@ public sealed class HealthSurfaceTests : IAsyncLifetime
         Assert.True((ulong)row[4] > 0);
 
         var page = await _scene.Http.GetStringAsync("/");
-        Assert.Contains("<th scope=\"row\">web-unit <small>unit</small></th><td><span class=\"state bad\">fails</span></td><td>web.service is inactive<ol class=\"history\"", page, StringComparison.Ordinal);
+        Assert.Contains("<th scope=\"row\">web-unit <small>unit</small></th><td><span class=\"state bad\">fails</span></td><td>web.service is inactive <small>since ", page, StringComparison.Ordinal);
         Assert.Contains("<span class=\"state warn\">warns</span>", page, StringComparison.Ordinal);
+        var view = await _scene.Http.GetStringAsync("/health/live");
+        Assert.Contains("<h3>web-unit</h3><dl><div><dt>State</dt><dd><span class=\"state bad\">fails</span> since ", view, StringComparison.Ordinal);
+        Assert.Contains("<dd>the device is not healthy</dd>", view, StringComparison.Ordinal);
+        Assert.Matches("<details id=\"before-web-unit\"><summary>Before [^<]+</summary><ol class=\"history\"><li><time [^>]+>[^<]+</time> passes: web.service is active</li>", view);
+        Assert.Contains(view.Trim(), await _scene.Http.GetStringAsync("/health"), StringComparison.Ordinal);
 
         var state = await new SupervisorClient(_scene.Client).ReadAsync();
         var (plain, full) = (new StringWriter(), new StringWriter());

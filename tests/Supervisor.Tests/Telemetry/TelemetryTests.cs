@@ -20,7 +20,7 @@ public sealed class TelemetryTests : IAsyncLifetime
         _collector = await Collector.StartAsync();
         _scene = await DaemonScene.PrepareAsync();
         _scene.JournalFolder = _journal.Path;
-        _scene.Device.Write("usr/lib/appliance/telemetry.json", $$"""{"otlp":"{{_collector.Address}}","interval":"00:00:01","logs":[{"unit":"chatty.service","priority":3},{"priority":5}]}""");
+        _scene.Device.Write("usr/lib/appliance/telemetry.json", $$"""{"otlp":"{{_collector.Address}}","interval":"00:00:01","logs":[{"unit":"chatty.service","priority":3},{"unit":"meter.service","priority":6,"share":25},{"priority":5}]}""");
         await _scene.StartAsync();
     }
 
@@ -44,6 +44,22 @@ public sealed class TelemetryTests : IAsyncLifetime
         Assert.Contains("edge-7", logs, StringComparison.Ordinal);
         Assert.All(["of the boot before", "a coin fell", "hm"], text => Assert.DoesNotContain(text, logs, StringComparison.Ordinal));
         Assert.Contains("appliance.id", _collector.Text("metrics"), StringComparison.Ordinal);
+    }
+
+    /// <summary>Of a rule's share roughly so many are sent, and the rest is counted.</summary>
+    [Fact]
+    public async Task OfAShare_RoughlySoManyAreSent_AndTheRestIsCounted()
+    {
+        const int readings = 300;
+        for (var i = 0; i < readings; i++) _journal.With(JournalFolder.ThisBoot, 4, "meter", "a reading");
+        _journal.Write();
+        var forwarder = _scene.Service<JournalForwarder>();
+        await Eventually.IsTrueAsync(() => forwarder.Forwarded + forwarder.SampledOut == readings + 1, "every line, and one of the till");
+
+        // Six standard deviations to either side.
+        Assert.InRange(forwarder.SampledOut, (int)(readings * 0.6), (int)(readings * 0.9));
+        var sent = readings - forwarder.SampledOut;
+        await Eventually.IsTrueAsync(() => _collector.Text("logs").Split("a reading").Length - 1 == sent, "those that are sent");
     }
 
     [Fact]

@@ -156,6 +156,24 @@ public sealed class AccessTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.Forbidden, _browser.Status);
     }
 
+    [Theory]
+    [InlineData("/api/v1/network")]
+    [InlineData("/api/v1/state")]
+    [InlineData("/api/v1/support")]
+    [InlineData("/api/v1/updates")]
+    public async Task WhatIsNotForEverybody_IsReadByTheOwner(string path)
+    {
+        using var nobody = await _scene.Http.GetAsync(path, Token);
+        Assert.Equal(HttpStatusCode.Unauthorized, nobody.StatusCode);
+        using var setup = new HttpRequestMessage(HttpMethod.Get, path) { Headers = { { "Authorization", $"Bearer {await SessionAsync(Code)}" } } };
+        using var notYet = await _scene.Http.SendAsync(setup, Token);
+        Assert.Equal(HttpStatusCode.Unauthorized, notYet.StatusCode);
+
+        await _browser.OwnAsync(Code);
+        await _browser.GoAsync(path);
+        Assert.Equal(HttpStatusCode.OK, _browser.Status);
+    }
+
     [Fact]
     public async Task AnotherSite_CannotUseTheOwnersLogIn()
     {

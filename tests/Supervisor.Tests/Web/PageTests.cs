@@ -1,8 +1,10 @@
+using System.Text.RegularExpressions;
 using Appliance.Supervisor.Access;
 using Appliance.Supervisor.Updates;
 using Microsoft.Playwright;
 using Supervisor.Tests.Journal;
 using Supervisor.Tests.Worker;
+using UpdateClient.Tests.Sources;
 
 namespace Supervisor.Tests.Web;
 
@@ -19,13 +21,17 @@ public sealed class PageTests : IAsyncLifetime
     private readonly JournalFolder _journal = new();
     private WorkerScene _worker = null!;
     private DaemonScene _scene = null!;
+    private FakeLogin _login = null!;
     private IPlaywright _playwright = null!;
     private IBrowser _browser = null!;
 
     public async ValueTask InitializeAsync()
     {
-        _worker = new WorkerScene();
+        _worker = new WorkerScene(other: "0.9");
         _scene = await DaemonScene.PrepareAsync();
+        _worker.BusAddress = _scene.BusAddress;
+        _login = new FakeLogin(_scene.BusAddress);
+        await _login.StartAsync();
         _scene.WorkerSocket = _worker.SocketPath;
         _scene.JournalFolder = _journal.With(JournalFolder.ThisBoot, 6, "systemd", "Started edge.service - The product on this device.").With(JournalFolder.ThisBoot, 4, "appliance-supervisor", "Found: The check network fails (check-fails): without a default route").With(JournalFolder.ThisBoot, 3, "edge", "cannot reach the till").Write().Path;
         await _scene.StartWithSlotsAsync();
@@ -39,6 +45,7 @@ public sealed class PageTests : IAsyncLifetime
     {
         await _browser.DisposeAsync();
         _playwright.Dispose();
+        await _login.DisposeAsync();
         await _scene.DisposeAsync();
         await _worker.DisposeAsync();
         _journal.Dispose();
@@ -83,10 +90,67 @@ public sealed class PageTests : IAsyncLifetime
         var page = await OwnAsync(new());
         await page.GetByLabel("Bundle, signed by the publisher").SetInputFilesAsync(bundle);
 
+        await page.Locator("#upload-reboot").SelectOptionAsync("when I say so");
         await page.GetByRole(AriaRole.Button, new() { Name = "Send and install" }).ClickAsync();
 
         await Assertions.Expect(page.Locator("#upload-state")).ToHaveTextAsync("version 1.1 is in slot b and waits for the restart");
         await Assertions.Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Version 1.1 waits for the restart" })).ToBeVisibleAsync();
+        await Assertions.Expect(page.GetByText("It restarts when you say so.")).ToBeVisibleAsync();
+    }
+
+    [Fact]
+    public async Task WhatIsFetched_IsCounted_WithItsRate_AndTheTimeItTakes()
+    {
+        await _worker.PublishAsync();
+        _worker.Write("usr/lib/appliance/update.json", """{ "bytesPerSecond": 200000 }""");
+        await using var server = new FaultyServer(_worker.Publisher.Repository);
+        var page = await OwnAsync(new());
+
+        _scene.Service<UpdateEngine>().Install(new InstallRequest { Source = server.Address.ToString(), By = "a test", Reboot = false });
+
+        await Assertions.Expect(page.Locator("#live progress[max]")).ToBeVisibleAsync();
+        await Assertions.Expect(page.GetByText(new Regex(@"^writing · [0-9.]+ [KM]iB of [0-9.]+ MiB · [0-9.]+ [KM]iB fetched · [0-9.]+ KiB/s · [0-9]+ s left$"))).ToBeVisibleAsync();
+        await page.GetByRole(AriaRole.Button, new() { Name = "Cancel" }).ClickAsync();
+        await Assertions.Expect(page.GetByText("Cancelled: stopped")).ToBeVisibleAsync();
+    }
+
+    [Fact]
+    public async Task GoingBack_GivesTheRunningVersionUp_AndRestarts()
+    {
+        var page = await OwnAsync(new());
+
+        await page.GetByRole(AriaRole.Button, new() { Name = "Go back to the other version" }).ClickAsync();
+
+        await Assertions.Expect(page.GetByRole(AriaRole.Heading, new() { Name = "Restarting" })).ToBeVisibleAsync();
+        await Assertions.Expect(page.GetByText("the owner from 127.0.0.1 went back from it").First).ToBeVisibleAsync();
+        Assert.Single(_login.Restarts);
+    }
+
+    [Fact]
+    public async Task TheJournal_IsFollowed()
+    {
+        var page = await OwnAsync(new());
+        await page.GotoAsync("/logs");
+        await Assertions.Expect(page.GetByText("cannot reach the till")).ToBeVisibleAsync();
+
+        _journal.With(JournalFolder.ThisBoot, 5, "edge", "the till is back").Write();
+
+        await Assertions.Expect(page.GetByText("the till is back")).ToBeVisibleAsync();
+    }
+
+    [Fact]
+    public async Task WhatIsFolded_StaysFolded()
+    {
+        await _worker.PublishAsync("Faster and smaller.");
+        var page = await OwnAsync(new());
+        _scene.Service<UpdateEngine>().Check(new InstallRequest { Source = _worker.Publisher.Repository });
+        await page.GetByText("What is new in version 1.1").ClickAsync();
+        await Assertions.Expect(page.GetByText("Faster and smaller.")).ToBeHiddenAsync();
+
+        _scene.Service<UpdateEngine>().NoteRefused("a test", "only a test");
+
+        await Assertions.Expect(page.GetByText("by a test: only a test")).ToBeVisibleAsync();
+        await Assertions.Expect(page.GetByText("Faster and smaller.")).ToBeHiddenAsync();
     }
 
     [Fact]
@@ -150,7 +214,7 @@ public sealed class PageTests : IAsyncLifetime
         foreach (var scheme in new[] { ColorScheme.Light, ColorScheme.Dark })
         {
             var page = await OwnAsync(new() { ViewportSize = new() { Width = width, Height = height }, ColorScheme = scheme });
-            foreach (var (path, name) in new[] { ("/", "overview"), ("/updates", "updates"), ("/logs", "logs"), ("/network", "network"), ("/password", "password") })
+            foreach (var (path, name) in new[] { ("/", "overview"), ("/health", "health"), ("/updates", "updates"), ("/logs", "logs"), ("/network", "network"), ("/password", "password") })
             {
                 await page.GotoAsync(path);
                 Assert.True(await page.EvaluateAsync<bool>("document.documentElement.scrollWidth <= window.innerWidth"), $"{path} is wider than a {screen}");

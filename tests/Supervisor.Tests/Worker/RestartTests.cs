@@ -10,24 +10,13 @@ public sealed class RestartTests : IAsyncLifetime
     private const ulong RootChecksInhibitors = 1;
     private readonly PrivateBus _bus = new();
     private readonly WorkerScene _scene = new();
-    private readonly List<object> _locks = [];
-    private readonly List<ulong> _restarts = [];
-    private BusConnection _login = null!;
+    private FakeLogin _login = null!;
 
     public async ValueTask InitializeAsync()
     {
         _scene.BusAddress = _bus.Address;
-        _login = new BusConnection(_bus.Address);
-        await _login.ExportAsync("/org/freedesktop/login1", "org.freedesktop.login1.Manager",
-            [
-                new("ListInhibitors", "", "a(ssssuu)", ["inhibitors"], _ => [_locks]),
-                new("RebootWithFlags", "t", "", ["flags"], arguments =>
-                {
-                    _restarts.Add((ulong)arguments[0]);
-                    return [];
-                }),
-            ], []);
-        await _login.RequestNameAsync("org.freedesktop.login1");
+        _login = new FakeLogin(_bus.Address);
+        await _login.StartAsync();
     }
 
     public async ValueTask DisposeAsync()
@@ -40,38 +29,36 @@ public sealed class RestartTests : IAsyncLifetime
     private Task<WorkerResult> RestartAsync(bool force = false, string? version = null) =>
         _scene.Client.RunAsync(new WorkerRequest { Verb = WorkerVerb.Reboot, Force = force, Version = version, Slot = version is null ? null : "b" }, null, null, TestContext.Current.CancellationToken);
 
-    private void Lock(string what, string mode) => _locks.Add(new object[] { what, "backup", "a backup runs", mode, 0u, 1u });
-
     [Fact]
     public async Task WithoutLocks_ItRestarts_AndLogin1LooksOnceMore()
     {
-        Lock("sleep", "block");
-        Lock("shutdown", "delay");
+        _login.Lock("sleep", "block");
+        _login.Lock("shutdown", "delay");
 
         Assert.True((await RestartAsync()).Inhibitors is null or { Count: 0 });
 
-        Assert.Equal([RootChecksInhibitors], _restarts);
+        Assert.Equal([RootChecksInhibitors], _login.Restarts);
     }
 
     [Fact]
     public async Task ALock_HoldsItUp_WithWhoAndWhy()
     {
         _scene.Hook("pre-reboot.d", "exit 1"); // not even asked
-        Lock("shutdown:sleep", "block");
+        _login.Lock("shutdown:sleep", "block");
 
         Assert.Equal(["backup: a backup runs"], (await RestartAsync(version: "1.1")).Inhibitors);
 
-        Assert.Empty(_restarts);
+        Assert.Empty(_login.Restarts);
     }
 
     [Fact]
     public async Task Force_DoesNotAskForLocks()
     {
-        Lock("shutdown", "block");
+        _login.Lock("shutdown", "block");
 
         await RestartAsync(force: true);
 
-        Assert.Equal([0ul], _restarts);
+        Assert.Equal([0ul], _login.Restarts);
     }
 
     [Fact]
@@ -82,7 +69,7 @@ public sealed class RestartTests : IAsyncLifetime
         var error = await Assert.ThrowsAsync<UserError>(() => RestartAsync(version: "1.1"));
 
         Assert.Contains("1.1 in b is not wanted now", error.Message, StringComparison.Ordinal);
-        Assert.Empty(_restarts);
+        Assert.Empty(_login.Restarts);
     }
 
     [Fact]
@@ -92,7 +79,7 @@ public sealed class RestartTests : IAsyncLifetime
 
         await RestartAsync();
 
-        Assert.Single(_restarts);
+        Assert.Single(_login.Restarts);
     }
 
     [Fact]

@@ -21,8 +21,10 @@ internal sealed class WorkerScene : IAsyncDisposable
     private readonly List<Task> _served = [];
     private readonly Task _accepting;
 
-    public WorkerScene()
+    /// <param name="other">The version in slot b, which was kept once; null for none.</param>
+    public WorkerScene(string? other = null)
     {
+        Disk = other is null ? new SlotDisk() : new SlotDisk(labelB: $"edge_{other}").With($"edge_{other}.efi");
         Disk.With(RunningEntry);
         Write("usr/lib/os-release", "IMAGE_ID=\"edge\"\nIMAGE_VERSION=\"1.0\"\nAPPLIANCE_BOARD=\"vm\"\n");
         SetTime("usr/lib/os-release", UpdateScene.Now.AddDays(-30));
@@ -35,7 +37,7 @@ internal sealed class WorkerScene : IAsyncDisposable
         _accepting = AcceptAsync();
     }
 
-    public SlotDisk Disk { get; } = new();
+    public SlotDisk Disk { get; }
     public UpdateScene Publisher { get; } = new();
     public string? BusAddress { get; set; }
     public WorkerClient Client => new(SocketPath);
