@@ -28,6 +28,9 @@ internal sealed class DeviceFacts(string root, string dataFolder)
     /// <summary>Host name.</summary>
     public string Hostname => ReadText(root, "proc/sys/kernel/hostname") is { Length: > 0 } name ? name : Environment.MachineName;
 
+    /// <summary>The number that the device is told apart by, empty without one.</summary>
+    public string Id => File.Exists(Path.Combine(root, "etc/machine-id")) ? DeviceId.Read(root) : "";
+
     /// <summary>Time since power-on.</summary>
     public TimeSpan Uptime =>
         double.TryParse(ReadText(root, "proc/uptime").Split(' ')[0], CultureInfo.InvariantCulture, out var seconds) ? TimeSpan.FromSeconds(seconds) : TimeSpan.Zero;

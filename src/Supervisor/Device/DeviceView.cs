@@ -13,6 +13,9 @@ internal sealed class DeviceView(DeviceFacts facts, HealthMonitor health, StateL
     /// <summary>The facts it is made of.</summary>
     public DeviceFacts Facts => facts;
 
+    /// <summary>The page's certificate.</summary>
+    public X509Certificate2 Certificate => certificate;
+
     /// <summary>Where this boot stands.</summary>
     public BootState BootState => !facts.HasEfi ? BootState.Unknown : facts.BootCount is null || _blessed ? BootState.Good : BootState.Trial;
 

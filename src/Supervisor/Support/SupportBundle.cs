@@ -80,7 +80,7 @@ internal sealed class SupportBundle(DeviceView device, HealthMonitor health, Fin
         yield return Json("health.json", DeviceHealth.Of(health), StatusJson.Default.DeviceHealth);
         yield return Json("findings.json", DeviceFinding.AllOf(findings), StatusJson.Default.IReadOnlyListDeviceFinding);
         yield return Json("updates.json", DeviceUpdates.Of(engine, schedule), StatusJson.Default.DeviceUpdates);
-        yield return Json("network.json", DeviceNetwork.Take(device.Facts), StatusJson.Default.DeviceNetwork);
+        yield return Json("network.json", DeviceNetwork.Take(device), StatusJson.Default.DeviceNetwork);
         var content = new byte[LongestFile + 1];
         foreach (var path in Files(missing))
             if (Read(path, content, missing) is { } text) yield return ($"files/{path}", text);

@@ -13,11 +13,11 @@ internal static class DeviceRoutes
     private const string Page = "/network", Api = "/api/v1/network";
 
     /// <summary>Adds the routes.</summary>
-    public static void Map(ActionRoutes actions, PageFrame frame, DeviceFacts facts, SupportBundle bundle, SupervisorObject supervisor)
+    public static void Map(ActionRoutes actions, PageFrame frame, DeviceView device, SupportBundle bundle, SupervisorObject supervisor)
     {
-        actions.MapPage(Page, (_, caller) => Task.FromResult(frame.Render(caller, Page, "network", Html.Live($"{Page}/live", NetworkPage.Content(DeviceNetwork.Take(facts))))));
-        actions.MapPage($"{Page}/live", (_, _) => Task.FromResult(NetworkPage.Content(DeviceNetwork.Take(facts))));
-        actions.MapRead(Api, (_, _) => Task.FromResult(Answers.Json(DeviceNetwork.Take(facts), StatusJson.Default.DeviceNetwork)));
+        actions.MapPage(Page, (_, caller) => Task.FromResult(frame.Render(caller, Page, "network and identity", Html.Live($"{Page}/live", NetworkPage.Content(DeviceNetwork.Take(device))))));
+        actions.MapPage($"{Page}/live", (_, _) => Task.FromResult(NetworkPage.Content(DeviceNetwork.Take(device))));
+        actions.MapRead(Api, (_, _) => Task.FromResult(Answers.Json(DeviceNetwork.Take(device), StatusJson.Default.DeviceNetwork)));
         actions.MapRead("/api/v1/state", (_, _) => Task.FromResult(Results.Content(supervisor.Read().ToJsonString(), "application/json")));
         actions.MapRead(Support, (context, caller) =>
         {

@@ -103,7 +103,7 @@ internal static class StatusServer
         AccessRoutes.Map(app, actions, access, app.Services.GetRequiredService<ClientLogIn>(), frame);
         UpdateRoutes.Map(actions, frame, engine, schedule);
         LogRoutes.Map(actions, frame, app.Services.GetRequiredService<JournalReader>(), device.Facts);
-        DeviceRoutes.Map(actions, frame, device.Facts, app.Services.GetRequiredService<SupportBundle>(), app.Services.GetRequiredService<SupervisorObject>());
+        DeviceRoutes.Map(actions, frame, device, app.Services.GetRequiredService<SupportBundle>(), app.Services.GetRequiredService<SupervisorObject>());
         MapFile("style.css", "text/css; charset=utf-8");
         MapFile("page.js", "text/javascript; charset=utf-8");
         MapFile("icon.svg", "image/svg+xml");

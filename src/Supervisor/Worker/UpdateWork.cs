@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json;
 using Appliance.Core;
 using Appliance.Core.Updates;
@@ -106,8 +104,7 @@ internal sealed class UpdateWork(WorkerOptions options, IBootControl boot, TimeP
 
     private ClientFacts Facts() => new()
     {
-        // Not the machine id itself, which is not to be shown around (machine-id(5)).
-        DeviceId = Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes("appliance-device:" + ReadText("etc/machine-id"))))[..32],
+        DeviceId = DeviceId.Read(options.Root),
         ImageId = _image.Id,
         Board = _image.Board,
         Architecture = DebianArchitecture.Host,
@@ -131,8 +128,6 @@ internal sealed class UpdateWork(WorkerOptions options, IBootControl boot, TimeP
     }
 
     private string KeptTimePath => Path.Combine(options.UpdateFolder, "latest-time");
-
-    private string ReadText(string path) => File.ReadAllText(Path.Combine(options.Root, path)).Trim();
 
     private sealed class Translation(IProgress<WorkerProgress> progress) : IProgress<UpdateProgress>
     {

@@ -1,4 +1,6 @@
+using System.Text.Json;
 using System.Text.Json.Nodes;
+using Appliance.Supervisor.Service;
 using Appliance.Supervisor.Web;
 using Microsoft.AspNetCore.Routing;
 
@@ -40,6 +42,23 @@ public sealed class OpenApiTests : IAsyncLifetime
             var members = StatusJson.Default.GetTypeInfo(type)!.Properties.Select(property => property.Name).Order(StringComparer.Ordinal);
             Assert.Equal(members, schema!["properties"]!.AsObject().Select(property => property.Key).Order(StringComparer.Ordinal));
         }
+    }
+
+    /// <summary>The state is made of what is on the bus, and has no type of its own.</summary>
+    [Fact]
+    public void TheState_HasTheMembersThatAreDescribed()
+    {
+        var state = _scene.Service<SupervisorObject>().Read();
+        var described = _description["paths"]!["/api/v1/state"]!["get"]!["responses"]!["200"]!["content"]!["application/json"]!["schema"]!["properties"]!.AsObject();
+
+        Assert.Equal(state.Select(member => $"{member.Key}: {Kind(member.Value)}").Order(StringComparer.Ordinal), described.Select(property => $"{property.Key}: {property.Value!["type"]}").Order(StringComparer.Ordinal));
+
+        static string Kind(JsonNode? node) => node!.GetValueKind() switch
+        {
+            JsonValueKind.True or JsonValueKind.False => "boolean",
+            JsonValueKind.Number => "integer",
+            var other => other.ToString().ToLowerInvariant(),
+        };
     }
 
     [Fact]

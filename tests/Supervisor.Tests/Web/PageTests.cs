@@ -58,7 +58,6 @@ public sealed class PageTests : IAsyncLifetime
         var page = await OpenAsync(new());
         await page.GotoAsync("/updates");
         await page.GetByLabel("Setup code").FillAsync(_scene.Service<OwnerAccess>().SetupCode!);
-        await PictureAsync(page, "log-in");
         await page.Keyboard.PressAsync("Enter");
         await page.GetByLabel("New password", new() { Exact = true }).FillAsync(Browser.Password);
         await page.GetByLabel("New password again").FillAsync(Browser.Password);
@@ -217,17 +216,23 @@ public sealed class PageTests : IAsyncLifetime
             foreach (var (path, name) in new[] { ("/", "overview"), ("/health", "health"), ("/updates", "updates"), ("/logs", "logs"), ("/network", "network"), ("/password", "password") })
             {
                 await page.GotoAsync(path);
-                Assert.True(await page.EvaluateAsync<bool>("document.documentElement.scrollWidth <= window.innerWidth"), $"{path} is wider than a {screen}");
-                if (Environment.GetEnvironmentVariable("APPLIANCE_SCREENSHOTS") == "1") await page.ScreenshotAsync(new() { Path = Picture($"{name}-{screen}-{scheme.ToString().ToLowerInvariant()}"), FullPage = true });
+                await FitsAsync(page, name);
+            }
+            await page.GetByRole(AriaRole.Button, new() { Name = "Log out" }).ClickAsync();
+            await page.GotoAsync("/login");
+            await FitsAsync(page, "log-in");
+
+            async Task FitsAsync(IPage page, string name)
+            {
+                Assert.True(await page.EvaluateAsync<bool>("document.documentElement.scrollWidth <= window.innerWidth"), $"{name} is wider than a {screen}");
+                await PictureAsync(page, $"{name}-{screen}-{scheme.ToString().ToLowerInvariant()}");
             }
         }
     }
 
-    private static string Picture(string name) => Path.Combine(Repository.Folder, "docs", "images", $"{name}.png");
-
     private static async Task PictureAsync(IPage page, string name)
     {
-        if (Environment.GetEnvironmentVariable("APPLIANCE_SCREENSHOTS") == "1") await page.ScreenshotAsync(new() { Path = Picture(name), FullPage = true });
+        if (Environment.GetEnvironmentVariable("APPLIANCE_SCREENSHOTS") == "1") await page.ScreenshotAsync(new() { Path = Path.Combine(Repository.Folder, "docs", "images", $"{name}.png"), FullPage = true });
     }
 
     private async Task<IPage> OpenAsync(BrowserNewContextOptions options)
