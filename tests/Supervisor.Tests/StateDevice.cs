@@ -12,6 +12,7 @@ namespace Supervisor.Tests;
 internal sealed class StateDevice : IDisposable
 {
     public const string Old = "1.0", New = "1.1";
+    private static readonly Lazy<StatePrinter> Printer = new(() => new StatePrinter());
     private static readonly Lazy<string> Template = new(MakeTemplate);
     private static readonly Lazy<string> OldPrint = new(() => Print(Template.Value + "/old"));
     private static readonly Lazy<string> NewPrint = new(() => Print(Template.Value + "/new"));
@@ -90,25 +91,7 @@ internal sealed class StateDevice : IDisposable
 
     private static string Python(string script, params string[] arguments) => Run("/usr/bin/python3", ["-c", script, .. arguments]);
 
-    private static string Print(string root) => Python("""
-        import hashlib, os, sys
-        root = sys.argv[1] + "/var/lib"
-        inodes, lines = {}, []
-        def show(path):
-            s = os.lstat(path); name = os.path.relpath(path, root)
-            folder = os.path.isdir(path) and not os.path.islink(path)
-            xattrs = {k: os.getxattr(path, k, follow_symlinks=False) for k in os.listxattr(path, follow_symlinks=False)}
-            if os.path.islink(path): content = os.readlink(path)
-            elif folder: content = ""
-            else: content = hashlib.sha256(open(path, "rb").read()).hexdigest()
-            # Moving entries touches the folder they are in; of files and links the times are exact.
-            lines.append(f"{name} {oct(s.st_mode)} {s.st_uid}:{s.st_gid} {'' if folder else s.st_mtime_ns} {xattrs} {content} same as {inodes.setdefault((s.st_dev, s.st_ino), name)}")
-            if folder:
-                for entry in sorted(os.listdir(path)): show(os.path.join(path, entry))
-        for top in ["shop", "old", "new", "appliance/etc"] + [n for n in sorted(os.listdir(root)) if n.startswith("single.db")]:
-            if os.path.lexists(os.path.join(root, top)): show(os.path.join(root, top))
-        print("\n".join(lines))
-        """, root);
+    private static string Print(string root) => Printer.Value.Print(Path.Combine(root, "var/lib"));
 
     /// <summary>The old version's state, and the new one's, which was made from a copy of it.</summary>
     private static string MakeTemplate()
