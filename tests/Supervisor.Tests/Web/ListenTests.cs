@@ -1,5 +1,6 @@
 using System.Net;
 using Appliance.ImageBuilder.Run;
+using Appliance.Supervisor.Health;
 using Appliance.Supervisor.Web;
 
 namespace Supervisor.Tests.Web;
@@ -32,6 +33,17 @@ public sealed class ListenTests : IAsyncLifetime
         await _scene.HealthBecomesAsync("healthy");
         await Assert.ThrowsAsync<HttpRequestException>(() => _scene.Http.GetAsync(new Uri($"https://127.0.0.1:{port}/healthz"), TestContext.Current.CancellationToken));
         Assert.Contains($"Status page: https://{address}:{port}/\n", await File.ReadAllTextAsync(_scene.File("50-appliance.issue"), TestContext.Current.CancellationToken), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task WithoutItsAddress_TheDeviceIsHealthy()
+    {
+        _scene.Device.Write("usr/lib/appliance/access.json", $$"""{ "listen": "192.0.2.7:{{RunCommand.FreePort(38443)}}" }""");
+
+        await _scene.StartAsync();
+
+        await Eventually.IsTrueAsync(async () => (string)await _scene.PropertyAsync("Health") == "healthy", "health");
+        Assert.Contains(_scene.Service<HealthMonitor>().Report.Checks, check => check is { Name: "page", Message: "the status page waits for its address 192.0.2.7" });
     }
 
     /// <summary>What the address server gives is often there after the supervisor; that is no reason to fail the boot.</summary>

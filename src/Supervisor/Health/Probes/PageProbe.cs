@@ -20,6 +20,8 @@ internal sealed class PageProbe(IServer server, X509Certificate2 own) : IHealthP
         var page = new Uri(address);
         var listens = IPAddress.Parse(page.DnsSafeHost);
         var all = listens.Equals(IPAddress.Any) || listens.Equals(IPAddress.IPv6Any);
+        // Its network is down: no fault of the version that runs, and nobody is there who could be answered.
+        if (!IsOurs(listens)) return ProbeResult.Pass($"the status page waits for its address {listens}");
         using var client = new TcpClient(all ? AddressFamily.InterNetwork : listens.AddressFamily);
         await client.ConnectAsync(all ? IPAddress.Loopback : listens, page.Port, cancellationToken);
         await using var tls = new System.Net.Security.SslStream(client.GetStream(), false, (_, shown, _, _) => shown is not null && shown.GetRawCertData().AsSpan().SequenceEqual(own.RawData));
@@ -28,5 +30,20 @@ internal sealed class PageProbe(IServer server, X509Certificate2 own) : IHealthP
         var answer = new byte[12];
         await tls.ReadExactlyAsync(answer, cancellationToken);
         return answer.AsSpan().SequenceEqual("HTTP/1.1 200"u8) ? ProbeResult.Pass("the status page answers") : ProbeResult.Fail("the status page answers with an error");
+    }
+
+    /// <summary>Whether the machine has an address now: what it does not have can only be bound to by asking for that (ip(7), IP_FREEBIND).</summary>
+    private static bool IsOurs(IPAddress address)
+    {
+        using var socket = new Socket(address.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
+        try
+        {
+            socket.Bind(new IPEndPoint(address, 0));
+            return true;
+        }
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressNotAvailable)
+        {
+            return false;
+        }
     }
 }
