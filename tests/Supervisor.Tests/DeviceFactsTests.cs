@@ -18,6 +18,8 @@ public sealed class DeviceFactsTests
         Assert.Equal(new BootCount(2, 1), facts.BootCount);
         Assert.Equal("00ff", facts.RootHash);
         Assert.Equal("edge-7", facts.Hostname);
+        Assert.Matches("^[0-9a-f]{32}$", facts.Id);
+        Assert.NotEqual("0123456789abcdef0123456789abcdef", facts.Id);
         Assert.Equal(TimeSpan.FromSeconds(93784.5), facts.Uptime);
         Assert.Equal((2048 * 1024, 1024 * 1024), facts.Memory);
         Assert.True(facts.Data.Total > 0);
@@ -32,6 +34,7 @@ public sealed class DeviceFactsTests
 
         Assert.Equal("unknown", facts.Image.Id);
         Assert.Equal("unknown", facts.Slot.Name);
+        Assert.Equal("", facts.Id);
         Assert.Null(facts.BootCount);
         Assert.False(facts.HasEfi);
         Assert.Equal(TimeSpan.Zero, facts.Uptime);

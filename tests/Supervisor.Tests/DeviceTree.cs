@@ -11,6 +11,7 @@ internal sealed class DeviceTree : IDisposable
     public DeviceTree(int partition = 2, string? bootCount = "\\EFI\\Linux\\edge_1.0+2-1.efi")
     {
         Write("usr/lib/os-release", "PRETTY_NAME=\"Debian GNU/Linux 13 (trixie)\"\nIMAGE_ID=\"edge\"\nIMAGE_VERSION=\"1.0\"\nAPPLIANCE_BOARD=\"vm\"\nAPPLIANCE_WORKLOADS=\"podman\"\n# a comment\nodd line\n");
+        Write("etc/machine-id", "0123456789abcdef0123456789abcdef\n");
         Write("proc/self/mountinfo", "22 1 0:20 / /proc rw - proc proc rw\n30 1 254:0 / / ro - erofs /dev/mapper/root ro\n");
         Write("proc/cmdline", "console=ttyS0 roothash=00ff quiet\n");
         Write("proc/uptime", "93784.5 1.0\n");

@@ -55,14 +55,13 @@ internal static class KeyCeremony
     }
 
     /// <summary>Renews roles, or all that are due.</summary>
-    /// <returns>The roles.</returns>
-    public static IReadOnlyList<string> Renew(KeyFolder folder, string repository, IReadOnlyList<string> roles)
+    public static DueRoles Renew(KeyFolder folder, string repository, IReadOnlyList<string> roles)
     {
         using var writer = Open(folder, repository);
         foreach (var role in roles) writer.Renew(role);
-        if (roles.Count == 0) roles = writer.RenewDue();
+        var renewed = roles.Count == 0 ? writer.RenewDue() : new DueRoles(roles, []);
         if (writer.Commit()) folder.WriteRoot(writer.Root.Envelope.Bytes.Span);
-        return roles;
+        return renewed;
     }
 
     private static TufRepositoryWriter Open(KeyFolder folder, string repository) =>

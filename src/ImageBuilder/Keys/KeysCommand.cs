@@ -107,8 +107,11 @@ internal static class KeysCommand
         {
             var folder = Open(result.GetValue(dir)!, result.GetValue(passphrase));
             var renewed = KeyCeremony.Renew(folder, result.GetValue(repo)!, result.GetValue(role) ?? []);
-            if (result.GetValue(json)) Console.WriteLine(new JsonObject { ["renewed"] = new JsonArray([.. renewed.Select(name => JsonValue.Create(name))]) }.ToJsonString());
-            else Console.WriteLine(renewed.Count == 0 ? "Nothing is due." : $"Renewed: {string.Join(", ", renewed)}");
+            foreach (var warning in renewed.Warnings) Console.Error.WriteLine($"warning: {warning}");
+            if (result.GetValue(json)) Console.WriteLine(new JsonObject { ["renewed"] = Names(renewed.Renewed), ["left"] = Names(renewed.Left.Select(left => left.Role)) }.ToJsonString());
+            else Console.WriteLine(renewed.Renewed.Count > 0 ? $"Renewed: {string.Join(", ", renewed.Renewed)}" : renewed.Left.Count > 0 ? "Nothing could be renewed." : "Nothing is due.");
+
+            static JsonArray Names(IEnumerable<string> roles) => new([.. roles.Select(name => JsonValue.Create(name))]);
         });
         return command;
     }

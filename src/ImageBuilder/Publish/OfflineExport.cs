@@ -23,10 +23,9 @@ internal sealed class OfflineExport(string repository, string channel, string? v
             await using (var output = new FileStream(partial, FileMode.Create, FileAccess.Write))
             {
                 var date = release.Release.Header.SourceDate;
-                foreach (var name in MetadataNames(trusted.Client.Trusted))
-                    await AddAsync(output, OfflineBundle.MetadataFolder + name, _folder.Locate($"metadata/{name}"), date, cancellationToken);
-                await AddAsync(output, OfflineBundle.ReleaseName, _folder.Locate(release.Path), date, cancellationToken);
-                await AddAsync(output, OfflineBundle.ManifestName, _folder.Locate(release.Release.Manifest.Path), date, cancellationToken);
+                foreach (var (name, bytes) in Metadata(trusted.Client.Trusted)) await AddAsync(output, OfflineBundle.MetadataFolder + name, bytes, date, cancellationToken);
+                await AddAsync(output, OfflineBundle.ReleaseName, await ReadAsync(release.Path), date, cancellationToken);
+                await AddAsync(output, OfflineBundle.ManifestName, await ReadAsync(release.Release.Manifest.Path), date, cancellationToken);
                 await CopyAsync(_folder.Locate(release.Release.Bundle.Path), output, progress, cancellationToken);
                 output.Flush(flushToDisk: true);
             }
@@ -38,6 +37,8 @@ internal sealed class OfflineExport(string repository, string channel, string? v
         {
             File.Delete(partial);
         }
+
+        async Task<ReadOnlyMemory<byte>> ReadAsync(string name) => await File.ReadAllBytesAsync(_folder.Locate(name), cancellationToken);
     }
 
     private PublishedRelease Choose(IReadOnlyList<PublishedRelease> releases)
@@ -48,23 +49,27 @@ internal sealed class OfflineExport(string repository, string channel, string? v
         return same.Count == 1 ? same[0] : throw new UserError($"The channel {channel} has version {same[0].Offer.Version} for several boards: {string.Join(", ", same.Select(release => $"{release.Offer.Id} for {release.Offer.Board}"))}.", "Publish boards in channels of their own to export them.");
     }
 
-    /// <summary>The files a client asks for: every root, for devices that have been off for long, and the newest of the rest.</summary>
-    private IEnumerable<string> MetadataNames(TrustedMetadata trusted)
+    /// <summary>
+    /// The files a client asks for: every root, for devices that have been off for long, and the newest of the rest, as they were
+    /// verified: somebody may publish meanwhile.
+    /// </summary>
+    private IEnumerable<(string Name, ReadOnlyMemory<byte> Bytes)> Metadata(TrustedMetadata trusted)
     {
-        for (var root = 1L; root <= trusted.Root.Version; root++) if (File.Exists(_folder.Locate($"metadata/{root}.root.json"))) yield return $"{root}.root.json";
-        yield return "timestamp.json";
-        yield return $"{trusted.Snapshot!.Version}.snapshot.json";
-        yield return $"{trusted.Targets!.Version}.targets.json";
-        yield return $"{trusted.TargetsOf(channel)!.Version}.{channel}.json";
+        for (var root = 1L; root <= trusted.Root.Version; root++)
+            if (File.Exists(_folder.Locate($"metadata/{root}.root.json"))) yield return ($"{root}.root.json", File.ReadAllBytes(_folder.Locate($"metadata/{root}.root.json")));
+        yield return ("timestamp.json", trusted.Timestamp!.Envelope.Bytes);
+        yield return ($"{trusted.Snapshot!.Version}.snapshot.json", trusted.Snapshot.Envelope.Bytes);
+        yield return ($"{trusted.Targets!.Version}.targets.json", trusted.Targets.Envelope.Bytes);
+        yield return ($"{trusted.TargetsOf(channel)!.Version}.{channel}.json", trusted.TargetsOf(channel)!.Envelope.Bytes);
     }
 
     /// <summary>Adds a member without ending the archive.</summary>
-    private static async Task AddAsync(Stream output, string name, string path, DateTimeOffset date, CancellationToken cancellationToken)
+    private static async Task AddAsync(Stream output, string name, ReadOnlyMemory<byte> bytes, DateTimeOffset date, CancellationToken cancellationToken)
     {
         using var member = new MemoryStream();
         await using (var tar = new TarWriter(member, TarEntryFormat.Ustar, leaveOpen: true))
         {
-            await using var content = File.OpenRead(path);
+            await using var content = new MemoryStream(bytes.ToArray());
             await tar.WriteEntryAsync(new UstarTarEntry(TarEntryType.RegularFile, name) { DataStream = content, ModificationTime = date, Mode = DurableFile.Readable }, cancellationToken);
         }
         const int end = 2 * 512; // two blocks of zeros end an archive; the bundle brings its own

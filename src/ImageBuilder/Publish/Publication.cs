@@ -113,12 +113,12 @@ internal sealed class Publication(PublishOptions options, TufRepositoryWriter me
         metadata.SetTarget(options.Channel, target);
         var dropped = Dropped(header.Version, siblings);
         foreach (var old in dropped) metadata.RemoveTarget(options.Channel, old.Target.Path);
-        metadata.RenewDue();
+        var renewed = metadata.RenewDue();
         var changed = metadata.Commit();
         // A device that read the metadata just before this commit still finds everything it says.
         var keep = before.Concat(AllReleases()).SelectMany(entry => entry.Files()).ToHashSet(StringComparer.Ordinal);
         var freed = folder.Sweep("objects", keep) + folder.Sweep("targets", keep);
-        return new PublishResult(release, rollout, changed, present is not null, dropped.Select(old => old.Offer.Version).ToList(), freed);
+        return new PublishResult(release, rollout, changed, present is not null, dropped.Select(old => old.Offer.Version).ToList(), freed, [.. renewed.Warnings]);
     }
 
     private List<PublishedRelease> Dropped(string version, IReadOnlyList<PublishedRelease> siblings) => options.Keep is not { } keep ? [] :

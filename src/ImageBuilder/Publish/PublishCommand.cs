@@ -81,6 +81,7 @@ internal static class PublishCommand
     private static void Report(PublishOptions options, PublishResult published, bool json)
     {
         var (header, payloads) = (published.Release.Header, published.Release.Payloads);
+        foreach (var warning in published.Warnings) Console.Error.WriteLine($"warning: {warning}");
         if (json)
         {
             var list = new JsonArray();

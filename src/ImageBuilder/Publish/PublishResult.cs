@@ -9,4 +9,5 @@ namespace Appliance.ImageBuilder.Publish;
 /// <param name="WasPresent">True when the version was published before.</param>
 /// <param name="Dropped">Versions that left the channel.</param>
 /// <param name="FreedBytes">Bytes of files that nothing referred to.</param>
-internal sealed record PublishResult(Release Release, int Rollout, bool Changed, bool WasPresent, IReadOnlyList<string> Dropped, long FreedBytes);
+/// <param name="Warnings">What somebody should see to soon.</param>
+internal sealed record PublishResult(Release Release, int Rollout, bool Changed, bool WasPresent, IReadOnlyList<string> Dropped, long FreedBytes, IReadOnlyList<string> Warnings);

@@ -48,7 +48,7 @@ internal static class HealthPage
         return Card(Encode(check.Name),
         [
             ("State", $"{State(check)} since {Moment(check.Since)}"),
-            ("Looks at", Encode(check.Kind)),
+            .. check.Kind == check.Name ? Array.Empty<(string, string)>() : [("Looks at", Encode(check.Kind))],
             ("When it fails", check.Counts ? "the device is not healthy" : check.Gate ? "it is excused while on trial" : "it warns"),
             ("Latest result", Encode(check.Message)),
             ("Last tried", check.Tried is { } tried ? Moment(tried) : "not yet"),

@@ -136,7 +136,14 @@ internal sealed class PayloadWriter(BundlePayload payload, BlockTarget target, V
     private ValueTask<bool> FillFromTargetAsync(Window window, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        return ValueTask.FromResult(target.Read(window.Plain.Span, (long)window.Index * payload.FrameSize) == window.Plain.Length);
+        try
+        {
+            return ValueTask.FromResult(target.Read(window.Plain.Span, (long)window.Index * payload.FrameSize) == window.Plain.Length);
+        }
+        catch (IOException)
+        {
+            return ValueTask.FromResult(false); // a sector that a power cut left torn: writing it mends it
+        }
     }
 
     private async ValueTask PutAsync(Window window)

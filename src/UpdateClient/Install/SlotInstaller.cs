@@ -130,7 +130,7 @@ internal sealed class SlotInstaller(IRepositorySource source, UpdatePlan plan, T
     }
 
     /// <summary>Writes by one way as far as it leads. Null when the payload is complete, else what was wrong with the way's data.</summary>
-    private async Task<InvalidDataException?> TryWayAsync(PlannedWay way, PayloadWriter writer, CancellationToken cancellationToken)
+    private async Task<Exception?> TryWayAsync(PlannedWay way, PayloadWriter writer, CancellationToken cancellationToken)
     {
         for (var tries = 1; ; tries++)
         {
@@ -141,7 +141,8 @@ internal sealed class SlotInstaller(IRepositorySource source, UpdatePlan plan, T
                 await writer.WriteAsync(stream, cancellationToken);
                 return null;
             }
-            catch (InvalidDataException e)
+            // What cannot be read is the way's too: the version that runs has a bad block, and other ways do without it.
+            catch (Exception e) when (e is InvalidDataException or IOException)
             {
                 if (writer.Position > start) tries = 1;
                 // What came over a network may come right the second time; a patch was verified as a whole and is as it is.

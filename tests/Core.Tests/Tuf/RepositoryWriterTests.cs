@@ -198,7 +198,7 @@ public sealed class RepositoryWriterTests : IDisposable
 
         using (var writer = Open())
         {
-            Assert.Equal(["root", "targets", "snapshot", "timestamp", "stable"], writer.RenewDue());
+            Assert.Equal(["root", "targets", "snapshot", "timestamp", "stable"], writer.RenewDue().Renewed);
             writer.Commit();
         }
         Publish("stable", "b.json", "two");
@@ -219,6 +219,28 @@ public sealed class RepositoryWriterTests : IDisposable
             Assert.Equal(snapshot, writer.Current!.Snapshot!.Version);
             Assert.Equal(_time.Now.AddDays(7), writer.Current.Timestamp!.Expires);
         }
+    }
+
+    /// <summary>Keys that lie in a safe are no reason not to publish, nor for the timestamp to run out.</summary>
+    [Fact]
+    public void RolesThatAreDue_AndWhoseKeysAreElsewhere_AreLeft_AndSaid()
+    {
+        Publish("stable", "a.json", "one");
+        _time.Now += TimeSpan.FromDays(200);
+        _keys.Roles.Remove("root");
+        _keys.Roles.Remove("targets");
+
+        using (var writer = Open())
+        {
+            var due = writer.RenewDue();
+            Assert.Equal(["snapshot", "timestamp", "stable"], due.Renewed);
+            Assert.Equal(["root", "targets"], due.Left.Select(left => left.Role));
+            Assert.Contains(due.Warnings, warning => warning.Contains("appliance keys renew --role root", StringComparison.Ordinal));
+            writer.Commit();
+        }
+        Publish("stable", "b.json", "two");
+
+        Assert.Equal(2, Read().TargetsOf("stable")!.Targets.Count);
     }
 
     [Fact]

@@ -43,6 +43,19 @@ public sealed class DeltaInstallTests(PublishedPair pair) : IClassFixture<Publis
         Assert.Empty(result.Warnings);
     }
 
+    /// <summary>Half of it is bad blocks: what can be had elsewhere is.</summary>
+    [Fact]
+    public async Task Install_WhenTheRunningRootCannotBeRead_TakesAnotherWay()
+    {
+        using var disk = new BadDisk(_scene.Plain("1.0", "root.erofs"), goodBytes: Size / 2);
+
+        var result = await _scene.InstallAsync(new FolderSource(_scene.Repository));
+
+        _scene.AssertInstalled("1.1");
+        Assert.NotEqual(PlannedWay.Patch, result.Ways["root.erofs"]);
+        Assert.Contains(result.Warnings, warning => warning.StartsWith("patch: ", StringComparison.Ordinal));
+    }
+
     [Fact]
     public async Task Install_FromAVersionThatHasNoPatch_FetchesOnlyTheChunksThatDiffer()
     {

@@ -198,6 +198,26 @@ public sealed class PublishTests : IDisposable
         Assert.Empty((await CheckAsync()).Faults);
     }
 
+    /// <summary>Whoever puts another kernel image into it makes its own manifest match; what is signed does not.</summary>
+    [Fact]
+    public async Task Verify_OfAnExportedBundle_FindsEveryChangeOfIt()
+    {
+        await _scene.PublishVersionAsync("1.1", 1 << 20);
+        await new OfflineExport(_scene.Repository, "stable", null, _scene.Time).WriteAsync(_scene["offline.bundle"], null, CancellationToken.None);
+        var whole = await File.ReadAllBytesAsync(_scene["offline.bundle"]);
+        await using (var source = await BundleSource.OpenAsync(new MemoryStream(whole), "x", CancellationToken.None))
+        {
+            // The padding of the inner manifest: no frame and no field says that it is another one.
+            var padding = (int)source.BundleOffset + 512 + Array.IndexOf(whole[((int)source.BundleOffset + 512)..], (byte)0);
+            whole[padding] ^= 1;
+        }
+        await File.WriteAllBytesAsync(_scene["offline.bundle"], whole);
+
+        var report = await CheckAsync(_scene["offline.bundle"]);
+
+        Assert.Contains(report.Faults, fault => fault.Contains("is not what the release was signed with", StringComparison.Ordinal));
+    }
+
     [Fact]
     public async Task Bundle_Exported_InstallsFromAFileAndFromAStream()
     {

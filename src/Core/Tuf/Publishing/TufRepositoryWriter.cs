@@ -108,18 +108,17 @@ public sealed class TufRepositoryWriter : IDisposable
         Edit(channel);
     }
 
-    /// <summary>Signs a role anew with a later expiry. For the timestamp, the snapshot too when less than half of its life is left.</summary>
+    /// <summary>Signs a role anew with a later expiry. For the timestamp, the snapshot too when less than half of its life is left and its keys are at hand.</summary>
     public void Renew(string role)
     {
         if (role is TufRole.Timestamp or TufRole.Snapshot) _resign.Add(role);
         else if (role is TufRole.Root or TufRole.Targets || Knows(role)) Edit(role);
         else throw new UserError($"The repository has no channel {role}.", $"It has: {string.Join(", ", Channels.Select(channel => channel.Name))}");
-        if (role == TufRole.Timestamp && Current?.Snapshot is { } snapshot && snapshot.Expires - _time.GetUtcNow() < _lifetimes.Snapshot / 2) _resign.Add(TufRole.Snapshot);
+        if (role == TufRole.Timestamp && Current?.Snapshot is { } snapshot && snapshot.Expires - _time.GetUtcNow() < _lifetimes.Snapshot / 2 && CanSign(TufRole.Snapshot)) _resign.Add(TufRole.Snapshot);
     }
 
-    /// <summary>Renews every role of whose life less than half is left.</summary>
-    /// <returns>The roles.</returns>
-    public IReadOnlyList<string> RenewDue()
+    /// <summary>Renews every role of whose life less than half is left and whose keys are at hand: those of root and targets are best kept elsewhere.</summary>
+    public DueRoles RenewDue()
     {
         var all = new List<(string Role, DateTimeOffset Expires)> { (TufRole.Root, Root.Expires) };
         if (Current is { } current)
@@ -127,9 +126,17 @@ public sealed class TufRepositoryWriter : IDisposable
             all.AddRange([(TufRole.Targets, current.Targets!.Expires), (TufRole.Snapshot, current.Snapshot!.Expires), (TufRole.Timestamp, current.Timestamp!.Expires)]);
             all.AddRange(Channels.Where(channel => current.TargetsOf(channel.Name) is not null).Select(channel => (channel.Name, current.TargetsOf(channel.Name)!.Expires)));
         }
-        var due = all.Where(entry => entry.Expires - _time.GetUtcNow() < _lifetimes.Of(entry.Role) / 2).Select(entry => entry.Role).ToList();
-        foreach (var role in due) Renew(role);
-        return due;
+        var due = all.Where(entry => entry.Expires - _time.GetUtcNow() < _lifetimes.Of(entry.Role) / 2).ToLookup(entry => CanSign(entry.Role));
+        foreach (var (role, _) in due[true]) Renew(role);
+        return new DueRoles([.. due[true].Select(entry => entry.Role)], [.. due[false]]);
+    }
+
+    private bool CanSign(string role)
+    {
+        var signing = new RoleSigning(_signers);
+        if (TufRole.TopLevel.Contains(role)) return signing.CanSign(role, RoleSigning.Quorum.Of(Root, role));
+        var targets = Current!.Targets!;
+        return signing.CanSign(role, new(targets.Delegations.Single(delegation => delegation.Name == role).Role, targets.DelegationKeys));
     }
 
     /// <summary>
