@@ -56,7 +56,10 @@ internal sealed class OfflineExport(string repository, string channel, string? v
     private IEnumerable<(string Name, ReadOnlyMemory<byte> Bytes)> Metadata(TrustedMetadata trusted)
     {
         for (var root = 1L; root <= trusted.Root.Version; root++)
-            if (File.Exists(_folder.Locate($"metadata/{root}.root.json"))) yield return ($"{root}.root.json", File.ReadAllBytes(_folder.Locate($"metadata/{root}.root.json")));
+        {
+            var path = _folder.Locate($"metadata/{root}.root.json");
+            if (File.Exists(path)) yield return (Path.GetFileName(path), File.ReadAllBytes(path));
+        }
         yield return ("timestamp.json", trusted.Timestamp!.Envelope.Bytes);
         yield return ($"{trusted.Snapshot!.Version}.snapshot.json", trusted.Snapshot.Envelope.Bytes);
         yield return ($"{trusted.Targets!.Version}.targets.json", trusted.Targets.Envelope.Bytes);

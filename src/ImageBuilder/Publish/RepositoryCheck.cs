@@ -4,7 +4,6 @@ using Appliance.Core;
 using Appliance.Core.Bundles;
 using Appliance.Core.Images;
 using Appliance.Core.Releases;
-using Appliance.Core.Tuf;
 using Appliance.Core.Verity;
 using Appliance.ImageBuilder.Pipeline;
 using Appliance.UpdateClient;
@@ -57,8 +56,14 @@ internal sealed class RepositoryCheck(string? root, TimeProvider time, IBuildObs
             {
                 using var trusted = await TrustedRepository.OpenAsync(source, root, time, cancellationToken);
                 release = await ReadCarriedAsync(trusted, source, channels, targets, cancellationToken);
-                var manifest = await source.TryReadAsync(release.Manifest.Path, checked((int)release.Manifest.Size), cancellationToken);
-                if (manifest is null || FileHashes.Of(manifest).Sha256 != release.Manifest.Sha256) Fault($"{path}: its {OfflineBundle.ManifestName} is not what the release was signed with");
+                try
+                {
+                    await source.ReadObjectAsync(release.Manifest, cancellationToken);
+                }
+                catch (InvalidDataException)
+                {
+                    Fault($"{path}: its {OfflineBundle.ManifestName} is not what the release was signed with");
+                }
                 return 0;
             });
             start = source.BundleOffset;
@@ -69,10 +74,11 @@ internal sealed class RepositoryCheck(string? root, TimeProvider time, IBuildObs
             await using var stream = File.OpenRead(path);
             stream.Position = start;
             // Its own manifest is not signed: what is, is the bundle as a whole.
-            if (release is not null && (stream.Length - start != release.Bundle.Size || Convert.ToHexStringLower(await SHA256.HashDataAsync(stream, cancellationToken)) != release.Bundle.Sha256))
+            if (release is not null && (stream.Length - start != release.Bundle.Size || !await IsAsync(stream, release.Bundle, cancellationToken)))
                 Fault($"{path}: its content is not what the release was signed with");
             stream.Position = start;
             var manifest = await CheckFramesAsync(stream, path, report, cancellationToken);
+            if (release is not null && manifest.Header != release.Header) Fault($"{path}: the signed release describes another bundle");
             targets.Add($"{manifest.Header.Id}_{manifest.Header.Version}");
             return 0;
         });
@@ -105,13 +111,17 @@ internal sealed class RepositoryCheck(string? root, TimeProvider time, IBuildObs
             else
             {
                 await using var stream = file.OpenRead();
-                if (Convert.ToHexStringLower(await SHA256.HashDataAsync(stream, cancellationToken)) == reference.Sha256) sound.Add(reference);
+                if (await IsAsync(stream, reference, cancellationToken)) sound.Add(reference);
                 else Fault($"{reference.Path} is damaged");
             }
             report(done += reference.Size, total);
         }
         return sound;
     }
+
+    /// <summary>Whether what a stream still holds is an object.</summary>
+    private static async Task<bool> IsAsync(Stream stream, ObjectReference reference, CancellationToken cancellationToken) =>
+        Convert.ToHexStringLower(await SHA256.HashDataAsync(stream, cancellationToken)) == reference.Sha256;
 
     private async Task<int> CheckReleaseAsync(RepositoryFolder folder, PublishedRelease published, Action<long, long> report, CancellationToken cancellationToken)
     {

@@ -6,6 +6,7 @@ using Appliance.Core;
 using Appliance.Core.Access;
 using Appliance.Supervisor.Access;
 using Appliance.Supervisor.Device;
+using Appliance.Supervisor.Web;
 using Serilog;
 
 namespace Appliance.Supervisor.Service;
@@ -41,8 +42,7 @@ internal sealed class ConsoleIssue(SupervisorOptions options, DeviceFacts facts,
         await _one.WaitAsync();
         try
         {
-            var all = page.Address.Equals(IPAddress.Any) || page.Address.Equals(IPAddress.IPv6Any);
-            var addresses = all ? DeviceFacts.Addresses() : [page.Address.ToString()];
+            var addresses = ListenSocket.IsEveryAddress(page.Address) ? DeviceFacts.Addresses() : [page.Address.ToString()];
             var port = page.Port == 443 ? "" : $":{page.Port}";
             var text = new StringBuilder($"{facts.Image.Id} {facts.Image.Version}\n");
             foreach (var address in addresses) text.Append($"Status page: https://{(address.Contains(':') ? $"[{address}]" : address)}{port}/\n");

@@ -9,10 +9,13 @@ internal static class ListenSocket
 {
     private const int Ip = 0, IpFreeBind = 15, Ipv6 = 41, Ipv6FreeBind = 78; // linux/in.h, linux/in6.h
 
+    /// <summary>Whether it stands for all addresses of the machine.</summary>
+    public static bool IsEveryAddress(IPAddress address) => address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any);
+
     /// <summary>Makes it, bound.</summary>
     public static Socket Create(EndPoint endpoint)
     {
-        if (endpoint is not IPEndPoint { Address: { } address } || address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any)) return SocketTransportOptions.CreateDefaultBoundListenSocket(endpoint);
+        if (endpoint is not IPEndPoint { Address: { } address } || IsEveryAddress(address)) return SocketTransportOptions.CreateDefaultBoundListenSocket(endpoint);
         var socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         try
         {

@@ -1,5 +1,4 @@
 using Appliance.Core;
-using Appliance.Supervisor.Bus;
 using Appliance.Supervisor.Worker;
 
 namespace Supervisor.Tests.Worker;

@@ -114,7 +114,7 @@ public sealed class TufRepositoryWriter : IDisposable
         if (role is TufRole.Timestamp or TufRole.Snapshot) _resign.Add(role);
         else if (role is TufRole.Root or TufRole.Targets || Knows(role)) Edit(role);
         else throw new UserError($"The repository has no channel {role}.", $"It has: {string.Join(", ", Channels.Select(channel => channel.Name))}");
-        if (role == TufRole.Timestamp && Current?.Snapshot is { } snapshot && snapshot.Expires - _time.GetUtcNow() < _lifetimes.Snapshot / 2 && CanSign(TufRole.Snapshot)) _resign.Add(TufRole.Snapshot);
+        if (role == TufRole.Timestamp && Current?.Snapshot is { } snapshot && IsDue(TufRole.Snapshot, snapshot.Expires) && CanSign(TufRole.Snapshot)) _resign.Add(TufRole.Snapshot);
     }
 
     /// <summary>Renews every role of whose life less than half is left and whose keys are at hand: those of root and targets are best kept elsewhere.</summary>
@@ -126,10 +126,13 @@ public sealed class TufRepositoryWriter : IDisposable
             all.AddRange([(TufRole.Targets, current.Targets!.Expires), (TufRole.Snapshot, current.Snapshot!.Expires), (TufRole.Timestamp, current.Timestamp!.Expires)]);
             all.AddRange(Channels.Where(channel => current.TargetsOf(channel.Name) is not null).Select(channel => (channel.Name, current.TargetsOf(channel.Name)!.Expires)));
         }
-        var due = all.Where(entry => entry.Expires - _time.GetUtcNow() < _lifetimes.Of(entry.Role) / 2).ToLookup(entry => CanSign(entry.Role));
+        var due = all.Where(entry => IsDue(entry.Role, entry.Expires)).ToLookup(entry => CanSign(entry.Role));
         foreach (var (role, _) in due[true]) Renew(role);
         return new DueRoles([.. due[true].Select(entry => entry.Role)], [.. due[false]]);
     }
+
+    /// <summary>Whether less than half of a role's life is left.</summary>
+    private bool IsDue(string role, DateTimeOffset expires) => expires - _time.GetUtcNow() < _lifetimes.Of(role) / 2;
 
     private bool CanSign(string role)
     {

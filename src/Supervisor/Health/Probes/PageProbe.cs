@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
+using Appliance.Supervisor.Web;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 
@@ -19,7 +20,7 @@ internal sealed class PageProbe(IServer server, X509Certificate2 own) : IHealthP
         if (server.Features.Get<IServerAddressesFeature>()?.Addresses.FirstOrDefault() is not { } address) return ProbeResult.Wait("the status page does not listen yet");
         var page = new Uri(address);
         var listens = IPAddress.Parse(page.DnsSafeHost);
-        var all = listens.Equals(IPAddress.Any) || listens.Equals(IPAddress.IPv6Any);
+        var all = ListenSocket.IsEveryAddress(listens);
         // Its network is down: no fault of the version that runs, and nobody is there who could be answered.
         if (!IsOurs(listens)) return ProbeResult.Pass($"the status page waits for its address {listens}");
         using var client = new TcpClient(all ? AddressFamily.InterNetwork : listens.AddressFamily);
