@@ -27,7 +27,8 @@ internal sealed class BootEntries(string folder, EspFiles files)
 
     /// <summary>
     /// Clears what cuts left: names without content, and second names. A second name is not deleted where it may stand for the
-    /// first one's clusters: that would free them. It is set aside under a name that nothing boots; it takes no space.
+    /// first one's clusters: that would free them. It is set aside under a name that nothing boots; it takes no space. A
+    /// half-written entry may be such a name, too: of the entry that an installation ended with, which may be what runs.
     /// </summary>
     public void Tidy()
     {
@@ -36,10 +37,11 @@ internal sealed class BootEntries(string folder, EspFiles files)
         {
             foreach (var second in names.Skip(1))
             {
-                if (files.MayShareClusters(names[0].Path, second.Path)) files.Rename(second.Path, FreeName(second.Path));
+                if (files.MayShareClusters(names[0].Path, second.Path)) SetAside(second.Path);
                 else files.Delete(second.Path);
             }
         }
+        foreach (var partial in Partial().Where(file => file.Length > 0 && List().Any(entry => files.MayShareClusters(entry.Path, file.FullName)))) SetAside(partial.FullName);
     }
 
     /// <summary>The files an update replaces: every entry, and every half-written one, but for the slots that stay.</summary>
@@ -48,13 +50,17 @@ internal sealed class BootEntries(string folder, EspFiles files)
     public IReadOnlyList<string> FindReplaced(IReadOnlyCollection<string> stay, string partial) =>
     [
         .. List().Where(entry => !stay.Any(entry.Starts)).Select(entry => entry.Path),
-        .. Files(".*.part").Select(file => file.FullName).Where(path => path != partial),
+        .. Partial().Select(file => file.FullName).Where(path => path != partial),
     ];
 
     private static Comparer<BootEntry> Strongest { get; } = Comparer<BootEntry>.Create((a, b) =>
         (a.Count is not null, a.Count?.Left, -a.Count?.Done).CompareTo((b.Count is not null, b.Count?.Left, -b.Count?.Done)));
 
     private IEnumerable<BootEntry> List() => Files("*" + BootEntry.Ending).Where(file => file.Length > 0 && file.Name[0] != '.').Select(file => BootEntry.Parse(file.FullName));
+
+    private IEnumerable<FileInfo> Partial() => Files(".*.part");
+
+    private void SetAside(string path) => files.Rename(path, FreeName(path));
 
     private IEnumerable<FileInfo> Files(string pattern)
     {

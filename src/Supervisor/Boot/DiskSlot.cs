@@ -34,11 +34,13 @@ internal sealed record DiskSlot(string Name, GptPartition Root, GptPartition Ver
     public static DiskSlot Find(IReadOnlyList<DiskSlot> slots, string name) =>
         slots.FirstOrDefault(slot => slot.Name == name) ?? throw new UserError($"There is no slot \"{name}\".", "Slots are a and b.");
 
-    /// <summary>Giving up a slot must leave another that boots.</summary>
-    /// <exception cref="UserError">There would be nothing left to boot.</exception>
-    public static void CheckGiveUp(string slot, SlotStatus rest)
+    /// <summary>Giving up a slot must leave another that boots, and giving up what is proven one that is proven, too.</summary>
+    /// <exception cref="UserError">There would be nothing left to boot, or nothing that is known to work.</exception>
+    public static void CheckGiveUp(SlotStatus slot, SlotStatus rest)
     {
-        if (!rest.IsBootable) throw new UserError($"Slot {slot} cannot be given up: slot {rest.Name} holds nothing that boots.", "Install a version into the other slot first.");
+        if (!rest.IsBootable) throw new UserError($"Slot {slot.Name} cannot be given up: slot {rest.Name} holds nothing that boots.", "Install a version into the other slot first.");
+        if (slot.State == SlotState.Good && rest.State != SlotState.Good)
+            throw new UserError($"Slot {slot.Name} cannot be given up: version {rest.Version} in slot {rest.Name} is on trial, and nothing that is known to work would be left.", $"Wait until it is kept, or keep it yourself once it runs: appliancectl mark-good.");
     }
 
     /// <summary>

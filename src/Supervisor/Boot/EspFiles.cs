@@ -39,9 +39,10 @@ internal partial class EspFiles(EspMount mount)
         DurableFile.SyncFolder(Path.GetDirectoryName(to)!);
     }
 
-    /// <summary>Deletes a file whose clusters are its own.</summary>
+    /// <summary>Deletes a file, should it be there, whose clusters are its own.</summary>
     public virtual void Delete(string path)
     {
+        if (!File.Exists(path)) return;
         File.Delete(path);
         DurableFile.SyncFolder(Path.GetDirectoryName(path)!);
     }

@@ -80,6 +80,7 @@ internal sealed class SystemdBootControl : IBootControl, IDisposable
             Verity = DiskSlot.Region(disk.Table, target.Verity),
             Uki = Path.Combine(_entries.Folder, BootEntry.NameOf(label, new BootCount(Tries, 0))),
             Rename = _files.Rename,
+            Delete = _files.Delete,
             Marker = new PreparedMarker(new GptSlotMarker(_disk, _imageId, target.Root.Number, target.Verity.Number), ClearChoice),
         };
         return slot with { OldUkis = _entries.FindReplaced(stay, slot.PartialUki) };
@@ -117,7 +118,7 @@ internal sealed class SystemdBootControl : IBootControl, IDisposable
         var disk = await ReadDiskAsync(cancellationToken);
         var bad = DiskSlot.Find(disk.Slots, slot);
         if (EntryOf(bad, disk) is not { } entry) return;
-        DiskSlot.CheckGiveUp(slot, Judge(disk.Slots.Single(candidate => candidate != bad), disk));
+        DiskSlot.CheckGiveUp(Judge(bad, disk), Judge(disk.Slots.Single(candidate => candidate != bad), disk));
         _entries.Tidy();
         ClearChoice();
         var count = new BootCount(0, Math.Max(1, entry.Count?.Done ?? 0));

@@ -86,6 +86,7 @@ internal sealed class TrybootControl : IBootControl, IDisposable
             Root = DiskSlot.Region(disk.Table, target.Root),
             Verity = DiskSlot.Region(disk.Table, target.Verity),
             Uki = BootImageOf(target),
+            Rename = new EspFiles(_boot[target.Name]).Rename,
             Marker = new PreparedMarker(new GptSlotMarker(_disk, _imageId, target.Root.Number, target.Verity.Number), () => Prepare(disk)),
         };
     }
@@ -107,7 +108,7 @@ internal sealed class TrybootControl : IBootControl, IDisposable
         var bad = DiskSlot.Find(disk.Slots, slot);
         if (Judge(bad, disk).State == SlotState.Empty) return;
         var rest = disk.Slots.Single(candidate => candidate != bad);
-        DiskSlot.CheckGiveUp(slot, Judge(rest, disk));
+        DiskSlot.CheckGiveUp(Judge(bad, disk), Judge(rest, disk));
         // The partition last: a note without it changes nothing, and doing it again ends the same.
         Note(disk, bad, SlotState.Bad);
         Keep(disk, rest);

@@ -41,15 +41,12 @@ internal sealed class SlotInstaller(IRepositorySource source, UpdatePlan plan, T
 
     public void Dispose() => _windows.Dispose();
 
-    private string UkiFolder => Path.GetDirectoryName(Path.GetFullPath(slot.Uki))!;
-
     /// <summary>Makes the slot unbootable, then notes down what will be in it. True when an earlier run began the same.</summary>
     private async Task<bool> BeginAsync(CancellationToken cancellationToken)
     {
         var journal = InstallJournal.For(plan, slot);
         var resume = InstallJournal.TryRead(options.StateFolder) == journal;
-        foreach (var old in slot.OldUkis.Append(slot.Uki)) File.Delete(old);
-        if (Directory.Exists(UkiFolder)) DurableFile.SyncFolder(UkiFolder);
+        foreach (var old in slot.OldUkis.Append(slot.Uki)) slot.Delete(old);
         await slot.Marker.MarkEmptyAsync(cancellationToken);
         slot.Emptied?.Invoke();
         if (resume) return true;

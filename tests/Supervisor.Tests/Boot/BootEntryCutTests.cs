@@ -15,6 +15,7 @@ public sealed class BootEntryCutTests
         { "bad b", "edge_1.0.efi", ["edge_0.9+0-1.efi", "edge_1.0.efi"] },
         { "back", "edge_1.0+2-1.efi", ["edge_0.9.efi", "edge_1.0+3.efi"] },
         { "choose", "edge_1.0.efi", ["edge_0.9.efi", "edge_1.0.efi"] },
+        { "install", "edge_1.0.efi", ["edge_1.0.efi", "edge_2.0+3.efi"] },
     };
 
     [Theory]
@@ -38,6 +39,19 @@ public sealed class BootEntryCutTests
             Assert.Equal(expected, disk.Names.Where(name => name[0] != '.'));
         }
         Assert.Fail("the change never came to its end");
+    }
+
+    /// <summary>The power went while the entry of what runs now got its name, and its first name still stands for the same clusters.</summary>
+    [Fact]
+    public async Task ChooseTarget_TheFirstNameOfTheRunningEntryIsLeft_ItIsNeverDeleted()
+    {
+        using var disk = new SlotDisk(labelB: "edge_0.9").With("edge_1.0.efi", ".edge_1.0+3.efi.part", ".edge_0.8+3.efi.part", "edge_0.9.efi").Booted("edge_1.0+2-1.efi");
+        using var control = disk.Open(MostSteps);
+
+        var target = await control.ChooseTargetAsync("2.0", TestContext.Current.CancellationToken);
+
+        Assert.Equal([".edge_0.8+3.efi.part", "edge_0.9.efi"], target.OldUkis.Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal));
+        Assert.Contains("..edge_1.0+3.efi.part.1.aside", disk.Names);
     }
 
     [Theory]
@@ -68,6 +82,7 @@ public sealed class BootEntryCutTests
                 "good" => control.MarkGoodAsync(token),
                 "back" => control.GiveBackTryAsync(token),
                 "choose" => control.ChooseTargetAsync("2.0", token),
+                "install" => InstallAsync(control, token),
                 _ => control.MarkBadAsync(change[^1..], token),
             });
             return false;
@@ -76,6 +91,15 @@ public sealed class BootEntryCutTests
         {
             return true;
         }
+    }
+
+    /// <summary>What an installation does to the entries.</summary>
+    private static async Task InstallAsync(SystemdBootControl control, CancellationToken token)
+    {
+        var target = await control.ChooseTargetAsync("2.0", token);
+        foreach (var old in target.OldUkis.Append(target.Uki)) target.Delete(old);
+        File.WriteAllText(target.PartialUki, "UKI of version 2.0");
+        target.Rename(target.PartialUki, target.Uki);
     }
 
     /// <summary>The boot loader finds an entry with content, kept or with tries left, that starts a labelled slot.</summary>

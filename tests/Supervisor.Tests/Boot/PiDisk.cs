@@ -49,6 +49,13 @@ internal sealed class PiDisk : IDisposable
 
     public string BootImage(string slot) => In($"{slot}.mount/boot.img");
 
+    /// <summary>Slot b was kept once.</summary>
+    public PiDisk Proven()
+    {
+        File.WriteAllText(In("autoboot.mount/slots.txt"), $"{SlotDisk.Hash2} good\n");
+        return this;
+    }
+
     /// <summary>The machine was started from a slot: numbers as a Pi 4's device tree has them, four bytes, big-endian.</summary>
     public PiDisk Boot(string slot, bool tried)
     {

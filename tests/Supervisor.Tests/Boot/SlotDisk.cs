@@ -48,10 +48,10 @@ internal sealed class SlotDisk : IDisposable
         return new SystemdBootControl(Path, mount, "edge", Root, steps is { } number ? new CutFiles(mount, number) : null);
     }
 
-    /// <summary>Puts boot entries on the ESP.</summary>
+    /// <summary>Puts boot entries on the ESP; names of one entry have one content.</summary>
     public SlotDisk With(params string[] names)
     {
-        foreach (var name in names) File.WriteAllText(System.IO.Path.Combine(Entries, name), "UKI " + name.Split('+')[0]);
+        foreach (var name in names) File.WriteAllText(System.IO.Path.Combine(Entries, name), "UKI " + BootEntry.Parse(name.TrimStart('.').Replace(".part", "")).Stem);
         return this;
     }
 

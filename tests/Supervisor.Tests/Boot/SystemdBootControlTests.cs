@@ -141,8 +141,9 @@ public sealed class SystemdBootControlTests
     [Fact]
     public async Task LeftOverEntries_OfNoSlot_GoWithTheUpdate()
     {
-        using var disk = new SlotDisk(labelB: "edge_2.0").With("edge_1.0.efi", "edge_2.0+0-3.efi", "edge_0.8+1-2.efi", "strange.efi", ".edge_0.7+3.efi.part", ".edge_2.0+3.efi.part", "notes.txt");
-        using var control = disk.Open();
+        using var disk = new SlotDisk(labelB: "edge_2.0").With("edge_1.0.efi", "edge_2.0+0-3.efi", "edge_0.8+1-2.efi", "strange.efi", ".edge_0.7+3.efi.part", "notes.txt");
+        File.WriteAllText(Path.Combine(disk.Entries, ".edge_2.0+3.efi.part"), "half of it");
+        using var control = disk.Open(int.MaxValue);
 
         var target = await control.ChooseTargetAsync("2.0", Token);
 
@@ -215,7 +216,8 @@ public sealed class SystemdBootControlTests
 
     [Theory]
     [InlineData("a", "edge_1.0+2-1.efi", "edge_0.9.efi", "edge_1.0+0-1.efi")]
-    [InlineData("a", "edge_1.0.efi", "edge_0.9+1-2.efi", "edge_1.0+0-1.efi")]
+    [InlineData("a", "edge_1.0.efi", "edge_0.9.efi", "edge_1.0+0-1.efi")]
+    [InlineData("b", "edge_1.0.efi", "edge_0.9+1-2.efi", "edge_0.9+0-2.efi")]
     [InlineData("b", "edge_1.0.efi", "edge_0.9.efi", "edge_0.9+0-1.efi")]
     [InlineData("b", "edge_1.0.efi", "edge_0.9+0-3.efi", "edge_0.9+0-3.efi")]
     public async Task MarkBad_LeavesNoTries(string slot, string a, string b, string expected)
@@ -257,10 +259,12 @@ public sealed class SystemdBootControlTests
     }
 
     [Theory]
-    [InlineData("a", "edge_1.0.efi", "edge_0.9+0-3.efi")]
-    [InlineData("a", "edge_1.0+2-1.efi", "stranger.efi")]
-    [InlineData("b", "edge_1.0+0-3.efi", "edge_0.9.efi")]
-    public async Task MarkBad_RefusesWhenNothingElseBoots(string slot, string a, string b)
+    [InlineData("a", "edge_1.0.efi", "edge_0.9+0-3.efi", "nothing that boots")]
+    [InlineData("a", "edge_1.0+2-1.efi", "stranger.efi", "nothing that boots")]
+    [InlineData("b", "edge_1.0+0-3.efi", "edge_0.9.efi", "nothing that boots")]
+    [InlineData("a", "edge_1.0.efi", "edge_0.9+3.efi", "nothing that is known to work")]
+    [InlineData("b", "edge_1.0+2-1.efi", "edge_0.9.efi", "nothing that is known to work")]
+    public async Task MarkBad_RefusesWhenNothingElseIsFitToBoot(string slot, string a, string b, string reason)
     {
         using var disk = new SlotDisk(labelB: "edge_0.9").With(a, b);
         using var control = disk.Open();
@@ -268,7 +272,7 @@ public sealed class SystemdBootControlTests
 
         var error = await Assert.ThrowsAsync<UserError>(() => control.MarkBadAsync(slot, Token));
 
-        Assert.Contains("nothing that boots", error.Message);
+        Assert.Contains(reason, error.Message);
         Assert.Equal(before, disk.Names);
     }
 

@@ -62,7 +62,7 @@ public sealed class TrybootControlTests
     [Fact]
     public async Task MarkBad_TheKeptSlot_TheOtherOneBoots()
     {
-        using var disk = new PiDisk(labelB: "edge_0.9");
+        using var disk = new PiDisk(labelB: "edge_0.9").Proven();
         using var control = disk.Open();
 
         await control.MarkBadAsync("a", Token);
@@ -158,6 +158,7 @@ public sealed class TrybootControlTests
         for (var steps = 0; steps < MostSteps; steps++)
         {
             using var disk = new PiDisk(labelB: "edge_2.0").Boot(running, tried: running == "b");
+            if (change == "bad a") disk.Proven();
             var cut = await TryAsync(disk, change, steps);
             Assert.True(File.Exists(disk.BootImage(disk.Next)));
             if (cut) await TryAsync(disk, change, MostSteps);
