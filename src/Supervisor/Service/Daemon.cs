@@ -104,7 +104,7 @@ internal static class Daemon
     private static void AddUpdates(IServiceCollection services, SupervisorOptions options, UpdateSettings updates)
     {
         services.AddSingleton<IWorker>(new WorkerClient(options.WorkerSocket));
-        services.AddSingleton(new UpdateStore(Path.Combine(options.StateFolder, "update.json")));
+        services.AddSingleton(provider => new UpdateMemory(new UpdateStore(Path.Combine(options.StateFolder, "update.json")), provider.GetRequiredService<IDeviceBoot>().Version));
         services.AddSingleton<IDeviceBoot>(provider => new DeviceBoot(provider.GetRequiredService<DeviceView>(), provider.GetRequiredService<JournalReader>(), options.Root, options.TrialPath));
         services.AddSingleton<UpdateEngine>();
         services.AddSingleton(updates);

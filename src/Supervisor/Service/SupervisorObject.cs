@@ -87,10 +87,8 @@ internal sealed class SupervisorObject(BusConnection bus, Systemd1 systemd, Devi
         try
         {
             if (await systemd.ActiveStateAsync(BlessingUnit) != "active") return;
-            device.MarkBlessed();
+            engine.NoteBlessed();
             Log.Information("This boot of {Version} is good: the boot loader keeps it", device.Facts.Image.Version);
-            Announce("BootState", "TriesLeft");
-            await engine.CommitAsync(lifetime.ApplicationStopping);
         }
         catch (BusException e)
         {

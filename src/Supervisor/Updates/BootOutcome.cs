@@ -21,6 +21,9 @@ internal enum BootOutcome
     /// <summary>The new version runs and the boot loader keeps it.</summary>
     Commit,
 
+    /// <summary>Somebody gave the new version up, and it is still what boots: that is brought to its end.</summary>
+    GivenUp,
+
     /// <summary>The new version was tried and the old one is back.</summary>
     RolledBack,
 

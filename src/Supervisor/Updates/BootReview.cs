@@ -21,13 +21,14 @@ internal sealed class BootReview(TimeProvider time)
         if (state.Phase == EnginePhase.Downloading) return new(state, BootOutcome.GoOn, null);
         if (state.Pending is not { } pending)
             return new(state with { Phase = EnginePhase.Idle }, facts.Trial is { } left && left.Version != facts.Version && left.InstalledBy != facts.BootId ? BootOutcome.TidyUp : BootOutcome.Nothing, null);
-        if (facts.BootId == pending.InstalledBy) return new(state with { Phase = EnginePhase.Installed }, BootOutcome.Wait, pending);
+        var givenUp = pending.GivenUp is not null;
+        if (facts.BootId == pending.InstalledBy) return new(state with { Phase = EnginePhase.Installed }, givenUp ? BootOutcome.GivenUp : BootOutcome.Wait, pending);
         if (facts.Version == pending.Version) return OnTrial(state, pending, facts);
         var slot = facts.Slots?.FirstOrDefault(slot => slot.Name == pending.Slot);
         // Without knowing the slots nothing is decided, and nothing done: a restart could be one of many.
         if (facts.Slots is null) return new(state, BootOutcome.Unknown, pending);
         var tried = pending.Boots.Count > 0 || slot is { State: SlotState.Bad } || slot is { TriesDone: > 0 };
-        if (tried || slot?.Version != pending.Version || pending.NotTried + 1 >= MostNotTried) return RolledBack(state, pending, facts, tried, slot);
+        if (tried || givenUp || slot?.Version != pending.Version || pending.NotTried + 1 >= MostNotTried) return RolledBack(state, pending, facts, tried, slot);
         return new(state with { Phase = EnginePhase.Installed, Pending = pending with { NotTried = pending.NotTried + 1, InstalledBy = facts.BootId } }, BootOutcome.Wait, pending);
     }
 
@@ -63,7 +64,7 @@ internal sealed class BootReview(TimeProvider time)
         {
             Phase = EnginePhase.Installed,
             Request = null,
-            Pending = new PendingUpdate { Version = trial.Version, From = trial.From, Slot = trial.Slot, InstalledBy = trial.InstalledBy, InstalledAt = time.GetUtcNow(), Reboot = state.Request?.Reboot },
+            Pending = PendingUpdate.Of(trial) with { InstalledAt = time.GetUtcNow(), Reboot = state.Request?.Reboot },
         };
     }
 
@@ -71,7 +72,8 @@ internal sealed class BootReview(TimeProvider time)
     {
         var boots = pending.Boots.Any(boot => boot.BootId == facts.BootId) ? pending.Boots : [.. pending.Boots, new TrialBoot(facts.BootId, time.GetUtcNow(), [])];
         var next = state with { Phase = EnginePhase.Probation, Pending = pending with { Boots = boots } };
-        return new(next, facts.BootState == BootState.Trial ? BootOutcome.Judge : BootOutcome.Commit, next.Pending);
+        // Where nobody can tell whether the boot loader counts, nothing is kept unjudged.
+        return new(next, pending.GivenUp is not null ? BootOutcome.GivenUp : facts.BootState == BootState.Good ? BootOutcome.Commit : BootOutcome.Judge, next.Pending);
     }
 
     private BootJudgement RolledBack(UpdateState state, PendingUpdate pending, BootFacts facts, bool tried, SlotStatus? slot)

@@ -29,4 +29,7 @@ internal sealed record PendingUpdate
 
     /// <summary>Boots of the old version since then in which the new one was not even tried.</summary>
     public int NotTried { get; init; }
+
+    /// <summary>The same as the worker's record has it.</summary>
+    public static PendingUpdate Of(TrialRecord trial) => new() { Version = trial.Version, From = trial.From, Slot = trial.Slot, InstalledBy = trial.InstalledBy };
 }

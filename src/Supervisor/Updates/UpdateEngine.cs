@@ -12,29 +12,42 @@ namespace Appliance.Supervisor.Updates;
 /// the root's part done by the worker. What a boot means is found out by <see cref="BootReview"/>, when to act by
 /// <see cref="UpdateSchedule"/>.
 /// </summary>
-internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline baseline, IDeviceBoot device, TimeProvider time) : IDisposable
+internal sealed class UpdateEngine : IDisposable
 {
     private static readonly TimeSpan SlotsLimit = TimeSpan.FromSeconds(60);
 
     private readonly Lock _lock = new();
     private readonly SemaphoreSlim _committing = new(1);
     private readonly CancellationTokenSource _stopping = new();
-    private UpdateState _state = store.Read();
+    private readonly UpdateMemory _memory;
+    private readonly IWorker _worker;
+    private readonly IBaseline _baseline;
+    private readonly IDeviceBoot _device;
+    private readonly TimeProvider _time;
     private UpdateJob? _current;
     private int _lastJob;
     private Func<CancellationToken, Task>? _followUp;
 
-    /// <summary>Raised when the state, the slots or the job at hand change.</summary>
+    /// <summary>An engine.</summary>
+    /// <param name="memory">What it remembers.</param>
+    /// <param name="worker">Does root's part.</param>
+    /// <param name="baseline">What was healthy before a restart.</param>
+    /// <param name="device">This boot.</param>
+    /// <param name="time">Clock.</param>
+    public UpdateEngine(UpdateMemory memory, IWorker worker, IBaseline baseline, IDeviceBoot device, TimeProvider time)
+    {
+        (_memory, _worker, _baseline, _device, _time) = (memory, worker, baseline, device, time);
+        memory.Changed += () => Changed?.Invoke();
+    }
+
+    /// <summary>Raised when the state, the slots, the job at hand or what the boot is worth change.</summary>
     public event Action? Changed;
 
     /// <summary>Raised with every new job.</summary>
     public event Action<UpdateJob>? JobStarted;
 
     /// <summary>What the engine remembers.</summary>
-    public UpdateState State
-    {
-        get { lock (_lock) return _state; }
-    }
+    public UpdateState State => _memory.State;
 
     /// <summary>The job at hand, or the last one.</summary>
     public UpdateJob? Job
@@ -53,26 +66,29 @@ internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline 
     /// <summary>Finds out what this boot means, before anything else is done; what follows from it is done by <see cref="FollowUpAsync"/>.</summary>
     public async Task<BootOutcome> ReviewBootAsync(CancellationToken cancellationToken)
     {
-        var trial = device.ReadTrial();
+        var trial = _device.ReadTrial();
         var known = true;
         if (State.Phase != EnginePhase.Idle || trial is not null) known = await RefreshSlotsAsync(cancellationToken);
-        var facts = new BootFacts(device.Version, device.BootId, device.BootState, known ? Slots : null, trial);
-        var (next, outcome, pending) = new BootReview(time).Judge(State, facts);
-        if (outcome == BootOutcome.RolledBack)
-        {
-            var failed = next.Failed[^1] with { Journal = await device.ReadJournalTailAsync(pending!, cancellationToken) };
-            Log.Error("Version {Version} was not kept; {Running} runs again: {Reason}", failed.Version, device.Version, failed.Reason);
-            next = next.With(failed);
-        }
-        if (next != State) Note(_ => next);
-        if (outcome == BootOutcome.Judge) Log.Information("Version {Version} is on trial, boot {Count}", device.Version, pending!.Boots.Count);
+        var facts = new BootFacts(_device.Version, _device.BootId, _device.BootState, known ? Slots : null, trial);
+        var (next, outcome, pending) = new BootReview(_time).Judge(State, facts);
+        if (next != State) _memory.Note(_ => next);
+        if (outcome == BootOutcome.RolledBack) Log.Error("Version {Version} was not kept; {Running} runs again: {Reason}", pending!.Version, _device.Version, next.Failed[^1].Reason);
+        if (outcome == BootOutcome.Judge) Log.Information("Version {Version} is on trial, boot {Count}", _device.Version, pending!.Boots.Count);
         _followUp = outcome switch
         {
             BootOutcome.Commit => CommitAsync,
-            BootOutcome.RolledBack or BootOutcome.TidyUp => token => GiveUpAsync(pending?.Version ?? trial!.Version, token),
+            BootOutcome.GivenUp => token => FinishGivingUpAsync(pending!, token),
+            BootOutcome.RolledBack or BootOutcome.TidyUp => token => EndTrialAsync(pending ?? PendingUpdate.Of(trial!), token),
             _ => null,
         };
         return outcome;
+    }
+
+    /// <summary>The boot loader was told to keep this boot: what is on trial is kept by the schedule, which this wakes.</summary>
+    public void NoteBlessed()
+    {
+        _device.MarkBlessed();
+        Changed?.Invoke();
     }
 
     /// <summary>Does what follows from this boot: hooks may run for minutes, and the device is there meanwhile. No job begins before it is over.</summary>
@@ -82,13 +98,13 @@ internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline 
         else await RefreshSlotsAsync(cancellationToken);
         _followUp = null;
         HistoryEntry? left = null;
-        Note(state =>
+        _memory.Note(state =>
         {
-            var next = new BootReview(time).JudgeKept(state, device.Version, Slots);
+            var next = new BootReview(_time).JudgeKept(state, _device.Version, Slots);
             if (next != state) left = next.History[^1];
             return next;
         });
-        if (left is not null) Log.Error("The boot loader has left version {Version} for {Running}: {Reason}", left.Version, device.Version, left.Detail);
+        if (left is not null) Log.Error("The boot loader has left version {Version} for {Running}: {Reason}", left.Version, _device.Version, left.Detail);
     }
 
     /// <summary>Looks for a version. Joins a look that is under way.</summary>
@@ -123,8 +139,8 @@ internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline 
     public async Task<IReadOnlyList<string>> RebootAsync(bool force, CancellationToken cancellationToken)
     {
         var pending = State is { Phase: EnginePhase.Installed, Pending: { } waiting } ? waiting : null;
-        if (pending is not null) baseline.Take();
-        var result = await worker.RunAsync(new WorkerRequest { Verb = WorkerVerb.Reboot, Force = force, Slot = pending?.Slot, Version = pending?.Version }, null, null, cancellationToken);
+        if (pending is not null) _baseline.Take();
+        var result = await _worker.RunAsync(new WorkerRequest { Verb = WorkerVerb.Reboot, Force = force, Slot = pending?.Slot, Version = pending?.Version }, null, null, cancellationToken);
         if (result.Inhibitors is { Count: > 0 } inhibitors) return inhibitors;
         Log.Information("Restarting{Into}", pending is null ? "" : $" into version {pending.Version}");
         Rebooting = true;
@@ -139,18 +155,17 @@ internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline 
         RequireNoJob();
         if (State is { Phase: EnginePhase.Installed, Pending: { } waiting })
             throw new UserError($"The other slot holds version {waiting.Version}, which was never tried: there is nothing to go back to.", $"Restart into it (appliancectl reboot), or give it up (mark-bad {waiting.Slot}).");
-        await GiveUpRunningAsync(null, $"{by} went back from it", cancellationToken);
-        await RefreshSlotsAsync(cancellationToken);
+        await GiveUpAsync(null, $"{by} went back from it", cancellationToken);
         return await RebootAsync(force, cancellationToken);
     }
 
     /// <summary>Keeps the version on trial without waiting for its verdict.</summary>
     public async Task MarkGoodAsync(CancellationToken cancellationToken)
     {
-        await worker.RunAsync(new WorkerRequest { Verb = WorkerVerb.MarkGood }, null, null, cancellationToken);
-        device.MarkBlessed();
+        await _worker.RunAsync(new WorkerRequest { Verb = WorkerVerb.MarkGood }, null, null, cancellationToken);
+        _device.MarkBlessed();
         // Somebody may have given it up before, and thought better of it before the restart came.
-        Note(state => state.Without(device.Version) with { Pending = state.Pending is { } pending && pending.Version == device.Version ? pending with { GivenUp = null } : state.Pending });
+        _memory.Note(state => state.Without(_device.Version) with { Pending = state.Pending is { } pending && pending.Version == _device.Version ? pending with { GivenUp = null } : state.Pending });
         if (State.Phase == EnginePhase.Probation) await CommitAsync(cancellationToken);
         else await RefreshSlotsAsync(cancellationToken);
     }
@@ -159,11 +174,7 @@ internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline 
     public async Task MarkBadAsync(string slot, string by, CancellationToken cancellationToken)
     {
         RequireNoJob();
-        if (Slots.Count == 0) await RefreshSlotsAsync(cancellationToken);
-        var why = $"{by} marked it bad";
-        if (Slots.Any(known => known.Running && known.Name == slot)) await GiveUpRunningAsync(slot, why, cancellationToken);
-        else await GiveUpOtherAsync(slot, why, cancellationToken);
-        await RefreshSlotsAsync(cancellationToken);
+        await GiveUpAsync(slot, $"{by} marked it bad", cancellationToken);
     }
 
     /// <summary>Lets a version that failed be offered again.</summary>
@@ -171,7 +182,7 @@ internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline 
     public void ClearFailed(string version)
     {
         if (State.Failed.All(failed => failed.Version != version)) throw new UserError($"Version {version} is not among those that failed.", "appliancectl status lists them.");
-        Set(state => state.Without(version));
+        _memory.Set(state => state.Without(version));
     }
 
     /// <summary>The boot loader keeps the running version. Several find out that it does; one of them ends the trial.</summary>
@@ -194,19 +205,19 @@ internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline 
         if (State is not { Phase: EnginePhase.Probation, Pending: { GivenUp: null } pending }) return;
         try
         {
-            await worker.RunAsync(new WorkerRequest { Verb = WorkerVerb.Commit, Version = pending.Version }, null, null, cancellationToken);
+            await _worker.RunAsync(new WorkerRequest { Verb = WorkerVerb.Commit, Version = pending.Version }, null, null, cancellationToken);
         }
         catch (Exception e) when (e is WorkerException or UserError)
         {
             Log.Error("Version {Version} could not be kept yet: {Reason}", pending.Version, e.Message);
             return;
         }
-        device.MarkBlessed();
-        baseline.Drop();
+        _device.MarkBlessed();
+        _baseline.Drop();
         // Whoever sees the end of the trial sees the slots as they are after it.
         await RefreshSlotsAsync(cancellationToken);
-        Note(state => (state.Without(pending.Version) with { Phase = EnginePhase.Idle, Pending = null })
-            .With(new HistoryEntry(time.GetUtcNow(), "committed", pending.Version, pending.From, $"healthy after {pending.Boots.Count} {(pending.Boots.Count == 1 ? "boot" : "boots")}")));
+        _memory.Note(state => (state.Without(pending.Version) with { Phase = EnginePhase.Idle, Pending = null })
+            .With(new HistoryEntry(_time.GetUtcNow(), "committed", pending.Version, pending.From, $"healthy after {pending.Boots.Count} {(pending.Boots.Count == 1 ? "boot" : "boots")}")));
         Log.Information("Version {Version} is kept", pending.Version);
     }
 
@@ -214,16 +225,16 @@ internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline 
     public void NoteVerdict(HealthReport report)
     {
         if (report.State != HealthState.Unhealthy) return;
-        Note(state => state is { Phase: EnginePhase.Probation, Pending: { } pending }
-            ? state with { Pending = pending with { Boots = pending.Boots.Select(boot => boot.BootId == device.BootId ? boot with { Failures = report.Reasons } : boot).ToList() } }
+        _memory.Note(state => state is { Phase: EnginePhase.Probation, Pending: { } pending }
+            ? state with { Pending = pending with { Boots = pending.Boots.Select(boot => boot.BootId == _device.BootId ? boot with { Failures = report.Reasons } : boot).ToList() } }
             : state);
     }
 
     /// <summary>Notes that something was offered and refused before it became a job. Said again, it stands there once.</summary>
     public void NoteRefused(string by, string reason)
     {
-        var entry = new HistoryEntry(time.GetUtcNow(), "refused", null, device.Version, $"by {by}: {reason}");
-        Note(state => state.History is [.., var last] && last with { At = entry.At } == entry ? state : state.With(entry));
+        var entry = new HistoryEntry(_time.GetUtcNow(), "refused", null, _device.Version, $"by {by}: {reason}");
+        _memory.Note(state => state.History is [.., var last] && last with { At = entry.At } == entry ? state : state.With(entry));
     }
 
     /// <summary>Goes on with an interrupted installation.</summary>
@@ -231,7 +242,7 @@ internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline 
     {
         if (State is not { Phase: EnginePhase.Downloading, Request: { } request }) return null;
         if (request.Source != "-") return Install(request);
-        Note(state => (state with { Phase = EnginePhase.Idle, Request = null }).With(new HistoryEntry(time.GetUtcNow(), "failed", null, device.Version, "the bundle that was being sent was interrupted; send it again")));
+        _memory.Note(state => (state with { Phase = EnginePhase.Idle, Request = null }).With(new HistoryEntry(_time.GetUtcNow(), "failed", null, _device.Version, "the bundle that was being sent was interrupted; send it again")));
         return null;
     }
 
@@ -242,7 +253,7 @@ internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline 
         limit.CancelAfter(SlotsLimit);
         try
         {
-            Slots = (await worker.RunAsync(new WorkerRequest { Verb = WorkerVerb.Slots }, null, null, limit.Token)).Slots ?? [];
+            Slots = (await _worker.RunAsync(new WorkerRequest { Verb = WorkerVerb.Slots }, null, null, limit.Token)).Slots ?? [];
             Changed?.Invoke();
             return true;
         }
@@ -265,14 +276,20 @@ internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline 
         _committing.Dispose();
     }
 
-    /// <summary>A trial is over and was written down; the worker tidies up, and its record of the trial goes last.</summary>
-    private async Task GiveUpAsync(string version, CancellationToken cancellationToken)
+    /// <summary>A trial is over and was written down; its journal comes with it, the worker tidies up, and its record of the trial goes last.</summary>
+    private async Task EndTrialAsync(PendingUpdate pending, CancellationToken cancellationToken)
     {
+        var version = pending.Version;
+        if (State.Failed.Any(failed => failed.Version == version && failed.Journal.Count == 0))
+        {
+            var journal = await _device.ReadJournalTailAsync(pending, cancellationToken);
+            _memory.Note(state => state.Failed.LastOrDefault(failed => failed.Version == version) is { } failed ? state.With(failed with { Journal = journal }) : state);
+        }
         var reason = State.Failed.LastOrDefault(failed => failed.Version == version)?.Reason;
         try
         {
-            await worker.RunAsync(new WorkerRequest { Verb = WorkerVerb.GiveUp, Version = version, Reason = reason }, null, null, cancellationToken);
-            baseline.Drop();
+            await _worker.RunAsync(new WorkerRequest { Verb = WorkerVerb.GiveUp, Version = version, Reason = reason }, null, null, cancellationToken);
+            _baseline.Drop();
         }
         catch (Exception e) when (e is WorkerException or UserError)
         {
@@ -282,35 +299,66 @@ internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline 
     }
 
     /// <summary>
-    /// The running version is given up. That is written down first: after a cut in between, a version that somebody went back from
-    /// must not be taken for a new one.
+    /// A slot is given up. That is written down first: after a cut in between, a version that somebody went back from must not be
+    /// taken for a new one. But a disk that takes no note is no reason to stay on it.
     /// </summary>
-    private async Task GiveUpRunningAsync(string? slot, string why, CancellationToken cancellationToken)
+    /// <param name="slot">The slot; null for the running one.</param>
+    /// <param name="why">Why, in a sentence.</param>
+    /// <param name="cancellationToken">Ends the wait for the _worker.</param>
+    private async Task GiveUpAsync(string? slot, string why, CancellationToken cancellationToken)
     {
-        var before = State;
-        Set(state => state.Pending is { } pending && pending.Version == device.Version
-            ? state with { Pending = pending with { GivenUp = why } }
-            : state.With(new FailedVersion { Version = device.Version, Reason = why, At = time.GetUtcNow() }).With(new HistoryEntry(time.GetUtcNow(), "rolledBack", device.Version, device.Version, why)));
+        // What is being kept is not given up under its hooks; afterwards it is a version like any other.
+        if (!await _committing.WaitAsync(TimeSpan.Zero, cancellationToken)) throw new UserError($"Version {_device.Version} is being kept: its hooks still run.", "Wait a moment; the journal says when it is over.");
         try
         {
-            await worker.RunAsync(new WorkerRequest { Verb = WorkerVerb.MarkBad, Slot = slot }, null, null, cancellationToken);
+            if (Slots.Count == 0) await RefreshSlotsAsync(cancellationToken);
+            var before = State;
+            var running = slot is null || Slots.Any(known => known.Running && known.Name == slot);
+            _memory.Note(state => state.Pending is { } pending && (running ? pending.Version == _device.Version : pending.Slot == slot && pending.Version != _device.Version) ? state with { Pending = pending with { GivenUp = why } }
+                : running ? Failed(state, _device.Version, why).With(new HistoryEntry(_time.GetUtcNow(), "rolledBack", _device.Version, _device.Version, why))
+                : state);
+            WorkerResult result;
+            try
+            {
+                result = await _worker.RunAsync(new WorkerRequest { Verb = WorkerVerb.MarkBad, Slot = slot }, null, null, cancellationToken);
+            }
+            catch (Exception e) when (e is UserError or WorkerException)
+            {
+                // A worker that was refused has done nothing; one that failed has, or has not.
+                if (e is UserError || (await RefreshSlotsAsync(cancellationToken) && Slots.Any(known => (slot is null ? known.Running : known.Name == slot) && known.State != SlotState.Bad)))
+                    _memory.Note(state => state with { Failed = before.Failed, History = before.History, Pending = state.Pending is { } pending ? pending with { GivenUp = before.Pending?.GivenUp } : null });
+                throw;
+            }
+            if (!running && result.Version is { } version)
+                _memory.Note(state => state.Pending?.Version == version ? Failed(state, version, why) with { Phase = EnginePhase.Idle, Pending = null } : Failed(state, version, why));
         }
-        catch (UserError)
+        finally
         {
-            Note(state => state with { Failed = before.Failed, History = before.History, Pending = state.Pending is { } pending ? pending with { GivenUp = before.Pending?.GivenUp } : null });
-            throw;
+            _committing.Release();
         }
+        await RefreshSlotsAsync(cancellationToken);
     }
 
-    private async Task GiveUpOtherAsync(string slot, string why, CancellationToken cancellationToken)
+    private UpdateState Failed(UpdateState state, string version, string why) => state.With(new FailedVersion { Version = version, Reason = why, At = _time.GetUtcNow() });
+
+    /// <summary>Somebody gave a version up, and a cut or a failure came in between.</summary>
+    private async Task FinishGivingUpAsync(PendingUpdate pending, CancellationToken cancellationToken)
     {
-        var result = await worker.RunAsync(new WorkerRequest { Verb = WorkerVerb.MarkBad, Slot = slot }, null, null, cancellationToken);
-        if (result.Version is not { } version) return;
-        Set(state => state.With(new FailedVersion { Version = version, Reason = why, At = time.GetUtcNow() }) with
+        try
         {
-            Phase = state.Pending?.Version == version ? EnginePhase.Idle : state.Phase,
-            Pending = state.Pending?.Version == version ? null : state.Pending,
-        });
+            await GiveUpAsync(pending.Version == _device.Version ? null : pending.Slot, pending.GivenUp!, cancellationToken);
+            if (pending.Version == _device.Version && await RebootAsync(force: false, cancellationToken) is { Count: > 0 } inhibitors)
+                Log.Warning("Version {Version} was given up, and the restart waits for {Inhibitors}", pending.Version, string.Join("; ", inhibitors));
+        }
+        catch (UserError e)
+        {
+            Log.Error("Version {Version} was given up and stays, as nothing else would boot: {Reason}", pending.Version, e.Message);
+            _memory.Note(state => state with { Pending = state.Pending is { } left ? left with { GivenUp = null } : null });
+        }
+        catch (WorkerException e)
+        {
+            Log.Error("Version {Version} was given up and could not be left; the next start tries again: {Reason}", pending.Version, e.Message);
+        }
     }
 
     private async Task CheckAsync(UpdateJob job, InstallRequest request)
@@ -335,41 +383,46 @@ internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline 
             request = request with { Version = found.Version };
         }
         var waiting = State.Pending;
-        Set(state => state with { Phase = EnginePhase.Downloading, Request = request, Pending = null });
+        _memory.Set(state => state with { Phase = EnginePhase.Downloading, Request = request, Pending = null });
         WorkerResult result;
         try
         {
-            result = await worker.RunAsync(ToWorker(WorkerVerb.Install, request), bundle, new Progress(job), job.Cancelled);
+            result = await _worker.RunAsync(ToWorker(WorkerVerb.Install, request), bundle, new Progress(job), job.Cancelled);
             if (result.Verdict == "failedBefore") throw FailedBefore(result.Version!);
         }
-        catch (UserError e)
+        catch (Exception e) when (!_stopping.IsCancellationRequested)
         {
-            await EndWithoutAsync(waiting, new HistoryEntry(time.GetUtcNow(), "failed", request.Version, device.Version, e.Message), job.Cancelled);
+            var (outcome, why) = e is OperationCanceledException ? ("cancelled", "somebody stopped it") : ("failed", e.Message);
+            await EndWithoutAsync(waiting, new HistoryEntry(_time.GetUtcNow(), outcome, request.Version, _device.Version, why), request);
             throw;
         }
         foreach (var warning in result.Warnings ?? []) Log.Warning("Installing {Version}: {Warning}", result.Version, warning);
         if (result.Verdict != "installed")
         {
             job.Update(view => view with { Version = result.Version, Message = Describe(result) });
-            await EndWithoutAsync(waiting, null, job.Cancelled);
+            await EndWithoutAsync(waiting, null, request);
             return;
         }
-        baseline.Take();
+        _baseline.Take();
         var detail = $"by {request.By}; {ByteSize.Format(result.DownloadBytes ?? 0)} downloaded ({string.Join(", ", (result.Ways ?? new Dictionary<string, string>()).Select(way => $"{way.Key}: {way.Value}"))})";
-        Note(state => (state with
+        _memory.Note(state => (state with
         {
             Phase = EnginePhase.Installed,
             Request = null,
-            Pending = new PendingUpdate { Version = result.Version!, From = device.Version, Slot = result.Slot!, InstalledBy = device.BootId, InstalledAt = time.GetUtcNow(), Reboot = request.Reboot },
-        }).With(new HistoryEntry(time.GetUtcNow(), "installed", result.Version, device.Version, detail)));
+            Pending = new PendingUpdate { Version = result.Version!, From = _device.Version, Slot = result.Slot!, InstalledBy = _device.BootId, InstalledAt = _time.GetUtcNow(), Reboot = request.Reboot },
+        }).With(new HistoryEntry(_time.GetUtcNow(), "installed", result.Version, _device.Version, detail)));
         job.Update(view => view with { Version = result.Version, Message = $"version {result.Version} is in slot {result.Slot} and waits for the restart" });
     }
 
-    /// <summary>An installation ended before it had written anything, or in the middle: what waited in the slot before it may still be there, and then it waits on.</summary>
-    private async Task EndWithoutAsync(PendingUpdate? waiting, HistoryEntry? entry, CancellationToken cancellationToken)
+    /// <summary>
+    /// An installation ended without saying that it is done. Before it had written anything, what waited in the slot waits on; and
+    /// where the new version was in its slot already (its hooks still ran, or the worker went), that is what the next restart starts.
+    /// </summary>
+    private async Task EndWithoutAsync(PendingUpdate? waiting, HistoryEntry? entry, InstallRequest request)
     {
-        if (waiting is not null && !(await RefreshSlotsAsync(cancellationToken) && Slots.Any(slot => slot.Name == waiting.Slot && slot.Version == waiting.Version && slot.State == SlotState.Trial))) waiting = null;
-        Note(state => (entry is null ? state : state.With(entry)) with { Phase = waiting is null ? EnginePhase.Idle : EnginePhase.Installed, Request = null, Pending = waiting });
+        if (_device.ReadTrial() is { } trial && trial.Version != waiting?.Version && trial.InstalledBy == _device.BootId) waiting = PendingUpdate.Of(trial) with { InstalledAt = _time.GetUtcNow(), Reboot = request.Reboot };
+        if (waiting is not null && !(await RefreshSlotsAsync(CancellationToken.None) && Slots.Any(slot => slot.Name == waiting.Slot && slot.Version == waiting.Version && slot.State == SlotState.Trial))) waiting = null;
+        _memory.Note(state => (entry is null ? state : state.With(entry)) with { Phase = waiting is null ? EnginePhase.Idle : EnginePhase.Installed, Request = null, Pending = waiting });
     }
 
     private WorkerRequest ToWorker(WorkerVerb verb, InstallRequest request) => new()
@@ -390,13 +443,13 @@ internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline 
         job.Update(view => view with { Phase = "checking" });
         try
         {
-            var found = await worker.RunAsync(ToWorker(WorkerVerb.Check, request) with { Plan = plan }, null, null, job.Cancelled);
-            Note(state => state with { LastCheck = new LastCheck(time.GetUtcNow(), found.Verdict!, found.Version, "", found.DownloadBytes, found.Notes).After(state.LastCheck) });
+            var found = await _worker.RunAsync(ToWorker(WorkerVerb.Check, request) with { Plan = plan }, null, null, job.Cancelled);
+            _memory.Note(state => state with { LastCheck = new LastCheck(_time.GetUtcNow(), found.Verdict!, found.Version, "", found.DownloadBytes, found.Notes).After(state.LastCheck) });
             return found;
         }
         catch (Exception e) when (e is UserError or WorkerException)
         {
-            Note(state => state with { LastCheck = new LastCheck(time.GetUtcNow(), "error", null, e.Message) });
+            _memory.Note(state => state with { LastCheck = new LastCheck(_time.GetUtcNow(), "error", null, e.Message) });
             throw;
         }
     }
@@ -406,7 +459,7 @@ internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline 
         "available" => $"version {found.Version} can be installed{(found.DownloadBytes is { } bytes ? $"; {ByteSize.Format(bytes)} to download" : "")}",
         "waiting" => $"there is version {found.Version}, and its rollout has not reached this device",
         "failedBefore" => $"there is version {found.Version}, which was tried here and not kept",
-        _ => $"version {device.Version} is the newest",
+        _ => $"version {_device.Version} is the newest",
     };
 
     private UpdateJob Start(string kind, InstallRequest request, Func<UpdateJob, Task> work)
@@ -417,7 +470,7 @@ internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline 
             if (IsBusy && _current is { } running && running.View.Kind == kind && running.Request with { By = request.By } == request && request.Source != "-") return running;
             RequireNoJob();
             _current?.Dispose();
-            _current = job = new UpdateJob(++_lastJob, kind, request, time.GetUtcNow(), _stopping.Token);
+            _current = job = new UpdateJob(++_lastJob, kind, request, _time.GetUtcNow(), _stopping.Token);
         }
         JobStarted?.Invoke(job);
         Changed?.Invoke();
@@ -447,26 +500,17 @@ internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline 
         }
         catch (OperationCanceledException)
         {
-            EndInstallation("cancelled", "somebody stopped it");
             return (JobState.Cancelled, "stopped");
         }
         catch (UserError e)
         {
-            EndInstallation("failed", e.Message);
             return (JobState.Failed, e.ToString());
         }
         catch (Exception e)
         {
             if (e is not WorkerException) Log.Error(e, "Job {Job} failed", job.Id);
-            EndInstallation("failed", e.Message);
             return (JobState.Failed, e.Message);
         }
-    }
-
-    private void EndInstallation(string outcome, string detail)
-    {
-        if (State.Phase != EnginePhase.Downloading) return;
-        Note(state => (state with { Phase = EnginePhase.Idle, Request = null }).With(new HistoryEntry(time.GetUtcNow(), outcome, state.Request?.Version, device.Version, detail)));
     }
 
     private void End(UpdateJob job, JobState how, string? message)
@@ -481,43 +525,6 @@ internal sealed class UpdateEngine(UpdateStore store, IWorker worker, IBaseline 
         lock (_lock)
             if (IsBusy) throw new UserError($"Job {_current!.Id} ({_current.View.Kind}) is under way.", "Wait until it ends, or stop it (appliancectl cancel).");
         if (_followUp is not null) throw new UserError("What the last restart began is not over: its hooks still run.", "Wait a moment; the journal says when it is over.");
-    }
-
-    /// <summary>Takes a step that nothing may follow before it is on the disk.</summary>
-    /// <exception cref="UserError">It cannot be written; nothing has changed.</exception>
-    private void Set(Func<UpdateState, UpdateState> change)
-    {
-        if (Write(change, regardless: false) is { } problem)
-            throw new UserError($"The state of the updates cannot be written: {problem}", "Free space on the data partition, or check that it is mounted and writable.");
-    }
-
-    /// <summary>Notes what is so whether or not it can be written; when it cannot, it goes to the disk with the next step.</summary>
-    private void Note(Func<UpdateState, UpdateState> change)
-    {
-        if (Write(change, regardless: true) is { } problem) Log.Error("The state of the updates cannot be written, and is kept in memory for now: {Reason}", problem);
-    }
-
-    private string? Write(Func<UpdateState, UpdateState> change, bool regardless)
-    {
-        string? problem = null;
-        lock (_lock)
-        {
-            var next = change(_state);
-            if (ReferenceEquals(next, _state)) return null;
-            next = next with { LastCheck = next.LastCheck?.Now(device.Version, next.Failed) };
-            try
-            {
-                store.Write(next);
-            }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-            {
-                if (!regardless) return e.Message;
-                problem = e.Message;
-            }
-            _state = next;
-        }
-        Changed?.Invoke();
-        return problem;
     }
 
     private sealed class Progress(UpdateJob job) : IProgress<WorkerProgress>

@@ -92,7 +92,7 @@ internal sealed class UpdateSchedule(UpdateEngine engine, IDeviceBoot device, Up
             case { Phase: EnginePhase.Probation } when device.BootState == BootState.Good:
                 await engine.CommitAsync(cancellationToken);
                 break;
-            case { Phase: EnginePhase.Installed, Pending: { } pending } when now >= _nextRestart && MayRestart(pending):
+            case { Phase: EnginePhase.Installed, Pending: { GivenUp: null } pending } when now >= _nextRestart && MayRestart(pending):
                 _nextRestart = now + Retry; // also when it fails: whoever makes it fail is not asked every second
                 var inhibitors = await engine.RebootAsync(force: false, cancellationToken);
                 if (inhibitors.Count > 0) Log.Warning("The restart into version {Version} waits for {Inhibitors}", pending.Version, string.Join("; ", inhibitors));
@@ -123,7 +123,7 @@ internal sealed class UpdateSchedule(UpdateEngine engine, IDeviceBoot device, Up
         var unfinished = !_reviewed || (engine.State.Phase == EnginePhase.Probation && device.BootState == BootState.Good);
         var due = now + (unfinished ? Retry : LongestSleep);
         if (settings.Url is not null && engine.State.Phase == EnginePhase.Idle && _nextLook < due) due = _nextLook;
-        if (_reviewed && engine.State is { Phase: EnginePhase.Installed, Pending: { } pending } && NextRestart(pending) is { } restart && restart < due) due = restart;
+        if (_reviewed && engine.State is { Phase: EnginePhase.Installed, Pending: { GivenUp: null } pending } && NextRestart(pending) is { } restart && restart < due) due = restart;
         await _sleep.SleepAsync(due > now + TimeSpan.FromSeconds(1) ? due - now : TimeSpan.FromSeconds(1), cancellationToken);
     }
 }

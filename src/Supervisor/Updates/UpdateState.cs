@@ -11,6 +11,9 @@ internal sealed record UpdateState
     /// <summary>Most failed versions that are kept.</summary>
     public const int MostFailed = 20;
 
+    /// <summary>Most failed versions of which the journal is kept: the file has its limit.</summary>
+    public const int MostJournals = 5;
+
     /// <summary>Format version of the file.</summary>
     public int Format { get; init; } = UpdateStore.CurrentFormat;
 
@@ -36,7 +39,11 @@ internal sealed record UpdateState
     public UpdateState With(HistoryEntry entry) => this with { History = [.. History.TakeLast(LongestHistory - 1), entry] };
 
     /// <summary>The same with one more failed version.</summary>
-    public UpdateState With(FailedVersion failed) => this with { Failed = [.. Without(failed.Version).Failed.TakeLast(MostFailed - 1), failed] };
+    public UpdateState With(FailedVersion failed)
+    {
+        var others = Without(failed.Version).Failed.TakeLast(MostFailed - 1).ToList();
+        return this with { Failed = [.. others.Select((other, i) => others.Count - i < MostJournals ? other : other with { Journal = [] }), failed] };
+    }
 
     /// <summary>The same with a version that has not failed.</summary>
     public UpdateState Without(string failedVersion) => this with { Failed = [.. Failed.Where(other => other.Version != failedVersion)] };

@@ -64,14 +64,28 @@ public sealed class BootReviewTests
         Assert.Equal(BootOutcome.Judge, nextBoot.Outcome);
     }
 
-    [Theory]
-    [InlineData(nameof(BootState.Good))]
-    [InlineData(nameof(BootState.Unknown))]
-    public void TheNewVersionRuns_AndIsNotCounted_ItIsKept(string boot)
+    [Fact]
+    public void TheNewVersionRuns_AndIsNotCountedAnyMore_ItIsKept()
     {
-        var judgement = Judge(Installed, OnNew(Enum.Parse<BootState>(boot)));
+        var judgement = Judge(Installed, OnNew(BootState.Good));
 
         Assert.Equal((BootOutcome.Commit, EnginePhase.Probation), (judgement.Outcome, judgement.State.Phase));
+    }
+
+    [Fact]
+    public void TheNewVersionRuns_AndNobodyKnowsWhetherItIsCounted_ItIsNotKeptUnjudged() =>
+        Assert.Equal(BootOutcome.Judge, Judge(Installed, OnNew(BootState.Unknown)).Outcome);
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void SomebodyGaveItUp_AndItRunsOrWaitsAllTheSame_ThatIsBroughtToItsEnd(bool runs)
+    {
+        var state = Installed with { Pending = Pending with { GivenUp = "ada went back from it" } };
+
+        Assert.Equal(BootOutcome.GivenUp, Judge(state, runs ? OnNew(BootState.Trial) : OnOld(SlotState.Trial) with { BootId = "boot-1" }).Outcome);
+        Assert.Equal(BootOutcome.GivenUp, Judge(state, runs ? OnNew(BootState.Good) : OnOld(SlotState.Bad) with { BootId = "boot-1" }).Outcome);
+        Assert.Equal("ada went back from it", AssertRolledBack(Judge(state, OnOld(SlotState.Trial))).Reason);
     }
 
     [Fact]

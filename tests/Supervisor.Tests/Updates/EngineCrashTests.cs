@@ -71,6 +71,47 @@ public sealed class EngineCrashTests
         }
     }
 
+    /// <summary>The operator goes back from a version on trial, or gives up one that waits. Once that is noted it happens, whatever its checks say.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task AVersionThatAnOperatorGivesUp_BeforeItsVerdict_IsGivenUpOrKept_WhereverThePowerGoes(bool onTrial)
+    {
+        for (var cut = 1; ; cut++)
+        {
+            using var world = new UpdateWorld();
+            world.Boot();
+            using (var engine = world.NewEngine())
+            {
+                await engine.ReviewBootAsync(TestContext.Current.CancellationToken);
+                await engine.Install(new InstallRequest { Reboot = false }).Work;
+            }
+            if (onTrial) world.Boot();
+            var noted = false;
+            world.CutAt = world.Steps + cut;
+            try
+            {
+                using var engine = world.NewEngine();
+                await engine.ReviewBootAsync(TestContext.Current.CancellationToken);
+                await engine.FollowUpAsync(TestContext.Current.CancellationToken);
+                engine.Changed += () => noted |= engine.State.Pending?.GivenUp is not null;
+                if (onTrial) await engine.RollbackAsync("ada", force: false, TestContext.Current.CancellationToken);
+                else await engine.MarkBadAsync("b", "ada", TestContext.Current.CancellationToken);
+            }
+            catch (PowerCutException)
+            {
+                // The device goes on from there.
+            }
+            await RunAsync(world);
+
+            if (noted) Assert.Equal("1.0", world.Version);
+            if (world.Version == "1.0") AssertAtRest(world, state => Assert.StartsWith("ada ", Assert.Single(state.Failed).Reason, StringComparison.Ordinal));
+            else AssertAtRest(world, state => Assert.Empty(state.Failed));
+            Assert.Equal(SlotState.Good, world.Running.State);
+            if (!world.WasCut) return;
+        }
+    }
+
     /// <summary>While a version waits for its restart a newer one comes: what boots is always one of which is known that it is on trial.</summary>
     [Fact]
     public async Task AVersionThatReplacesOneThatWaits_IsKeptInTheEnd_WhereverThePowerGoes()
@@ -124,6 +165,7 @@ public sealed class EngineCrashTests
         using var engine = world.NewEngine();
         var outcome = await engine.ReviewBootAsync(TestContext.Current.CancellationToken);
         await engine.FollowUpAsync(TestContext.Current.CancellationToken);
+        if (world.RebootAsked) return false;
         if (outcome == BootOutcome.Judge)
         {
             var verdict = world.Verdict();

@@ -240,6 +240,23 @@ public sealed class EngineTests : IDisposable
         Assert.Equal(("failed", "the worker ended without an answer"), (_engine.State.History[^1].Outcome, _engine.State.History[^1].Detail));
     }
 
+    /// <summary>It is what the next restart starts, whatever came after it.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task AnInstallationThatEnds_WhenTheVersionIsInItsSlot_LeavesItWaiting(bool cancelled)
+    {
+        _world.PostInstallError = cancelled ? new OperationCanceledException() : new WorkerException("the worker ended without an answer");
+
+        var job = await InstallAsync(new InstallRequest { Reboot = false });
+
+        Assert.Equal(cancelled ? JobState.Cancelled : JobState.Failed, job.View.State);
+        Assert.Equal((EnginePhase.Installed, "1.1", "b", false), (_engine.State.Phase, _engine.State.Pending!.Version, _engine.State.Pending.Slot, _engine.State.Pending.Reboot));
+        Assert.Equal(cancelled ? "cancelled" : "failed", _engine.State.History[^1].Outcome);
+        await RestartAsync();
+        Assert.Equal((EnginePhase.Probation, "1.1"), (_engine.State.Phase, _world.Version));
+    }
+
     [Fact]
     public async Task ABundleThatWasBeingSent_CannotGoOn_AndThatIsTold()
     {
@@ -403,6 +420,68 @@ public sealed class EngineTests : IDisposable
 
         Assert.Contains("1.1, which was never tried", error.Message, StringComparison.Ordinal);
         Assert.Equal((SlotState.Good, SlotState.Trial), (_world["a"].State, _world["b"].State));
+    }
+
+    [Fact]
+    public async Task MarkBad_OfWhatIsProven_WhileTheOtherIsNot_IsRefused()
+    {
+        await InstallAsync(new InstallRequest());
+        Assert.Contains("on trial", (await Assert.ThrowsAsync<UserError>(() => _engine.MarkBadAsync("a", "ada", Token))).Message, StringComparison.Ordinal);
+        Assert.Empty(_engine.State.Failed);
+
+        await RestartAsync();
+
+        Assert.Contains("on trial", (await Assert.ThrowsAsync<UserError>(() => _engine.MarkBadAsync("a", "ada", Token))).Message, StringComparison.Ordinal);
+        Assert.Equal((SlotState.Good, SlotState.Trial), (_world["a"].State, _world["b"].State));
+        Assert.Null(_engine.State.Pending!.GivenUp);
+    }
+
+    /// <summary>The worker is killed before it has done anything.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task AGivingUpThatFails_IsForgotten(bool onTrial)
+    {
+        await InstallAsync(new InstallRequest());
+        if (onTrial) await RestartAsync();
+        _world.MarkBadError = new WorkerException("the worker ended without an answer");
+
+        await Assert.ThrowsAsync<WorkerException>(() => _engine.MarkBadAsync("b", "ada", Token));
+
+        Assert.Null(_engine.State.Pending!.GivenUp);
+        Assert.Equal(SlotState.Trial, _world["b"].State);
+        Assert.Empty(_engine.State.Failed);
+    }
+
+    /// <summary>What a full disk is one of the reasons for.</summary>
+    [Fact]
+    public async Task AFullDisk_DoesNotHoldARollbackUp()
+    {
+        await CommitAsync();
+        _world.DiskError = new IOException("no space left on device");
+
+        Assert.Empty(await _engine.RollbackAsync("ada", force: false, Token));
+        await RestartAsync();
+
+        Assert.Equal(("1.0", SlotState.Bad), (_world.Version, _world["b"].State));
+    }
+
+    [Fact]
+    public async Task WhileAVersionIsBeingKept_ItIsNotGivenUp()
+    {
+        await InstallAsync(new InstallRequest());
+        await RestartAsync();
+        _world.Bless();
+        _world.Hooks = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        var commit = _engine.CommitAsync(Token);
+
+        foreach (var giveUp in new Func<Task>[] { () => _engine.RollbackAsync("ada", force: false, Token), () => _engine.MarkBadAsync("b", "ada", Token) })
+            Assert.Contains("is being kept", (await Assert.ThrowsAsync<UserError>(giveUp)).Message, StringComparison.Ordinal);
+        _world.Hooks.SetResult();
+        await commit;
+
+        Assert.Equal((EnginePhase.Idle, SlotState.Good), (_engine.State.Phase, _world["b"].State));
+        Assert.Empty(await _engine.RollbackAsync("ada", force: false, Token));
     }
 
     [Fact]

@@ -52,9 +52,12 @@ public sealed class UpdateStoreTests : IDisposable
     public void HistoryAndFailedVersions_DoNotGrowForEver()
     {
         var state = new UpdateState();
-        for (var i = 0; i < 100; i++) state = state.With(new HistoryEntry(DateTimeOffset.UnixEpoch, "failed", $"{i}", "1.0", "")).With(new FailedVersion { Version = $"{i}", Reason = "" });
+        for (var i = 0; i < 100; i++) state = state.With(new HistoryEntry(DateTimeOffset.UnixEpoch, "failed", $"{i}", "1.0", "")).With(new FailedVersion { Version = $"{i}", Reason = "", Journal = [.. Enumerable.Repeat(new string('\u0001', 300), 80)] });
 
         Assert.Equal((UpdateState.LongestHistory, "99"), (state.History.Count, state.History[^1].Version));
         Assert.Equal((UpdateState.MostFailed, "99"), (state.Failed.Count, state.Failed[^1].Version));
+        // Nothing that is kept makes a file that is too large to be read again.
+        new UpdateStore(FilePath).Write(state);
+        Assert.Equal(state.Failed.Count, new UpdateStore(FilePath).Read().Failed.Count);
     }
 }

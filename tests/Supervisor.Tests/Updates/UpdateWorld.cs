@@ -63,7 +63,13 @@ internal sealed class UpdateWorld : IWorker, IDeviceBoot, IBaseline, IDisposable
     /// <summary>Why a version cannot be kept.</summary>
     public Exception? CommitError { get; set; }
 
-    /// <summary>When set, the hooks after a rollback end with it.</summary>
+    /// <summary>How the worker fails before it has given a slot up.</summary>
+    public Exception? MarkBadError { get; set; }
+
+    /// <summary>How the worker fails when a version is in its slot already.</summary>
+    public Exception? PostInstallError { get; set; }
+
+    /// <summary>When set, the hooks after a rollback or a commit end with it.</summary>
     public TaskCompletionSource? Hooks { get; set; }
 
     /// <summary>Why the state cannot be written.</summary>
@@ -92,7 +98,7 @@ internal sealed class UpdateWorld : IWorker, IDeviceBoot, IBaseline, IDisposable
     public void Drop() { }
 
     /// <summary>The engine of this boot, with what it remembers from the disk.</summary>
-    public UpdateEngine NewEngine(TimeProvider? time = null) => new(new UpdateStore(Path.Combine(_folder.FullName, "update.json")) { OnStep = _ => Write() }, this, this, this, time ?? TimeProvider.System);
+    public UpdateEngine NewEngine(TimeProvider? time = null) => new(new UpdateMemory(new UpdateStore(Path.Combine(_folder.FullName, "update.json")) { OnStep = _ => Write() }, Version), this, this, this, time ?? TimeProvider.System);
 
     /// <summary>
     /// Starts as systemd-boot does: of the entries with tries left or without a counter the newest version, and what is bad only
@@ -164,8 +170,9 @@ internal sealed class UpdateWorld : IWorker, IDeviceBoot, IBaseline, IDisposable
                 return new WorkerResult();
             case WorkerVerb.MarkBad:
                 var bad = request.Slot ?? _running;
-                if (_slots.Single(slot => slot.Key != bad).Value.State is SlotState.Empty or SlotState.Bad) throw new UserError($"Slot {bad} cannot be given up: the other one holds nothing that boots.");
+                DiskSlot.CheckGiveUp(Status(bad, _slots[bad]), _slots.Where(slot => slot.Key != bad).Select(slot => Status(slot.Key, slot.Value)).Single());
                 Step();
+                if (MarkBadError is { } before) throw before;
                 _slots[bad].State = SlotState.Bad;
                 Step();
                 return new WorkerResult { Slot = bad, Version = _slots[bad].Version };
@@ -174,6 +181,7 @@ internal sealed class UpdateWorld : IWorker, IDeviceBoot, IBaseline, IDisposable
                 Step();
                 _slots[_running].State = SlotState.Good;
                 Step();
+                if (request.Verb == WorkerVerb.Commit && Hooks is { } kept) await kept.Task.WaitAsync(cancellationToken);
                 if (request.Verb == WorkerVerb.Commit) TrialRecord.Delete(TrialPath);
                 Step();
                 return new WorkerResult();
@@ -219,6 +227,7 @@ internal sealed class UpdateWorld : IWorker, IDeviceBoot, IBaseline, IDisposable
         Step();
         (slot.State, slot.Version, slot.TriesLeft, slot.TriesDone, slot.LastTry) = (SlotState.Trial, version, 3, 0, false);
         Step();
+        if (PostInstallError is { } error) throw error;
     }
 
     private static void Use(Slot slot)
