@@ -37,14 +37,14 @@ public sealed class DaemonTests : IAsyncLifetime
     {
         await _scene.StartAsync();
         await _scene.HealthBecomesAsync("healthy");
-        Assert.Equal(0, await HealthGate.WaitAsync(_scene.BusAddress, TimeSpan.FromSeconds(30), TextWriter.Null));
+        Assert.Equal(0, await HealthGate.WaitAsync(_scene.BusAddress, TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(30), TextWriter.Null));
 
         _scene.Systemd.Units["broken.service"] = "failed";
         await _scene.Systemd.AnnounceChangeAsync();
         await _scene.HealthBecomesAsync("unhealthy");
 
         var output = new StringWriter();
-        Assert.Equal(1, await HealthGate.WaitAsync(_scene.BusAddress, TimeSpan.FromSeconds(30), output));
+        Assert.Equal(1, await HealthGate.WaitAsync(_scene.BusAddress, TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(30), output));
         Assert.Contains("broken.service", output.ToString(), StringComparison.Ordinal);
         using var healthz = await _scene.Http.GetAsync("/healthz", TestContext.Current.CancellationToken);
         Assert.Equal(HttpStatusCode.ServiceUnavailable, healthz.StatusCode);
@@ -94,7 +94,9 @@ public sealed class DaemonTests : IAsyncLifetime
     {
         using var lonely = new PrivateBus();
 
-        Assert.Equal(1, await HealthGate.WaitAsync(lonely.Address, TimeSpan.FromSeconds(1), TextWriter.Null));
-        Assert.Equal(1, await HealthGate.WaitAsync("unix:path=/nowhere", TimeSpan.FromSeconds(1), TextWriter.Null));
+        var output = new StringWriter();
+        Assert.Equal(1, await HealthGate.WaitAsync(lonely.Address, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(30), output));
+        Assert.Equal("no supervisor within 1 s", output.ToString().Trim());
+        Assert.Equal(1, await HealthGate.WaitAsync("unix:path=/nowhere", TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1), TextWriter.Null));
     }
 }

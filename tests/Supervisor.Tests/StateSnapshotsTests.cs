@@ -85,6 +85,22 @@ public sealed class StateSnapshotsTests : IDisposable
         Assert.Equal(StateDevice.OldState, _device.State);
     }
 
+    /// <summary>A restore could not be made, another version was tried from there, and the clock lost its time in between.</summary>
+    [Fact]
+    public async Task OfTwoSnapshots_TheFirstIsTheOldVersionsState_WhateverTheClockSays()
+    {
+        await TryNewVersionAsync();
+        _device.Boots("1.2");
+        (StateDevice.Trial with { Version = "1.2" }).Write(_device.Layout.Trial);
+        await new StateSnapshots(_device.Layout, new StateDisk(), new Health.ManualTime()).RunAtBootAsync(TestContext.Current.CancellationToken);
+        Assert.Equal([StateDevice.New, "1.2"], _device.Snapshots().List().Select(snapshot => snapshot.Version));
+
+        await BootAsync(StateDevice.Old);
+
+        Assert.Equal(StateDevice.OldState, _device.State);
+        Assert.Empty(_device.Snapshots().List());
+    }
+
     [Fact]
     public async Task AfterTheCommit_TheNewStateStays_AndNothingIsLeft()
     {

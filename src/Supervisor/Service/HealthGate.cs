@@ -7,11 +7,19 @@ internal static class HealthGate
 {
     private const string Properties = "org.freedesktop.DBus.Properties";
 
+    /// <summary>How long a supervisor is waited for that does not answer at all: it starts within 90 s or is started anew.</summary>
+    public static readonly TimeSpan ArrivalLimit = TimeSpan.FromMinutes(10);
+
     /// <summary>Exit code 0 when the verdict is healthy, 1 when it is not or none came in time; the reasons are printed.</summary>
-    public static async Task<int> WaitAsync(string? busAddress, TimeSpan limit, TextWriter output)
+    /// <param name="busAddress">The bus, or null for the system's.</param>
+    /// <param name="arrival">How long to wait for the supervisor's first answer.</param>
+    /// <param name="limit">How long to wait for its verdict after that.</param>
+    /// <param name="output">Where the verdict is printed.</param>
+    public static async Task<int> WaitAsync(string? busAddress, TimeSpan arrival, TimeSpan limit, TextWriter output)
     {
-        using var deadline = new CancellationTokenSource(limit);
+        using var deadline = new CancellationTokenSource(arrival);
         using var changed = new SemaphoreSlim(1);
+        var came = false;
         try
         {
             await using var bus = new BusConnection(busAddress);
@@ -20,14 +28,17 @@ internal static class HealthGate
             while (true)
             {
                 await changed.WaitAsync(deadline.Token);
-                if (await ReadAsync(bus) is not { } verdict || verdict.Health == "starting") continue;
+                if (await ReadAsync(bus) is not { } verdict) continue;
+                if (!came) deadline.CancelAfter(limit);
+                came = true;
+                if (verdict.Health == "starting") continue;
                 await output.WriteLineAsync($"{verdict.Health}: {string.Join("; ", verdict.Reasons)}");
                 return verdict.Health == "healthy" ? 0 : 1;
             }
         }
         catch (OperationCanceledException)
         {
-            await output.WriteLineAsync($"no verdict within {limit.TotalSeconds:0} s");
+            await output.WriteLineAsync(came ? $"no verdict within {limit.TotalSeconds:0} s" : $"no supervisor within {arrival.TotalSeconds:0} s");
             return 1;
         }
         catch (BusException e)

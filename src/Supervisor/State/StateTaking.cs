@@ -25,7 +25,7 @@ internal sealed class StateTaking(StateLayout layout, StateDisk disk, TimeProvid
         var made = File.Exists(layout.MadeByInitrd) ? File.ReadAllLines(layout.MadeByInitrd) : [];
         var items = new List<SnapshotItem>();
         foreach (var path in paths.SelectMany(WithCompanions)) items.Add(await DescribeAsync(path, made, cancellationToken));
-        var snapshot = new StateSnapshot { From = trial.From, Version = trial.Version, Slot = trial.Slot, BootId = layout.BootId, TakenAt = time.GetUtcNow(), Items = items };
+        var snapshot = new StateSnapshot { From = trial.From, Version = trial.Version, Slot = trial.Slot, BootId = layout.BootId, TakenAt = Now(), Items = items };
         CheckRoom(snapshot);
         try
         {
@@ -42,6 +42,13 @@ internal sealed class StateTaking(StateLayout layout, StateDisk disk, TimeProvid
             disk.Remove(layout.Making);
             throw;
         }
+    }
+
+    /// <summary>The clock, or just after the last snapshot: their order is by time, and a clock without a battery goes back.</summary>
+    private DateTimeOffset Now()
+    {
+        var now = time.GetUtcNow();
+        return StateSnapshot.ReadAll(layout.Snapshots) is [.., { TakenAt: var last }] && last >= now ? last + TimeSpan.FromMilliseconds(1) : now;
     }
 
     private async Task WriteAsync(StateSnapshot snapshot, CancellationToken cancellationToken)

@@ -20,7 +20,7 @@ internal sealed class ConnectionShares
     /// <summary>Takes a connection on, or closes it at once.</summary>
     public async Task ServeAsync(ConnectionContext connection, ConnectionDelegate next)
     {
-        var whose = RemoteNetwork.Of((connection.RemoteEndPoint as IPEndPoint)?.Address ?? IPAddress.None);
+        var whose = Whose((connection.RemoteEndPoint as IPEndPoint)?.Address, (connection.LocalEndPoint as IPEndPoint)?.Address);
         if (!TryEnter(whose)) return;
         try
         {
@@ -31,6 +31,9 @@ internal sealed class ConnectionShares
             Leave(whose);
         }
     }
+
+    /// <summary>To whom a connection counts. From the address it leads to it is the device's own: where the page listens at one address, its check comes from there.</summary>
+    public static IPAddress Whose(IPAddress? remote, IPAddress? local) => remote is null ? IPAddress.None : remote.Equals(local) ? IPAddress.Loopback : RemoteNetwork.Of(remote);
 
     /// <summary>Counts one connection more of somebody; false when that is one too many.</summary>
     public bool TryEnter(IPAddress whose)

@@ -12,6 +12,9 @@ namespace Appliance.Supervisor.Worker;
 /// <summary>The verbs that decide what boots: restart, keep, give up.</summary>
 internal sealed class TrialWork(WorkerOptions options, IBootControl boot, StateSnapshots state)
 {
+    /// <summary>Present once what runs was kept; <c>appliance-trial-failed.service</c> leaves such a boot alone.</summary>
+    public const string KeptMark = "run/appliance/kept";
+
     /// <summary>Restarts the machine unless something asks not to.</summary>
     public async Task<WorkerResult> RebootAsync(WorkerRequest request, CancellationToken cancellationToken)
     {
@@ -27,7 +30,7 @@ internal sealed class TrialWork(WorkerOptions options, IBootControl boot, StateS
     /// <summary>Keeps what runs.</summary>
     public async Task<WorkerResult> MarkGoodAsync(CancellationToken cancellationToken)
     {
-        await boot.MarkGoodAsync(cancellationToken);
+        await KeepAsync(cancellationToken);
         return new WorkerResult();
     }
 
@@ -43,7 +46,7 @@ internal sealed class TrialWork(WorkerOptions options, IBootControl boot, StateS
     /// <summary>The version on trial is kept. Can be repeated after an interruption: the record goes late, and the next boot ends what follows.</summary>
     public async Task<WorkerResult> CommitAsync(WorkerRequest request, CancellationToken cancellationToken)
     {
-        await boot.MarkGoodAsync(cancellationToken);
+        await KeepAsync(cancellationToken);
         var from = TrialRecord.TryRead(options.TrialPath)?.From ?? "";
         var warnings = await options.Hooks.RunAsync(HookPoint.PostCommit, Context(request.Version!) with { FromVersion = from }, cancellationToken);
         TrialRecord.Delete(options.TrialPath);
@@ -60,6 +63,14 @@ internal sealed class TrialWork(WorkerOptions options, IBootControl boot, StateS
         var warnings = await options.Hooks.RunAsync(HookPoint.PostRollback, Context(request.Version!, other.Name) with { Reason = request.Reason ?? "" }, cancellationToken);
         TrialRecord.Delete(options.TrialPath);
         return new WorkerResult { Warnings = warnings };
+    }
+
+    private async Task KeepAsync(CancellationToken cancellationToken)
+    {
+        await boot.MarkGoodAsync(cancellationToken);
+        var mark = Path.Combine(options.Root, KeptMark);
+        Directory.CreateDirectory(Path.GetDirectoryName(mark)!);
+        await File.WriteAllBytesAsync(mark, [], cancellationToken);
     }
 
     private HookContext Context(string version, string? slot = null) => new() { Version = version, FromVersion = ImageIdentity.Read(options.Root).Version, Slot = slot ?? "" };

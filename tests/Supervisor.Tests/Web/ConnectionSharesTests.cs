@@ -40,6 +40,13 @@ public sealed class ConnectionSharesTests
     [InlineData("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::")]
     public void AnAddress_StandsForWhoeverHasIt(string address, string whose) => Assert.Equal(IPAddress.Parse(whose), RemoteNetwork.Of(IPAddress.Parse(address)));
 
+    [Theory]
+    [InlineData("192.0.2.7", "192.0.2.7", "127.0.0.1")] // the page listens at one address, and its check comes from there
+    [InlineData("192.0.2.8", "192.0.2.7", "192.0.2.8")]
+    [InlineData("127.0.0.1", "127.0.0.1", "127.0.0.1")]
+    public void WhatComesFromTheAddressItLeadsTo_IsTheDevicesOwn(string remote, string local, string whose) =>
+        Assert.Equal(IPAddress.Parse(whose), ConnectionShares.Whose(IPAddress.Parse(remote), IPAddress.Parse(local)));
+
     private int Fill(string address)
     {
         var count = 0;

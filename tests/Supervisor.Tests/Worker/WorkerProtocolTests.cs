@@ -34,6 +34,18 @@ public sealed class WorkerProtocolTests : IAsyncLifetime
         Assert.Equal([("a", true, SlotState.Good, "1.0"), ("b", false, SlotState.Empty, null)], slots.Select(slot => (slot.Name, slot.Running, slot.State, slot.Version)));
     }
 
+    /// <summary>appliance-trial-failed.service looks at it.</summary>
+    [Theory]
+    [InlineData(nameof(WorkerVerb.MarkGood))]
+    [InlineData(nameof(WorkerVerb.Commit))]
+    public async Task WhatIsKept_IsMarked_ForTheGate(string verb)
+    {
+        await _scene.Client.RunAsync(new WorkerRequest { Verb = Enum.Parse<WorkerVerb>(verb), Version = "1.0" }, null, null, TestContext.Current.CancellationToken);
+
+        Assert.True(File.Exists(Path.Combine(_scene.Disk.Root, "run/appliance/kept")));
+        Assert.Contains("ConditionPathExists=!/run/appliance/kept\n", File.ReadAllText(Path.Combine(Repository.Folder, "image/overlays/supervisor/usr/lib/systemd/system/appliance-trial-failed.service")), StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task AnInstallation_TellsItsProgress_AndEndsOnTrial()
     {
