@@ -89,7 +89,8 @@ public sealed class BundleReader : IAsyncDisposable
         {
             throw NotABundle(name, "it ends too early", e);
         }
-        catch (Exception e) when (e is InvalidDataException or ZstdException or FormatException or ArgumentException or NotSupportedException)
+        // TarReader's own words for headers that make no sense are of several kinds.
+        catch (Exception e) when (e is InvalidDataException or ZstdException or FormatException or ArgumentException or NotSupportedException or InvalidOperationException or OverflowException)
         {
             throw NotABundle(name, e.Message, e);
         }

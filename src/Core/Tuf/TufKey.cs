@@ -68,7 +68,7 @@ public sealed class TufKey
         {
             return KeyType == "rsa" ? VerifyRsa(data, signature) : VerifyEcdsa(data, signature);
         }
-        catch (Exception e) when (e is CryptographicException or ArgumentException or FormatException)
+        catch (Exception e) when (e is CryptographicException or ArgumentException or FormatException or PlatformNotSupportedException)
         {
             return null; // a malformed key or signature is no signature
         }

@@ -29,6 +29,7 @@ internal sealed class Publication(PublishOptions options, TufRepositoryWriter me
             var present = siblings.FirstOrDefault(sibling => sibling.Release.Header.Version == bundle.Manifest.Header.Version);
             if (present is not null) RequireSame(present, bundle.Manifest);
             var release = present?.Release ?? await MakeReleaseAsync(bundle, siblings, cancellationToken);
+            if (present is not null) await RepairAsync(release, bundle, siblings, cancellationToken);
             cancellationToken.ThrowIfCancellationRequested();
             return await _stages.RunAsync("sign", _ => Task.FromResult(Commit(release, present, siblings, before)));
         }
@@ -37,6 +38,24 @@ internal sealed class Publication(PublishOptions options, TufRepositoryWriter me
             folder.RemoveStaging();
         }
     }
+
+    /// <summary>Makes objects of a published release anew that are missing or damaged.</summary>
+    /// <exception cref="UserError">What is made now is something else.</exception>
+    private async Task RepairAsync(Release release, UnpackedBundle bundle, IReadOnlyList<PublishedRelease> siblings, CancellationToken cancellationToken)
+    {
+        if (await FindDamagedAsync(release, cancellationToken) is not { } damaged) return;
+        observer.Warning($"{damaged.Path} of version {release.Header.Version} is missing or damaged; its objects are made anew.");
+        await MakeReleaseAsync(bundle, siblings, cancellationToken);
+        if (await FindDamagedAsync(release, cancellationToken) is { } still)
+            throw new UserError($"{still.Path} of version {release.Header.Version} is missing or damaged, and what is made of the bundle now is another one.", "Publish with the options of the first time, restore the file from a backup or a mirror, or publish the content as a new version.");
+    }
+
+    private Task<ObjectReference?> FindDamagedAsync(Release release, CancellationToken cancellationToken) => _stages.RunAsync("check", async _ =>
+    {
+        foreach (var reference in release.Objects())
+            if (!await folder.HasAsync(reference, cancellationToken)) return reference;
+        return null;
+    });
 
     private async Task<Release> MakeReleaseAsync(UnpackedBundle bundle, IReadOnlyList<PublishedRelease> siblings, CancellationToken cancellationToken)
     {

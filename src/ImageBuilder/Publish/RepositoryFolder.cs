@@ -6,7 +6,7 @@ namespace Appliance.ImageBuilder.Publish;
 
 /// <summary>
 /// The folder of a repository as its publisher sees it. Files get their final name when they are whole and on the disk, and are
-/// never written again; what is under way is in a staging folder that the next publication clears.
+/// never written again, unless they are not what their name says any more; what is under way is in a staging folder that the next publication clears.
 /// </summary>
 /// <param name="path">The repository.</param>
 /// <param name="beforeStep">Called before every change that readers could see; the crash tests stop there.</param>
@@ -34,8 +34,13 @@ internal sealed class RepositoryFolder(string path, Action<string>? beforeStep =
     /// <summary>Where a file of the repository is.</summary>
     public string Locate(string relative) => System.IO.Path.Combine(Path, relative);
 
-    /// <summary>True when the object is there in its full size.</summary>
-    public bool Has(ObjectReference reference) => new FileInfo(Locate(reference.Path)) is { Exists: true } file && file.Length == reference.Size;
+    /// <summary>True when the object is there and whole.</summary>
+    public async Task<bool> HasAsync(ObjectReference reference, CancellationToken cancellationToken)
+    {
+        if (new FileInfo(Locate(reference.Path)) is not { Exists: true } file || file.Length != reference.Size) return false;
+        await using var stream = file.OpenRead();
+        return Convert.ToHexStringLower(await SHA256.HashDataAsync(stream, cancellationToken)) == reference.Sha256;
+    }
 
     /// <summary>Moves a file of the staging folder among the objects, under the name its content gives it.</summary>
     public async Task<ObjectReference> PlaceAsync(string file, CancellationToken cancellationToken)
@@ -44,7 +49,7 @@ internal sealed class RepositoryFolder(string path, Action<string>? beforeStep =
         await using (var stream = new FileStream(file, FileMode.Open, FileAccess.ReadWrite))
         {
             reference = ObjectReference.For(Convert.ToHexStringLower(await SHA256.HashDataAsync(stream, cancellationToken)), stream.Length);
-            if (Has(reference)) return reference;
+            if (await HasAsync(reference, cancellationToken)) return reference;
             stream.Flush(flushToDisk: true);
         }
         File.SetUnixFileMode(file, DurableFile.Readable);

@@ -48,7 +48,7 @@ internal static class VerifyCommand
         Console.WriteLine();
         foreach (var fault in report.Faults) Console.Error.WriteLine($"fault: {fault}");
         Console.WriteLine(report.Faults.Count > 0
-            ? $"{path} has {report.Faults.Count} faults; devices would refuse what is damaged. Restore it from a backup or mirror, or publish it again."
+            ? $"{path} has {report.Faults.Count} faults; devices would refuse what is damaged. Publish the version's bundle again with the options of the first time, or restore what is damaged from a backup or mirror."
             : $"{path} is sound: {string.Join(", ", report.Targets)}; {report.Objects} objects of {ByteSize.Format(report.Bytes)}.");
     }
 

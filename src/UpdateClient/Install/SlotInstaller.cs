@@ -46,7 +46,10 @@ internal sealed class SlotInstaller(IRepositorySource source, UpdatePlan plan, T
     {
         var journal = InstallJournal.For(plan, slot);
         var resume = InstallJournal.TryRead(options.StateFolder) == journal;
-        foreach (var old in slot.OldUkis.Append(slot.Uki)) slot.Delete(old);
+        ChangeEntries(() =>
+        {
+            foreach (var old in slot.OldUkis.Append(slot.Uki)) slot.Delete(old);
+        });
         await slot.Marker.MarkEmptyAsync(cancellationToken);
         slot.Emptied?.Invoke();
         if (resume) return true;
@@ -70,7 +73,7 @@ internal sealed class SlotInstaller(IRepositorySource source, UpdatePlan plan, T
         // Every window was right, so a wrong root hash means that manifest and header do not belong together.
         var rootHash = tree.Finish();
         if (rootHash != header.RootHash)
-            throw new UserError($"The root hash of version {header.Version} comes out as {rootHash}, and the bundle says {header.RootHash}. The slot is left empty.", "The bundle was made wrongly: build and publish it again.");
+            throw new UserError($"The root hash of version {header.Version} comes out as {rootHash}, and the bundle says {header.RootHash}. The slot is left empty.", "The bundle was made wrongly: build it again and publish it as a new version.");
         verity.Trim(tree.Geometry.Size);
         verity.Sync();
     }
@@ -91,10 +94,7 @@ internal sealed class SlotInstaller(IRepositorySource source, UpdatePlan plan, T
         var header = plan.Release.Header;
         var (root, verity) = ImageIdentity.PartitionIds(header.RootHash);
         await slot.Marker.MarkInstalledAsync(ImageIdentity.SlotLabel(header.Id, header.Version), root, verity, cancellationToken);
-        if (hasUki)
-        {
-            slot.Rename(slot.PartialUki, Path.GetFullPath(slot.Uki));
-        }
+        if (hasUki) ChangeEntries(() => slot.Rename(slot.PartialUki, Path.GetFullPath(slot.Uki)));
         PatchSpool.Clear(options.StateFolder);
         InstallJournal.Delete(options.StateFolder);
     }
@@ -123,12 +123,14 @@ internal sealed class SlotInstaller(IRepositorySource source, UpdatePlan plan, T
             if (last is null) _ways[payload.Payload.Name] = way.Name;
         }
         if (!writer.IsComplete)
-            throw new UserError($"Payload {payload.Payload.Name} of version {plan.Release.Header.Version} cannot be had: {last?.Message}.", "The repository is damaged or a proxy before it is: check it with `appliance verify`, or use another mirror.", last);
+            throw new UserError($"Payload {payload.Payload.Name} of version {plan.Release.Header.Version} cannot be had: {last?.Message}.",
+                source.OnlyRelease is null ? "The repository is damaged or a proxy before it is: check it with `appliance verify`, or use another mirror." : "The bundle was damaged on its way: check it with `appliance verify`, then bring or send it again.", last);
     }
 
     /// <summary>Writes by one way as far as it leads. Null when the payload is complete, else what was wrong with the way's data.</summary>
     private async Task<Exception?> TryWayAsync(PlannedWay way, PayloadWriter writer, CancellationToken cancellationToken)
     {
+        Exception? first = null;
         for (var tries = 1; ; tries++)
         {
             var start = writer.Position;
@@ -141,16 +143,22 @@ internal sealed class SlotInstaller(IRepositorySource source, UpdatePlan plan, T
             // What cannot be read is the way's too: the version that runs has a bad block, and other ways do without it.
             catch (Exception e) when (e is InvalidDataException or IOException)
             {
-                if (writer.Position > start) tries = 1;
+                if (writer.Position > start) (tries, first) = (1, null);
+                first ??= e;
                 // What came over a network may come right the second time; a patch was verified as a whole and is as it is.
                 if (tries < TriesInPlace && way.Name != PlannedWay.Patch) continue;
-                _warnings.Add($"{way.Name}: {e.Message}");
-                return e;
+                // The second failure may only say that a stream is not read twice.
+                _warnings.Add($"{way.Name}: {first.Message}");
+                return first;
             }
         }
     }
 
-    private void WriteState(Action write)
+    private void WriteState(Action write) => Explain(write, $"The state folder {options.StateFolder}", "Free space on the data partition, or check that it is mounted and writable.");
+
+    private void ChangeEntries(Action change) => Explain(change, $"The boot entry {slot.Uki}", "Check the boot partition: it may be mounted read-only, or failing (the kernel's messages say so).");
+
+    private static void Explain(Action write, string what, string hint)
     {
         try
         {
@@ -158,7 +166,7 @@ internal sealed class SlotInstaller(IRepositorySource source, UpdatePlan plan, T
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new UserError($"The state folder {options.StateFolder} cannot be written: {e.Message}", "Free space on the data partition, or check that it is mounted and writable.", e);
+            throw new UserError($"{what} cannot be written: {e.Message}", hint, e);
         }
     }
 }

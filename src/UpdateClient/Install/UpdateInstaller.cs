@@ -50,7 +50,7 @@ public sealed class UpdateInstaller(IRepositorySource source, TufClient trust, D
         }
         catch (InvalidDataException e)
         {
-            throw new UserError($"The release {target.Path} cannot be used: {e.Message}.", "It was published wrongly or by another program: publish it again.", e);
+            throw new UserError($"The release {target.Path} cannot be used: {e.Message}.", "It was published wrongly or by another program: publish its content as a new version.", e);
         }
     }
 

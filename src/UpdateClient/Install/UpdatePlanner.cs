@@ -1,3 +1,4 @@
+using Appliance.Core;
 using Appliance.Core.Bundles;
 using Appliance.Core.Chunks;
 using Appliance.Core.Releases;
@@ -58,9 +59,9 @@ internal sealed class UpdatePlanner(IRepositorySource source, DeviceFacts device
                 if (!await KnowsRangesAsync(chunks.Data, cancellationToken)) return ways.OrderBy(way => way.DownloadBytes).ToList();
                 ways.Add(new PlannedWay(PlannedWay.Chunks, await PlanChunksAsync(listed, old, target, 0, cancellationToken)));
             }
-            catch (InvalidDataException)
+            catch (Exception e) when (e is InvalidDataException or UserError)
             {
-                // The index is damaged; the other ways need none.
+                // The index is damaged or cannot be fetched; the other ways need none.
             }
         }
         return ways.OrderBy(way => way.DownloadBytes).ToList();

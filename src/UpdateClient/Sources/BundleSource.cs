@@ -55,6 +55,11 @@ public sealed class BundleSource : IRepositorySource, IAsyncDisposable
             await source.DisposeAsync();
             throw source.Unusable(e is EndOfStreamException ? "it ends too early" : e.Message, e);
         }
+        catch (IOException e)
+        {
+            await source.DisposeAsync();
+            throw source.Unreadable(e);
+        }
         catch
         {
             await source.DisposeAsync();
@@ -134,7 +139,7 @@ public sealed class BundleSource : IRepositorySource, IAsyncDisposable
         }
         catch (IOException e)
         {
-            throw new UserError($"{_name} cannot be read: {e.Message}", "Check the medium or the connection, and try again.", e);
+            throw Unreadable(e);
         }
     }
 
@@ -144,6 +149,8 @@ public sealed class BundleSource : IRepositorySource, IAsyncDisposable
         _position += buffer.Length;
         BytesRead += buffer.Length;
     }
+
+    private UserError Unreadable(IOException e) => new($"{_name} cannot be read: {e.Message}", "Check the medium or the connection, and try again.", e);
 
     private UserError Unusable(string reason, Exception? inner = null) => new($"{_name} is not a usable bundle: {reason}.", "Fetch or export it again.", inner);
 }

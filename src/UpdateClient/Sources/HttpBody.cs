@@ -14,6 +14,7 @@ internal sealed class HttpBody : IAsyncDisposable
     private readonly CancellationTokenSource _stall;
     private readonly HttpSource _source;
     private int _sinceProgress;
+    private TimeSpan _waited;
 
     private HttpBody(HttpSource source, HttpResponseMessage response, Stream stream, CancellationTokenSource stall, long position, bool ignoresRanges) =>
         (_source, _response, _stream, _stall, Position, IgnoresRanges) = (source, response, stream, stall, position, ignoresRanges);
@@ -53,7 +54,7 @@ internal sealed class HttpBody : IAsyncDisposable
             Require(source, path, response);
             var position = FirstPosition(source, path, response, range);
             var stream = await response.Content.ReadAsStreamAsync(linked.Token);
-            stall.CancelAfter(source.Options.StallLimit);
+            stall.CancelAfter(Timeout.InfiniteTimeSpan);
             return new HttpBody(source, response, stream, stall, position, range is not null && response.StatusCode == HttpStatusCode.OK);
         }
         catch (Exception e)
@@ -66,13 +67,19 @@ internal sealed class HttpBody : IAsyncDisposable
         }
     }
 
-    /// <summary>Reads some bytes; 0 at the end of the answer.</summary>
+    /// <summary>
+    /// Reads some bytes; 0 at the end of the answer. Only waiting for the server counts as a stall: the reader may take its time, or
+    /// be held up by the rate limit.
+    /// </summary>
     /// <exception cref="TransientFailure">The connection broke or stalled.</exception>
     public async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken)
     {
         int read;
+        var (time, limit) = (_source.Options.Time, _source.Options.StallLimit);
+        var start = time.GetTimestamp();
         try
         {
+            _stall.CancelAfter(_waited < limit ? limit - _waited : TimeSpan.Zero);
             using var registration = cancellationToken.UnsafeRegister(static stall => ((CancellationTokenSource)stall!).Cancel(), _stall);
             read = await _stream.ReadAsync(buffer, _stall.Token);
         }
@@ -81,14 +88,12 @@ internal sealed class HttpBody : IAsyncDisposable
             cancellationToken.ThrowIfCancellationRequested();
             throw Explain(_source, "", e, e is OperationCanceledException);
         }
+        _stall.CancelAfter(Timeout.InfiniteTimeSpan);
+        _waited += time.GetElapsedTime(start);
+        if ((_sinceProgress += read) >= ProgressStep) (_sinceProgress, _waited) = (0, TimeSpan.Zero);
         Position += read;
         _source.Received(read);
-        if (_source.Limit is { } limit) await limit.TakeAsync(read, cancellationToken);
-        if ((_sinceProgress += read) >= ProgressStep)
-        {
-            _sinceProgress = 0;
-            _stall.CancelAfter(_source.Options.StallLimit);
-        }
+        if (_source.Limit is { } rate) await rate.TakeAsync(read, cancellationToken);
         return read;
     }
 

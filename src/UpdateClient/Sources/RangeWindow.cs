@@ -19,7 +19,7 @@ internal sealed class RangeWindow : IAsyncDisposable
         (_source, _buffers, _path, _waiting) = (source, buffers, path, ranges.GetEnumerator());
         // All buffers have the size of the longest range: then each is made once and used again for any other.
         _bufferSize = ranges.Count == 0 ? 1 : ranges.Max(range => range.Length);
-        _most = Math.Clamp(source.Options.Window / _bufferSize, 2, source.Options.Connections);
+        _most = Math.Clamp(source.Options.Window / _bufferSize, Math.Min(2, source.Options.Connections), source.Options.Connections);
         _end = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         _more = _waiting.MoveNext();
     }

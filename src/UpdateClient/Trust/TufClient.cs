@@ -79,7 +79,7 @@ public sealed class TufClient
     public async Task<byte[]> ReadTargetAsync(TargetFile target, int limit, CancellationToken cancellationToken)
     {
         if (!TargetFile.IsSafePath(target.Path)) throw new UserError($"The target path '{target.Path}' leads out of the repository.", "Publish it under a plain name.");
-        if (target.Length > limit) throw new UserError($"The target {target.Path} has {ByteSize.Format(target.Length)}; {ByteSize.Format(limit)} is the most there may be.", "It is not a release this program can read; update this program, or publish it again.");
+        if (target.Length > limit) throw new UserError($"The target {target.Path} has {ByteSize.Format(target.Length)}; {ByteSize.Format(limit)} is the most there may be.", "It is not a release this program can read; update this program, or publish the content as a new version.");
         var path = target.PathInRepository(Trusted.Root.ConsistentSnapshot);
         // 5.7.3: never more bytes than the metadata says.
         var bytes = await _source.TryReadAsync(path, (int)target.Length, cancellationToken) ?? throw Missing(path);
@@ -233,5 +233,5 @@ public sealed class TufClient
         trusted.Root.ConsistentSnapshot ? $"metadata/{listed.Version}.{name}" : $"metadata/{name}";
 
     private static UserError Missing(string path) =>
-        new($"The repository has no {path}.", "Check the address of the repository. If it is right, the repository is incomplete: publish to it again.");
+        new($"The repository has no {path}.", "Check the address of the repository. If it is right, the repository is incomplete: restore it from a backup or a mirror.");
 }

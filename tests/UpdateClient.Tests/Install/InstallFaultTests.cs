@@ -133,6 +133,36 @@ public sealed class InstallFaultTests : IDisposable
     }
 
     [Fact]
+    public async Task Refuses_ABootPartitionThatIsReadOnly_AndSaysSo()
+    {
+        await _scene.PublishVersionAsync("1.1", 8192);
+        var esp = Directory.CreateDirectory(_scene["read-only"]).FullName;
+        var old = Path.Combine(esp, "old.efi");
+        if (await RunAsync("mount", "-t", "tmpfs", "none", esp) != 0) Assert.Skip("a read-only file system takes the right to mount one");
+        try
+        {
+            await File.WriteAllTextAsync(old, "the entry that is to go");
+            Assert.Equal(0, await RunAsync("mount", "-o", "remount,ro", esp));
+
+            var error = await FailAsync(_scene.Slot with { OldUkis = [old] });
+
+            Assert.Contains("The boot entry", error.Message, StringComparison.Ordinal);
+            Assert.Contains("Read-only", error.Message, StringComparison.Ordinal);
+        }
+        finally
+        {
+            await RunAsync("umount", esp);
+        }
+    }
+
+    private static async Task<int> RunAsync(string program, params string[] arguments)
+    {
+        using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardError = true })!;
+        await process.WaitForExitAsync();
+        return process.ExitCode;
+    }
+
+    [Fact]
     public async Task Refuses_ATargetThatIsNotThere()
     {
         await _scene.PublishVersionAsync("1.1", 8192);
@@ -156,11 +186,7 @@ public sealed class InstallFaultTests : IDisposable
     {
         await _scene.PublishVersionAsync("1.1", 8192);
         Directory.CreateDirectory(_scene["state"]);
-        using (var mount = Process.Start(new ProcessStartInfo("mount", ["-t", "tmpfs", "-o", "size=64k", "none", _scene["state"]]) { RedirectStandardError = true })!)
-        {
-            await mount.WaitForExitAsync();
-            if (mount.ExitCode != 0) Assert.Skip("a full file system takes the right to mount one");
-        }
+        if (await RunAsync("mount", "-t", "tmpfs", "-o", "size=64k", "none", _scene["state"]) != 0) Assert.Skip("a full file system takes the right to mount one");
         try
         {
             using (var fill = new FileStream(Path.Combine(_scene["state"], "fill"), FileMode.Create, FileAccess.Write, FileShare.None, 1))
@@ -172,8 +198,7 @@ public sealed class InstallFaultTests : IDisposable
         }
         finally
         {
-            using var unmount = Process.Start("umount", [_scene["state"]]);
-            await unmount.WaitForExitAsync();
+            await RunAsync("umount", _scene["state"]);
         }
     }
 

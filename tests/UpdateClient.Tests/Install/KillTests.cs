@@ -5,7 +5,7 @@ using UpdateClient.Tests.Sources;
 namespace UpdateClient.Tests.Install;
 
 /// <summary>A real process is killed at moments that nothing in it knows of, again and again, until it comes through.</summary>
-public sealed class KillTests : IDisposable
+public sealed class KillTests(PublishedPair pair) : IClassFixture<PublishedPair>, IDisposable
 {
     private const int Kills = 24;
     private const int Size = 48 << 20;
@@ -55,6 +55,54 @@ public sealed class KillTests : IDisposable
         _scene.AssertInstalled("1.1");
     }
 
+    /// <summary>The same by patch, and by chunks from a version that nobody made a patch for.</summary>
+    [Theory]
+    [InlineData("1.0")]
+    [InlineData("0.7")]
+    public async Task Update_KilledAtRandomMoments_ComesThrough(string from)
+    {
+        using var scene = new UpdateScene(pair.Scene);
+        await File.WriteAllBytesAsync(scene["root.json"], scene.Root);
+        await using var server = new FaultyServer(scene.Repository);
+        await RunAsync(long.MaxValue);
+        var (whole, random, killed) = (server.Sent, new Random(12), 0);
+        scene.ForgetSlot();
+
+        for (var run = 0; run < 12; run++)
+            if (!await RunAsync(random.NextInt64(whole))) killed++;
+        await RunAsync(long.MaxValue);
+
+        Assert.True(killed >= 4, $"only {killed} were killed");
+        scene.AssertInstalled("1.1");
+
+        // True when it came through.
+        async Task<bool> RunAsync(long limit)
+        {
+            var atStart = server.Sent;
+            Process? running = null;
+            server.Spoil = _ =>
+            {
+                if (server.Sent - atStart >= limit) running?.Kill();
+                return null;
+            };
+            using (running = Start(server.Address, scene, ["--version", from, "--running-root", scene.Plain("1.0", "root.erofs"), "--running-uki", scene.Plain("1.0", "uki.efi")]))
+            {
+                await running.StandardOutput.ReadToEndAsync();
+                var errors = await running.StandardError.ReadToEndAsync();
+                await running.WaitForExitAsync();
+                Assert.True(running.ExitCode is 0 or 137, $"it ended with {running.ExitCode}: {errors}");
+                if (running.ExitCode == 0)
+                {
+                    scene.AssertInstalled("1.1");
+                    if (limit < long.MaxValue) scene.ForgetSlot();
+                    return true;
+                }
+                Assert.False(File.Exists(scene.Slot.Uki));
+                return false;
+            }
+        }
+    }
+
     /// <summary>The network is what counts here: what was fetched and written once is not fetched again.</summary>
     [Fact]
     public async Task Install_KilledOnce_FetchesNoMoreThanItsWindowTwice()
@@ -85,9 +133,11 @@ public sealed class KillTests : IDisposable
         Assert.InRange(server.Sent, 0, new FileInfo(_scene["edge_1.1.bundle"]).Length + window + 200_000);
     }
 
-    private Process Start(Uri address) => Process.Start(new ProcessStartInfo(Host, [
-        "install", "--root", _scene["root.json"], "--repo", address.AbsoluteUri, "--channel", "stable", "--id", "edge", "--board", "vm", "--arch", "amd64", "--version", "1.0",
-        "--target-root", _scene["slot-root"], "--target-verity", _scene["slot-verity"], "--target-uki", _scene.Slot.Uki, "--state", _scene["state"], "--label", _scene["slot-label"], "--pause", "5", "--quiet", "--now", UpdateScene.Now.ToString("O"),
+    private Process Start(Uri address) => Start(address, _scene, ["--version", "1.0"]);
+
+    private static Process Start(Uri address, UpdateScene scene, string[] running) => Process.Start(new ProcessStartInfo(Host, [
+        "install", "--root", scene["root.json"], "--repo", address.AbsoluteUri, "--channel", "stable", "--id", "edge", "--board", "vm", "--arch", "amd64", .. running,
+        "--target-root", scene["slot-root"], "--target-verity", scene["slot-verity"], "--target-uki", scene.Slot.Uki, "--state", scene["state"], "--label", scene["slot-label"], "--pause", "5", "--quiet", "--now", UpdateScene.Now.ToString("O"),
     ])
     { RedirectStandardOutput = true, RedirectStandardError = true })!;
 

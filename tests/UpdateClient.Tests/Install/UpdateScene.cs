@@ -145,6 +145,13 @@ internal sealed class UpdateScene : IDisposable
         Assert.Empty(Directory.EnumerateFiles(this["state"], "patch-*"));
     }
 
+    /// <summary>The slot is as it was before anything was installed.</summary>
+    public void ForgetSlot()
+    {
+        File.Delete(this["slot-root"]);
+        File.Delete(Slot.Uki);
+    }
+
     /// <summary>Nothing in the slot could be booted.</summary>
     public void AssertEmpty()
     {

@@ -61,6 +61,43 @@ public sealed class PublishTests : IDisposable
         Assert.Equal(before, Files());
     }
 
+    /// <summary>What `appliance verify` advises: whatever object is missing or damaged is there again afterwards.</summary>
+    [Fact]
+    public async Task Publish_TheSameAgain_RepairsWhatIsDamaged()
+    {
+        using var scene = new UpdateScene { Deltas = true };
+        await scene.PublishAsync(await scene.BuildAsync("1.0", 128 << 10, 32 << 10));
+        var bundle = await scene.BuildAsync("1.1", 128 << 10, 32 << 10);
+        var release = (await scene.PublishAsync(bundle)).Release;
+        var objects = release.Objects().ToList();
+        Assert.True(objects.Count > 5);
+        foreach (var (reference, i) in objects.Select((reference, i) => (Path.Combine(scene.Repository, reference.Path), i)))
+        {
+            var bytes = await File.ReadAllBytesAsync(reference);
+            bytes[bytes.Length / 2] ^= 1;
+            if (i % 2 == 0) await File.WriteAllBytesAsync(reference, bytes);
+            else File.Delete(reference);
+        }
+
+        Assert.False((await scene.PublishAsync(bundle)).Changed);
+
+        await File.WriteAllBytesAsync(scene["root.json"], scene.Root);
+        Assert.Empty((await new RepositoryCheck(scene["root.json"], scene.Time, scene.Observer).CheckRepositoryAsync(scene.Repository, CancellationToken.None)).Faults);
+    }
+
+    [Fact]
+    public async Task Publish_TheSameAgainOtherwise_SaysThatItRepairsNothing()
+    {
+        var bundle = await _scene.BuildAsync("1.1", 1 << 20);
+        var release = (await _scene.PublishAsync(bundle)).Release;
+        File.Delete(Path.Combine(_scene.Repository, release.Bundle.Path));
+
+        var error = await Assert.ThrowsAsync<UserError>(() => _scene.PublishAsync(bundle, options => options with { Level = 9 }));
+
+        Assert.Contains(release.Bundle.Path, error.Message, StringComparison.Ordinal);
+        Assert.Contains("options of the first time", error.Hint, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Publish_WithOnlyAnotherRollout_ChangesOnlyTheOffer()
     {
@@ -234,6 +271,77 @@ public sealed class PublishTests : IDisposable
         File.Delete(_scene["slot-root"]);
         await using (var source = await BundleSource.OpenAsync(new OneWay(File.OpenRead(_scene["offline.bundle"])), "an upload", CancellationToken.None)) await _scene.InstallAsync(source);
         _scene.AssertInstalled("1.1");
+    }
+
+    /// <summary>What is wrong is said, not that a stream cannot be read twice.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Refuses_ABundleWithADamagedPayload(bool stream)
+    {
+        await _scene.PublishVersionAsync("1.1", 1 << 20);
+        await new OfflineExport(_scene.Repository, "stable", null, _scene.Time).WriteAsync(_scene["offline.bundle"], null, CancellationToken.None);
+        var bytes = await File.ReadAllBytesAsync(_scene["offline.bundle"]);
+        bytes[bytes.Length / 2] ^= 1;
+
+        await using var source = await BundleSource.OpenAsync(stream ? new OneWay(new MemoryStream(bytes)) : new MemoryStream(bytes), "an upload", CancellationToken.None);
+        var error = await Assert.ThrowsAsync<UserError>(() => _scene.InstallAsync(source));
+
+        Assert.DoesNotContain("cannot be read again", error.Message, StringComparison.Ordinal);
+        Assert.Contains("bring or send it again", error.Hint, StringComparison.Ordinal);
+        _scene.AssertEmpty();
+    }
+
+    /// <summary>Whatever is in the bundle's front, metadata and headers, is refused in words, or makes no difference.</summary>
+    [Fact]
+    public async Task Refuses_ABundleWithAnyChangeInItsFront()
+    {
+        await _scene.PublishVersionAsync("1.1", 8192);
+        await new OfflineExport(_scene.Repository, "stable", null, _scene.Time).WriteAsync(_scene["offline.bundle"], null, CancellationToken.None);
+        var whole = await File.ReadAllBytesAsync(_scene["offline.bundle"]);
+        var random = new Random(3);
+        var refused = 0;
+        for (var round = 0; round < 400; round++)
+        {
+            var bytes = whole.ToArray();
+            if (round % 2 == 0) for (var changes = random.Next(1, 8); changes > 0; changes--) bytes[random.Next(bytes.Length)] = (byte)random.Next(256);
+            else Retype(bytes, random);
+            try
+            {
+                await using var source = await BundleSource.OpenAsync(round % 3 == 0 ? new OneWay(new MemoryStream(bytes)) : new MemoryStream(bytes), "x.bundle", CancellationToken.None);
+                await _scene.InstallAsync(source, new UpdateOptions { StateFolder = "", Force = true });
+                _scene.AssertInstalled("1.1");
+                File.Delete(_scene["slot-root"]);
+            }
+            catch (UserError error)
+            {
+                Assert.NotNull(error.Hint);
+                refused++;
+            }
+            await File.WriteAllBytesAsync(_scene["x.bundle"], bytes);
+            try
+            {
+                await CheckAsync(_scene["x.bundle"]);
+            }
+            catch (UserError)
+            {
+                // So much is known of it, and said.
+            }
+        }
+        Assert.InRange(refused, 100, 400);
+    }
+
+    /// <summary>Gives a member another type (pax and GNU headers among them), and the header its checksum.</summary>
+    private static void Retype(byte[] bytes, Random random)
+    {
+        const int block = 512, type = 156, checksum = 148, length = 8;
+        var headers = Enumerable.Range(0, bytes.Length / block).Where(i => bytes.AsSpan((i * block) + 257, 5).SequenceEqual("ustar"u8)).ToList();
+        var header = bytes.AsSpan(headers[random.Next(headers.Count)] * block, block);
+        header[type] = "xgLKSDVMN12345670"u8[random.Next(17)];
+        header.Slice(checksum, length).Fill((byte)' ');
+        var sum = 0;
+        foreach (var part in header) sum += part;
+        System.Text.Encoding.ASCII.GetBytes(Convert.ToString(sum, 8).PadLeft(6, '0') + "\0 ").CopyTo(header[checksum..]);
     }
 
     [Fact]

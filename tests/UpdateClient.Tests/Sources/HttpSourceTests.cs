@@ -218,6 +218,17 @@ public sealed class HttpSourceTests : IAsyncDisposable
         Assert.InRange(time.Elapsed.TotalSeconds, 9, 11); // a bucket of half a second is full at the start
     }
 
+    /// <summary>The rate holds the reader up for longer than a server may be silent; that is no fault of the server's.</summary>
+    [Fact]
+    public async Task ReadRanges_WithARateThatTakesLongerThanTheStallLimit_IsNoStall()
+    {
+        using var source = Source(Quick with { BytesPerSecond = 8_000, StallLimit = TimeSpan.FromSeconds(0.5) });
+
+        await AssertReadsAsync(source, [new ByteRange(0, 20_000)]);
+
+        Assert.Single(_server.Log);
+    }
+
     [Fact]
     public async Task ReadRanges_ThroughAProxy_AsksTheProxy()
     {
