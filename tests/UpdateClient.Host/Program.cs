@@ -14,12 +14,18 @@ const string Usage = """
       [--running-root FILE] [--running-uki FILE] [--device ID] [--wanted V] [--force] [--rate BYTES] [--proxy URL] [--plan-only] [--quiet] [--now TIME] [--pause MILLISECONDS]
       [--label FILE] [--gpt DISK --root-number N --verity-number N]
     update-client-host pack --root-image FILE [--uki FILE] --id ID --board BOARD --arch ARCH --version V --output FILE.bundle
+    update-client-host chunks --index FILE --repo DIR --data PATH --seed FILE
     Updates plain files (or devices) and prints what it took as JSON. For tests and benchmarks.
     """;
 
 if (args is ["pack", ..])
 {
     await PackVerb.RunAsync(new Arguments(args));
+    return 0;
+}
+if (args is ["chunks", ..])
+{
+    await ChunksVerb.RunAsync(new Arguments(args));
     return 0;
 }
 if (args is not ["install", ..])

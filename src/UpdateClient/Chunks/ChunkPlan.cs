@@ -2,14 +2,39 @@ using Appliance.Core.Chunks;
 
 namespace Appliance.UpdateClient.Chunks;
 
-/// <summary>What of a payload is copied from where, and what is fetched.</summary>
+/// <summary>
+/// What of a payload is copied from where, and what is fetched. Its tables are flat and bounded, whatever the payload's size: what
+/// would take more of them is left to the other ways.
+/// </summary>
 internal sealed class ChunkPlan
 {
+    /// <summary>Bytes of memory for the tables, those of <see cref="SeedScan"/> and <see cref="ChunkIndex"/> included; and what a big chunk takes of them, and a small one that no seed has.</summary>
+    private const int Room = 20 << 20, RoomOfBig = 100, RoomOfSmall = 17;
+
+    private const int MostRequests = 100_000;
+
     private const int MostWanted = 250_000; // beyond, small chunks are fetched without looking: the tables stay small
     private readonly SeedPlace[] _places;
-    private readonly Dictionary<int, MissingChunk> _missing = [];
+    private readonly int[] _numbers; // of the big chunks that are missing, in their order; -1 for the others
+    private readonly List<int> _missing = [];
+    private byte[] _lists = []; // of all that are missing, one after another
+    private SeedPlace[] _smallPlaces = [];
+    private int[] _listStarts = [], _placeStarts = [];
 
-    private ChunkPlan(ChunkIndex index, int first) => (Index, First, _places) = (index, first, new SeedPlace[index.Count]);
+    private ChunkPlan(ChunkIndex index, int first)
+    {
+        (Index, First, _places, _numbers) = (index, first, new SeedPlace[index.Count], new int[index.Count]);
+        Array.Fill(_numbers, -1);
+    }
+
+    /// <summary>Whether there is room for the tables.</summary>
+    /// <param name="bigs">Number of big chunks.</param>
+    /// <param name="smalls">Number of small ones that no seed has.</param>
+    /// <exception cref="InvalidDataException">There is none.</exception>
+    public static void Require(long bigs, long smalls)
+    {
+        if ((bigs * RoomOfBig) + (smalls * RoomOfSmall) > Room) throw new InvalidDataException("the payload is too large, or too much of it is missing here, to be put together from chunks");
+    }
 
     /// <summary>The payload's index.</summary>
     public ChunkIndex Index { get; }
@@ -40,54 +65,76 @@ internal sealed class ChunkPlan
     public SeedPlace PlaceOf(int big) => _places[big];
 
     /// <summary>What is known of a big chunk no seed has.</summary>
-    public MissingChunk? MissingOf(int big) => _missing.GetValueOrDefault(big);
+    public MissingChunk? MissingOf(int big) => _numbers[big] >= 0 ? Missing(_numbers[big]) : null;
 
     /// <summary>The frames to be fetched from a big chunk on.</summary>
     public RangePlan FramesFrom(int first)
     {
         var ranges = new RangePlan();
-        for (var big = first; big < Index.Count; big++)
+        for (var number = 0; number < _missing.Count; number++)
         {
-            if (!_missing.TryGetValue(big, out var missing)) continue;
-            var list = ChunkList.Parse(missing.List, Index, big);
+            if (_missing[number] < first) continue;
+            var list = ListOf(number);
+            var places = Missing(number).Places.Span;
             var offset = list.FrameOffset;
             for (var i = 0; i < list.Count; i++)
             {
-                if (!missing.Places[i].Exists) ranges.Add(offset, list[i].PackedLength);
+                if (!places[i].Exists) ranges.Add(offset, list[i].PackedLength);
                 offset += list[i].PackedLength;
             }
+            if (ranges.Ranges.Count > MostRequests) throw new InvalidDataException("its chunks would take too many requests");
         }
         return ranges;
     }
+
+    private MissingChunk Missing(int number) =>
+        new(_lists.AsMemory(_listStarts[number], _listStarts[number + 1] - _listStarts[number]), _smallPlaces.AsMemory(_placeStarts[number], _placeStarts[number + 1] - _placeStarts[number]));
+
+    private ChunkList ListOf(int number) => ChunkList.Parse(Missing(number).List.Span, Index, _missing[number]);
 
     private async Task FetchListsAsync(IRepositorySource source, string dataPath, CancellationToken cancellationToken)
     {
         var ranges = new RangePlan();
         for (var big = First; big < Index.Count; big++)
         {
-            if (!_places[big].Exists) ranges.Add(Index.ListOffsetOf(big), Index.ListLengthOf(big));
+            if (_places[big].Exists) continue;
+            ranges.Add(Index.ListOffsetOf(big), Index.ListLengthOf(big));
+            _numbers[big] = _missing.Count;
+            _missing.Add(big);
         }
-        if (ranges.Ranges.Count == 0) return;
+        if (_missing.Count == 0) return;
+        MakeTables();
         ListBytes = ranges.Bytes;
         await using var feed = new RangeFeed(source, dataPath, ranges, cancellationToken);
-        for (var big = First; big < Index.Count; big++)
+        for (var number = 0; number < _missing.Count; number++)
         {
-            if (_places[big].Exists) continue;
-            var list = (await feed.ReadAsync(Index.ListOffsetOf(big), Index.ListLengthOf(big))).ToArray();
-            ChunkList.Parse(list, Index, big);
-            _missing.Add(big, new MissingChunk(list, new SeedPlace[Index.CountOf(big)]));
+            var big = _missing[number];
+            (await feed.ReadAsync(Index.ListOffsetOf(big), Index.ListLengthOf(big))).CopyTo(_lists.AsMemory(_listStarts[number]));
+            ListOf(number);
         }
         CheckFrameOrder();
+    }
+
+    private void MakeTables()
+    {
+        (_listStarts, _placeStarts) = (new int[_missing.Count + 1], new int[_missing.Count + 1]);
+        for (var number = 0; number < _missing.Count; number++)
+        {
+            _listStarts[number + 1] = _listStarts[number] + Index.ListLengthOf(_missing[number]);
+            _placeStarts[number + 1] = _placeStarts[number] + Index.CountOf(_missing[number]);
+            Require(Index.Count, _placeStarts[number + 1]);
+        }
+        (_lists, _smallPlaces) = (new byte[_listStarts[^1]], new SeedPlace[_placeStarts[^1]]);
     }
 
     /// <summary>Frames are asked for in ascending order: lists that overlap or go back are not of one data file.</summary>
     private void CheckFrameOrder()
     {
         long end = 0;
-        foreach (var (big, missing) in _missing)
+        for (var number = 0; number < _missing.Count; number++)
         {
-            var list = ChunkList.Parse(missing.List, Index, big);
-            if (list.FrameOffset < end) throw new InvalidDataException($"the list of big chunk {big} goes back in the data file");
+            var list = ListOf(number);
+            if (list.FrameOffset < end) throw new InvalidDataException($"the list of big chunk {_missing[number]} goes back in the data file");
             end = list.FrameOffset;
             for (var i = 0; i < list.Count; i++) end += list[i].PackedLength;
         }
@@ -95,22 +142,23 @@ internal sealed class ChunkPlan
 
     private void PlaceSmall(SeedScan scan, long written)
     {
-        var wanted = new WantedChunks((int)Math.Min(MostWanted, _missing.Sum(pair => (long)pair.Value.Places.Length)));
-        foreach (var (big, missing) in _missing)
+        var wanted = new WantedChunks(Math.Min(MostWanted, _smallPlaces.Length));
+        for (var missing = 0; missing < _missing.Count; missing++)
         {
-            var list = ChunkList.Parse(missing.List, Index, big);
+            var list = ListOf(missing);
             for (var i = 0; i < list.Count && wanted.Count < MostWanted; i++) wanted.Add(SeedScan.SmallKey(list[i].ShortHash, list[i].Length));
         }
         var found = scan.FindSmall(wanted);
-        foreach (var (big, missing) in _missing)
+        for (var missing = 0; missing < _missing.Count; missing++)
         {
-            var list = ChunkList.Parse(missing.List, Index, big);
-            var position = Index.OffsetOf(big);
+            var list = ListOf(missing);
+            var places = Missing(missing).Places.Span;
+            var position = Index.OffsetOf(_missing[missing]);
             for (var i = 0; i < list.Count; i++)
             {
                 var chunk = list[i];
                 var number = wanted.Find(SeedScan.SmallKey(chunk.ShortHash, chunk.Length));
-                missing.Places[i] = number >= 0 ? found.For(number, position, chunk.Length, written) : SeedPlace.None;
+                places[i] = number >= 0 ? found.For(number, position, chunk.Length, written) : SeedPlace.None;
                 position += chunk.Length;
             }
         }

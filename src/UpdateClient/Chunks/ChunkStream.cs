@@ -87,7 +87,7 @@ internal sealed class ChunkStream : ForwardStream
             _handedOn -= drop;
         }
         var missing = _plan.MissingOf(big);
-        var whole = missing is null ? Copy(_plan.PlaceOf(big), _filled, length) : await AssembleAsync(big, missing);
+        var whole = missing is not { } parts ? Copy(_plan.PlaceOf(big), _filled, length) : await AssembleAsync(big, parts);
         if (!(whole && Matches(big))) await FetchAsync(big, missing?.List);
         _filled += length;
     }
@@ -114,7 +114,7 @@ internal sealed class ChunkStream : ForwardStream
         for (var i = 0; i < chunks.Length; i++)
         {
             var chunk = chunks[i];
-            var place = missing.Places[i];
+            var place = missing.Places.Span[i];
             if (place.Exists)
             {
                 if (!Copy(place, position, chunk.Length)) return false;
@@ -128,10 +128,9 @@ internal sealed class ChunkStream : ForwardStream
     }
 
     /// <summary>Fetches a big chunk as a whole; what it then does not match is damaged in the repository.</summary>
-    private async Task FetchAsync(int big, byte[]? list)
+    private async Task FetchAsync(int big, ReadOnlyMemory<byte>? list)
     {
-        list ??= await FetchAsync(_index.ListOffsetOf(big), _index.ListLengthOf(big));
-        var (offset, chunks) = ChunksOf(list, big);
+        var (offset, chunks) = ChunksOf(list ?? await FetchAsync(_index.ListOffsetOf(big), _index.ListLengthOf(big)), big);
         ReadOnlyMemory<byte> frames = await FetchAsync(offset, chunks.Sum(chunk => chunk.PackedLength));
         var position = _filled;
         _frames.Begin(big, _buffer.AsSpan(0, _filled));
@@ -144,9 +143,9 @@ internal sealed class ChunkStream : ForwardStream
         if (!Matches(big)) throw Damaged(big);
     }
 
-    private (long Offset, ListedChunk[] Chunks) ChunksOf(byte[] bytes, int big)
+    private (long Offset, ListedChunk[] Chunks) ChunksOf(ReadOnlyMemory<byte> bytes, int big)
     {
-        var list = ChunkList.Parse(bytes, _index, big);
+        var list = ChunkList.Parse(bytes.Span, _index, big);
         var chunks = new ListedChunk[list.Count];
         for (var i = 0; i < chunks.Length; i++) chunks[i] = list[i];
         return (list.FrameOffset, chunks);

@@ -33,9 +33,10 @@ internal sealed class ChunkWay : IPayloadWay
     /// <param name="offset">Bytes of the payload that are in the target already.</param>
     /// <param name="progress">Bytes of the seeds read so far, and in all.</param>
     /// <param name="cancellationToken">Ends the work.</param>
-    /// <exception cref="InvalidDataException">The lists are damaged.</exception>
+    /// <exception cref="InvalidDataException">The lists are damaged, or the plan would take too much memory.</exception>
     public static async Task<ChunkWay> PlanAsync(ChunkIndex index, IRepositorySource source, string dataPath, IReadOnlyList<ChunkSeed> seeds, SafeFileHandle written, long offset, Action<long, long>? progress, CancellationToken cancellationToken)
     {
+        ChunkPlan.Require(index.Count, 0);
         var scan = await SeedScan.RunAsync(index, seeds, progress, cancellationToken);
         var plan = await ChunkPlan.MakeAsync(index, scan, source, dataPath, offset, cancellationToken);
         return new ChunkWay(plan, source, dataPath, seeds, written, offset);

@@ -131,6 +131,7 @@ public sealed class UpdateRepository(string name = "test-updates", string board 
             After=appliance-state.service
             [Service]
             StateDirectory=edge
+            TimeoutStartSec=infinity
             ExecStartPre=/bin/sh -c 'while [ -e /var/lib/not-yet ]; do sleep 1; done'
             ExecStartPre=/bin/sh -c 'echo "as {version} likes it" > /var/lib/edge/data'
             ExecStart=/bin/sh -c '{work}'

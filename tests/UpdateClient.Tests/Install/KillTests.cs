@@ -135,21 +135,9 @@ public sealed class KillTests(PublishedPair pair) : IClassFixture<PublishedPair>
 
     private Process Start(Uri address) => Start(address, _scene, ["--version", "1.0"]);
 
-    private static Process Start(Uri address, UpdateScene scene, string[] running) => Process.Start(new ProcessStartInfo(Host, [
+    private static Process Start(Uri address, UpdateScene scene, string[] running) => Process.Start(new ProcessStartInfo(HostProgram.Path, [
         "install", "--root", scene["root.json"], "--repo", address.AbsoluteUri, "--channel", "stable", "--id", "edge", "--board", "vm", "--arch", "amd64", .. running,
         "--target-root", scene["slot-root"], "--target-verity", scene["slot-verity"], "--target-uki", scene.Slot.Uki, "--state", scene["state"], "--label", scene["slot-label"], "--pause", "5", "--quiet", "--now", UpdateScene.Now.ToString("O"),
     ])
     { RedirectStandardOutput = true, RedirectStandardError = true })!;
-
-    /// <summary>The host program as the build put it beside its project.</summary>
-    private static string Host
-    {
-        get
-        {
-            var folder = new DirectoryInfo(AppContext.BaseDirectory);
-            while (!File.Exists(Path.Combine(folder.FullName, "build.sh"))) folder = folder.Parent!;
-            var (framework, configuration) = (Path.GetFileName(AppContext.BaseDirectory.TrimEnd('/')), Path.GetFileName(Path.GetDirectoryName(AppContext.BaseDirectory.TrimEnd('/'))!));
-            return Path.Combine(folder.FullName, "tests/UpdateClient.Host/bin", configuration, framework, "update-client-host");
-        }
-    }
 }
