@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What installing costs a device, natively into files: ours by the update client against `rauc install` of the same root image.
+# What installing costs a device, natively into files: ours by the update client against `rauc install` of the same root image, and
+# against `zstd -d | dd conv=fsync`, which verifies nothing.
 # bench/install.sh [FOLDER]: FOLDER has old.erofs and new.erofs, out/bench/delta/pairs/p2 of bench/delta.sh when not named.
 # RAUC is Debian's, with a custom boot backend and file-backed slots, and a plain bundle: this needs no device mapper on the
 # host. Ours verifies every window, builds the dm-verity tree and syncs. Slots, bundles and repository lie on one file system.
@@ -94,8 +95,21 @@ ours_install() { # ROW [OPTION…]
     cmp -n "$(stat -c %s "$pair/new.erofs")" "$pair/new.erofs" "$work/target/root"
 }
 
+# The least an installation can be: nothing is verified.
+zstd -q -19 -T0 -f "$pair/new.erofs" -o "$work/image.zst"
+zstd_dd() {
+    empty_slot "$work/slot.dd"
+    local start user system rss
+    start=$(now)
+    /usr/bin/time --quiet -o "$work/time" -f '%U %S %M' bash -o pipefail -c "zstd -q -d -c '$work/image.zst' | dd of='$work/slot.dd' bs=1M iflag=fullblock conv=notrunc,fsync status=none"
+    local wall=$(( ($(now) - start) / 1000000 ))
+    read -r user system rss < "$work/time"
+    note "zstd | dd" $wall "$(awk -v a="$user" -v b="$system" 'BEGIN { print a + b }')" "$rss"
+}
+
 for round in $(seq $rounds); do
     echo "round $round of $rounds" >&2
+    zstd_dd
     rauc_install
     ours_install "ours full"
     ours_install "ours patch" --running-root "$pair/old.erofs"
@@ -104,7 +118,7 @@ done
 echo "$(rauc --version | head -n 1), $(du -m --apparent-size "$pair/new.erofs" | cut -f1) MiB root; bundle $(du -k "$work/full.raucb" | cut -f1) KiB (RAUC)"
 median() { awk -F'\t' -v who="$1" -v field="$2" '$1 == who { print $field }' "$work/rows" | sort -g | sed -n "$(( (rounds + 1) / 2 ))p"; }
 printf '%-12s %9s %9s %9s %18s\n' "" "wall s" "CPU s" "RSS MiB" "wall / rauc"
-for who in rauc "ours full" "ours patch"; do
+for who in rauc "zstd | dd" "ours full" "ours patch"; do
     awk -v who="$who" -v wall="$(median "$who" 2)" -v cpu="$(median "$who" 3)" -v rss="$(median "$who" 4)" -v peer="$(median rauc 2)" \
         'BEGIN { printf "%-12s %9.2f %9.2f %9.1f %18.2f\n", who, wall / 1000, cpu, rss / 1024, wall / peer }'
 done

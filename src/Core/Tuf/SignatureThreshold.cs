@@ -17,7 +17,8 @@ internal static class SignatureThreshold
         var unknown = role.KeyIds.Select(keys.GetValueOrDefault).Where(key => key is { IsKnown: false }).Select(key => $"{Shorten(key!.KeyType)}/{Shorten(key.Scheme)}").Distinct().Take(4).ToList();
         if (unknown.Count > 0)
             throw MetadataError.Refused(envelope.Where, $"{valid} of the {role.Threshold} signatures needed for role {name} ({by}) could be verified, and this version cannot verify keys of the type {string.Join(", ", unknown)}", "Update this program, or let the role be signed by keys of type ecdsa/ecdsa-sha2-nistp256; nothing was taken from it.");
-        throw MetadataError.Refused(envelope.Where, $"it has {valid} of the {role.Threshold} valid signatures needed for role {name} ({by})");
+        throw MetadataError.Refused(envelope.Where, $"it has {valid} of the {role.Threshold} valid signatures needed for role {name} ({by})",
+            valid > 0 ? null : "It is signed with other keys than those that are trusted here, or was changed on its way. Check that this is the repository you mean, and that the root.json that is trusted (updates.root of the image, --root) is its own; nothing was taken from it.");
     }
 
     /// <summary>How many different keys of the role signed the file; the same key under two ids counts once.</summary>

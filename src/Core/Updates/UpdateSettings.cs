@@ -34,6 +34,9 @@ public sealed record UpdateSettings
     /// <summary>Most bytes a second that a download may take, or null for as many as come.</summary>
     public long? BytesPerSecond { get; set; }
 
+    /// <summary>URL of the proxy to the repository (http, without credentials), or null for none.</summary>
+    public string? Proxy { get; set; }
+
     /// <summary>True installs a signed bundle from a USB stick that is put in.</summary>
     public bool Usb { get; set; }
 }

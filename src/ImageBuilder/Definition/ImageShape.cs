@@ -63,7 +63,7 @@ internal static class ImageShape
                 new("fallback", EngineName(), "Baked in with a warning when the engine's binaries cannot be had; without it that is an error.", ""),
             ], bag => bag), "The workload engine.", "{}"),
         new("health", HealthShapes.Declaration, "When a boot counts as good.", "{}"),
-        new("updates", new MappingShape("a mapping with root, url, channel, check, install, reboot, windows, rate and usb",
+        new("updates", new MappingShape("a mapping with root, url, channel, check, install, reboot, windows, rate, proxy and usb",
             [
                 new("root", DefinitionShapes.File, "The TUF `root.json` the device trusts first, baked in. Without it the device takes no update.", ""),
                 new("url", new TextShape("an http, https or file URL", @"(https?|file)://[!-~]+", IsRepository), "The repository the device asks. Without it updates are only pushed to it or brought on a stick.", ""),
@@ -73,6 +73,7 @@ internal static class ImageShape
                 new("reboot", Automatic(), "Whether the device restarts into an installed version by itself, in a window, or waits until somebody does.", "automatic"),
                 new("windows", new ListShape<string>(Window, "a list of times of the week"), "When the device may restart by itself, in its local time. None means at any time.", "[]"),
                 new("rate", DefinitionShapes.Rate, "Most that a download may take, a second.", ""),
+                new("proxy", new TextShape("an http URL such as http://proxy.example.net:3128", @"http://[!-~]+", IsProxy), "The proxy to the repository. Everybody on the device can read it, so it takes no password.", ""),
                 new("usb", ValueShape.Boolean(), "Installs a signed bundle from a USB stick that is put in.", "false"),
             ], bag => bag), "Where updates come from.", "{}"),
         new("access", new MappingShape("a mapping with listen and clientAuthority",
@@ -96,6 +97,8 @@ internal static class ImageShape
     private static TextShape EngineName() => new("the name of an engine file such as k3s or podman, or none", "[a-z0-9][a-z0-9_-]*", longest: 64);
 
     /// <summary>Files of the repository are looked up below the URL, so nothing may follow its path.</summary>
+    private static bool IsProxy(string text) => Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri is { Host.Length: > 0, AbsolutePath: "/", UserInfo: "", Query: "", Fragment: "" };
+
     private static bool IsRepository(string text) =>
         Uri.TryCreate(text, UriKind.Absolute, out var uri) && (uri.IsFile ? uri.IsLoopback && uri.AbsolutePath.Length > 1 : uri.Host.Length > 0) && uri.Query.Length == 0 && uri.Fragment.Length == 0;
 
@@ -114,6 +117,7 @@ internal static class ImageShape
             Reboot = bag.Get("reboot", true),
             Windows = bag.List<string>("windows"),
             BytesPerSecond = bag.Get<long?>("rate", null),
+            Proxy = bag.Get<string?>("proxy", null),
             Usb = bag.Get("usb", false),
         }, root);
     }

@@ -89,7 +89,7 @@ internal static class Daemon
 
         IReadOnlyList<IHealthProbe> Probes(IServer server)
         {
-            var probes = new DeclaredProbes(options.Root, systemd, new UnitWorkloads(options.Root, facts.Image.WorkloadsEngine, systemd), new HttpClient { Timeout = Timeout.InfiniteTimeSpan }, updates.Url is { } url ? new Uri(url) : null);
+            var probes = new DeclaredProbes(options.Root, systemd, new UnitWorkloads(options.Root, facts.Image.WorkloadsEngine, systemd), new HttpClient { Timeout = Timeout.InfiniteTimeSpan }, updates);
             return
             [
                 new SystemdProbe(systemd), new DataProbe(options.StateFolder), new PageProbe(server, certificate), new NetworkProbe(options.Root, DeviceFacts.Addresses),

@@ -27,6 +27,7 @@ internal sealed class SlotInstaller(IRepositorySource source, UpdatePlan plan, T
         var root = plan.Payloads.Single(payload => payload.Payload.Kind == BundlePayloadKind.Root);
         var uki = plan.Payloads.SingleOrDefault(payload => payload.Payload.Kind == BundlePayloadKind.Uki);
         var tree = new VerityGeometry(root.Payload.Size);
+        if (uki is not null) RequireRoom(uki.Payload.Size);
         using (var rootTarget = BlockTarget.Open(slot.Root, root.Payload.Size))
         using (var verityTarget = BlockTarget.Open(slot.Verity, tree.Size))
         {
@@ -40,6 +41,17 @@ internal sealed class SlotInstaller(IRepositorySource source, UpdatePlan plan, T
     }
 
     public void Dispose() => _windows.Dispose();
+
+    /// <summary>Before anything is touched: the boot partition has room for the entry once those that go have gone.</summary>
+    private void RequireRoom(long needed)
+    {
+        var folder = Path.GetDirectoryName(Path.GetFullPath(slot.Uki))!;
+        if (!Directory.Exists(folder)) return; // its error comes with the first write
+        var freed = slot.OldUkis.Append(slot.Uki).Append(slot.PartialUki).Distinct().Select(path => new FileInfo(path)).Where(file => file.Exists).Sum(file => file.Length);
+        var room = new DriveInfo(folder).AvailableFreeSpace + freed;
+        if (room < needed)
+            throw new UserError($"The boot partition has room for {ByteSize.Format(room)}, and the boot entry of version {plan.Release.Header.Version} has {ByteSize.Format(needed)}.", "The image has outgrown this device's boot partition: flash it anew, or publish a smaller image.");
+    }
 
     /// <summary>Makes the slot unbootable, then notes down what will be in it. True when an earlier run began the same.</summary>
     private async Task<bool> BeginAsync(CancellationToken cancellationToken)

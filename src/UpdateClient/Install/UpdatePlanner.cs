@@ -17,6 +17,12 @@ internal sealed class UpdatePlanner(IRepositorySource source, DeviceFacts device
     /// </summary>
     private const int SmallPatch = 2;
 
+    /// <summary>
+    /// Of a payload of which the device has less than one part of so many, the whole is less than its chunks, and their lists,
+    /// three hundredths of it, need not be fetched to find that out.
+    /// </summary>
+    private const int LeastPart = 16;
+
     private readonly List<IDisposable> _open = [];
 
     /// <summary>Plans a release.</summary>
@@ -47,7 +53,7 @@ internal sealed class UpdatePlanner(IRepositorySource source, DeviceFacts device
         var patch = old is null ? null : TryPatch(listed, payload, old);
         if (patch is not null && patch.DownloadBytes < full.DownloadBytes / SmallPatch)
             return listed.Chunks is null || OpenTarget(payload) is not { } late ? [patch, full]
-                : [patch, new PlannedWay(PlannedWay.Chunks, new LateChunkWay(async (offset, token) => await PlanChunksAsync(listed, old, late, offset, token))), full];
+                : [patch, new PlannedWay(PlannedWay.Chunks, new LateChunkWay(async (offset, token) => await PlanChunksAsync(listed, old, late, offset, listed.Size, token))), full];
 
         var ways = new List<PlannedWay> { full };
         if (patch is not null) ways.Add(patch);
@@ -57,7 +63,7 @@ internal sealed class UpdatePlanner(IRepositorySource source, DeviceFacts device
             {
                 // From a server that knows no ranges all chunks come, and then the whole is less.
                 if (!await KnowsRangesAsync(chunks.Data, cancellationToken)) return ways.OrderBy(way => way.DownloadBytes).ToList();
-                ways.Add(new PlannedWay(PlannedWay.Chunks, await PlanChunksAsync(listed, old, target, 0, cancellationToken)));
+                ways.Add(new PlannedWay(PlannedWay.Chunks, await PlanChunksAsync(listed, old, target, 0, listed.Size - (listed.Size / LeastPart), cancellationToken)));
             }
             catch (Exception e) when (e is InvalidDataException or UserError)
             {
@@ -74,7 +80,7 @@ internal sealed class UpdatePlanner(IRepositorySource source, DeviceFacts device
         return patch is null ? null : new PlannedWay(PlannedWay.Patch, new PatchWay(source, patch, payload, old, options.StateFolder));
     }
 
-    private async Task<IPayloadWay> PlanChunksAsync(ReleasePayload listed, SafeFileHandle? old, SafeFileHandle target, long offset, CancellationToken cancellationToken)
+    private async Task<IPayloadWay> PlanChunksAsync(ReleasePayload listed, SafeFileHandle? old, SafeFileHandle target, long offset, long most, CancellationToken cancellationToken)
     {
         var reference = listed.Chunks!.Index;
         if (reference.Size > ChunkIndex.LargestSize) throw new InvalidDataException("the chunk index is too large");
@@ -83,7 +89,8 @@ internal sealed class UpdatePlanner(IRepositorySource source, DeviceFacts device
         var seeds = new List<ChunkSeed>();
         if (old is not null) seeds.Add(new ChunkSeed(old, NativeFile.SizeOf(old), IsTarget: false));
         if (NativeFile.SizeOf(target) is > 0 and var size) seeds.Add(new ChunkSeed(target, size, IsTarget: true));
-        return await ChunkWay.PlanAsync(index, source, listed.Chunks.Data.Path, seeds, target, offset, null, cancellationToken);
+        if (seeds.Count == 0) throw new InvalidDataException("there is nothing here that chunks could be taken from");
+        return await ChunkWay.PlanAsync(index, source, listed.Chunks.Data.Path, seeds, target, offset, most, null, cancellationToken);
     }
 
     private async Task<bool> KnowsRangesAsync(ObjectReference data, CancellationToken cancellationToken)

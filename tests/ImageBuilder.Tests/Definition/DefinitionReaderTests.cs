@@ -78,7 +78,7 @@ public sealed class DefinitionReaderTests : IDisposable
                 - { name: db, command: [/usr/bin/true, -x], timeout: 3s }
                 - { name: room, disk: { path: /var, free: 10% } }
                 - { name: clock, timeSync: true }
-            updates: { root: keys/root.json, url: "https://updates.example.net/edge/", channel: beta }
+            updates: { root: keys/root.json, url: "https://updates.example.net/edge/", channel: beta, proxy: "http://proxy.example.net:3128" }
             access: { listen: "[::1]:8443", clientAuthority: keys/clients.pem }
             telemetry: { otlp: "https://collector.example.net:4318", interval: 10s, spool: 8MiB, logs: [{ unit: k3s.service, priority: warning, share: 10% }, { priority: info }] }
             """), DefinitionFolder.Library);
@@ -96,7 +96,7 @@ public sealed class DefinitionReaderTests : IDisposable
         Assert.Equal(new DiskRequirement("/var", null, 10), definition.Health.Checks[2].Disk);
         Assert.Equal((HealthCheckKind.TimeSync, false), (definition.Health.Checks[3].Kind, definition.Health.Checks[3].Gate));
         Assert.Equal(["/usr/bin/true", "-x"], definition.Health.Checks[1].Command!);
-        Assert.Equal(new UpdateSettings { Url = "https://updates.example.net/edge/", Channel = "beta" }, definition.Updates!.Settings);
+        Assert.Equal(new UpdateSettings { Url = "https://updates.example.net/edge/", Channel = "beta", Proxy = "http://proxy.example.net:3128" }, definition.Updates!.Settings);
         Assert.Equal(root, definition.Updates.TrustedRoot);
         Assert.Equal((authority.Pem, "[::1]:8443"), (definition.ClientAuthority, definition.Listen));
         Assert.Equal(("https://collector.example.net:4318", TimeSpan.FromSeconds(10), 8L << 20), (definition.Telemetry!.Otlp, definition.Telemetry.Interval, definition.Telemetry.Spool));
@@ -204,6 +204,8 @@ public sealed class DefinitionReaderTests : IDisposable
     [InlineData("telemetry: { otlp: 'https://me:secret@collector.example.net/' }", "4:20", "an http or https URL")]
     [InlineData("telemetry: { otlp: 'https://c.example', logs: [{ share: 0% }] }", "4:57", "a part of 1% to 100%")]
     [InlineData("telemetry: { otlp: 'https://c.example', logs: [{ priority: loud }] }", "4:60", "emergency or alert")]
+    [InlineData("updates: { proxy: 'socks5://proxy:1080' }", "4:19", "an http URL")]
+    [InlineData("updates: { proxy: 'http://ada:secret@proxy:3128' }", "4:19", "an http URL")]
     [InlineData("updates: { channel: Stable }", "4:21", "the name of a channel")]
     [InlineData("updates: { channel: targets }", "4:21", "the name of a channel")]
     [InlineData("hostname: [", "5:1", "not valid YAML")]

@@ -23,7 +23,7 @@ public sealed class ServerProbeTests : IDisposable
 
     private static Task<ProbeResult> TryAsync(IHealthProbe probe) => probe.TryAsync(TestContext.Current.CancellationToken);
 
-    private UpdateServerProbe UpdateServer(string? url) => new(new HealthCheck { Name = "server", UpdateServer = true, Gate = false }, url is null ? null : new Uri(url), _folder.FullName);
+    private UpdateServerProbe UpdateServer(string? url) => new(new HealthCheck { Name = "server", UpdateServer = true, Gate = false }, url is null ? null : new Uri(url), null, _folder.FullName);
 
     [Theory]
     [InlineData("200 OK", "Passed")]
@@ -126,12 +126,23 @@ public sealed class ServerProbeTests : IDisposable
     }
 
     [Fact]
+    public async Task AnUpdateServerBehindAProxy_IsAskedThroughIt()
+    {
+        await using var proxy = new OneAnswerServer("HTTP/1.1 200 OK");
+        var check = new HealthCheck { Name = "server", UpdateServer = true };
+
+        var result = await TryAsync(new UpdateServerProbe(check, new Uri("http://repository.invalid/updates"), new Uri($"http://127.0.0.1:{proxy.Port}"), _folder.FullName));
+
+        Assert.Equal((ProbeOutcome.Passed, "repository.invalid answers"), (result.Outcome, result.Message));
+    }
+
+    [Fact]
     public async Task AnUpdateServerThatNeverAnswers_IsAnOutage_AndNoReasonToRollBack()
     {
         using var silent = new TcpListener(IPAddress.Loopback, 0);
         silent.Start();
         var check = new HealthCheck { Name = "server", UpdateServer = true, Timeout = TimeSpan.FromSeconds(1) };
-        var probe = new UpdateServerProbe(check, new Uri($"http://127.0.0.1:{((IPEndPoint)silent.LocalEndpoint).Port}/"), _folder.FullName);
+        var probe = new UpdateServerProbe(check, new Uri($"http://127.0.0.1:{((IPEndPoint)silent.LocalEndpoint).Port}/"), null, _folder.FullName);
         var baseline = new HealthBaseline
         {
             Version = "1.0",

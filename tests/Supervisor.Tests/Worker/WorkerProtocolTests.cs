@@ -7,6 +7,7 @@ using Appliance.Supervisor.Boot;
 using Appliance.Supervisor.Updates;
 using Appliance.Supervisor.Worker;
 using UpdateClient.Tests.Install;
+using UpdateClient.Tests.Sources;
 
 namespace Supervisor.Tests.Worker;
 
@@ -61,6 +62,19 @@ public sealed class WorkerProtocolTests : IAsyncLifetime
         var slot = await _scene.SlotBAsync();
         Assert.Equal((SlotState.Trial, "1.1", 3), (slot.State, slot.Version, slot.TriesLeft));
         Assert.Equal(new TrialRecord { Version = "1.1", From = "1.0", Slot = "b", InstalledBy = "boot-1" }, TrialRecord.TryRead(_scene.TrialPath));
+    }
+
+    [Fact]
+    public async Task TheRepository_IsAskedThroughTheImagesProxy()
+    {
+        await _scene.PublishAsync();
+        await using var proxy = new FaultyServer(_scene.Publisher.Repository);
+        _scene.Write("usr/lib/appliance/update.json", $$"""{"proxy":"{{proxy.Address}}"}""");
+
+        var found = await _scene.Client.RunAsync(new WorkerRequest { Verb = WorkerVerb.Check, Source = "http://repository.invalid/" }, null, null, Token);
+
+        Assert.Equal("1.1", found.Version);
+        Assert.All(proxy.Log, request => Assert.StartsWith("GET http://repository.invalid/", request.Head, StringComparison.Ordinal));
     }
 
     [Fact]

@@ -40,7 +40,7 @@ public sealed class InstallFaultTests : IDisposable
 
         var error = await Assert.ThrowsAsync<UserError>(() => _scene.InstallAsync(new FolderSource(other.Repository)));
 
-        Assert.NotNull(error.Hint);
+        Assert.Contains("updates.root", error.Hint, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -119,6 +119,28 @@ public sealed class InstallFaultTests : IDisposable
         Assert.Contains("have to be written", (await FailAsync(_scene.Slot with { Verity = new SlotRegion(_scene["slot-verity"], 0, 4096) })).Message, StringComparison.Ordinal);
         Assert.Equal("edge_0.9", File.ReadLines(_scene["slot-label"]).First());
         Assert.False(emptied);
+    }
+
+    [Fact]
+    public async Task Refuses_ABootPartitionThatIsTooSmall_BeforeAnythingIsTouched()
+    {
+        await _scene.PublishVersionAsync("1.1", 8192);
+        await File.WriteAllTextAsync(_scene["slot-label"], "edge_0.9\n");
+        var esp = Directory.CreateDirectory(_scene["small"]).FullName;
+        if (await RunAsync("mount", "-t", "tmpfs", "-o", "size=256k", "none", esp) != 0) Assert.Skip("a small file system takes the right to mount one");
+        try
+        {
+            Assert.Contains("The boot partition has room for 256", (await FailAsync(_scene.Slot with { Uki = Path.Combine(esp, "edge.efi") })).Message, StringComparison.Ordinal);
+            Assert.Equal("edge_0.9", File.ReadLines(_scene["slot-label"]).First());
+
+            // What goes makes room.
+            await File.WriteAllBytesAsync(Path.Combine(esp, "old.efi"), new byte[200 << 10]);
+            Assert.Contains("The boot partition has room for 256", (await FailAsync(_scene.Slot with { Uki = Path.Combine(esp, "edge.efi"), OldUkis = [Path.Combine(esp, "old.efi")] })).Message, StringComparison.Ordinal);
+        }
+        finally
+        {
+            await RunAsync("umount", esp);
+        }
     }
 
     [Fact]

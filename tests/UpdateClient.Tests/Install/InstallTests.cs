@@ -179,6 +179,27 @@ public sealed class InstallTests : IDisposable
         Assert.InRange(server.Sent, first, new FileInfo(_scene["edge_1.1.bundle"]).Length + Quick.Window + 100_000);
     }
 
+    /// <summary>A power cut left a sector of the target that cannot be read; writing it mends it.</summary>
+    [Fact]
+    public async Task Install_OverASectorThatCannotBeRead_GoesOnFromIt()
+    {
+        const int size = 20 << 20;
+        await _scene.PublishVersionAsync("1.1", size);
+        await File.WriteAllBytesAsync(_scene["slot-root"], new byte[size]);
+        using var disk = new BadDisk(_scene["slot-root"]);
+        var slot = _scene.Slot with { Root = new SlotRegion(disk.Device) };
+        await using var server = new FaultyServer(_scene.Repository);
+        var fail = true;
+        server.Spoil = request => fail && request.From is not null && server.Sent > 8_000_000 ? new FaultyServer.Fault { Status = 503 } : null;
+        using (var source = new HttpSource(server.Address, Quick)) await Assert.ThrowsAsync<UserError>(() => _scene.InstallAsync(source, slot: slot));
+        disk.Cut(3 << 20);
+        fail = false;
+
+        using (var source = new HttpSource(server.Address, Quick)) await _scene.InstallAsync(source, slot: slot);
+
+        _scene.AssertInstalled("1.1");
+    }
+
     [Fact]
     public async Task Install_OverDamagedWindows_WritesFromTheFirstOfThemOn()
     {

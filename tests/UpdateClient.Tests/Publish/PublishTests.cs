@@ -211,6 +211,27 @@ public sealed class PublishTests : IDisposable
         }
     }
 
+    /// <summary>What is exported while somebody publishes is one state of the repository.</summary>
+    [Fact]
+    public async Task Export_DuringPublications_IsSound()
+    {
+        await _scene.PublishVersionAsync("1.0", 100 << 12);
+        var bundle = await _scene.BuildAsync("1.1", 100 << 12);
+        var exports = 0;
+
+        for (var rollout = 10; rollout <= 30; rollout += 10)
+            await _scene.PublishAsync(bundle, options => options with { Rollout = rollout }, _ => ExportAsync().GetAwaiter().GetResult());
+
+        Assert.InRange(exports, 10, int.MaxValue);
+
+        async Task ExportAsync()
+        {
+            await new OfflineExport(_scene.Repository, "stable", null, _scene.Time).WriteAsync(_scene["offline.bundle"], null, CancellationToken.None);
+            Assert.Empty((await CheckAsync(_scene["offline.bundle"])).Faults);
+            exports++;
+        }
+    }
+
     [Fact]
     public async Task Verify_FindsEveryKindOfDamage()
     {

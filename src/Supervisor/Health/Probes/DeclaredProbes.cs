@@ -1,4 +1,5 @@
 using Appliance.Core.Health;
+using Appliance.Core.Updates;
 using Appliance.Supervisor.Systemd;
 
 namespace Appliance.Supervisor.Health.Probes;
@@ -8,8 +9,8 @@ namespace Appliance.Supervisor.Health.Probes;
 /// <param name="systemd">The manager that unit checks ask.</param>
 /// <param name="workloads">The workload engine's answers.</param>
 /// <param name="http">The client of http checks, without a limit of its own.</param>
-/// <param name="repository">The update repository, or null.</param>
-internal sealed class DeclaredProbes(string root, Systemd1 systemd, IWorkloadHealth workloads, HttpClient http, Uri? repository)
+/// <param name="updates">The update repository and the way to it.</param>
+internal sealed class DeclaredProbes(string root, Systemd1 systemd, IWorkloadHealth workloads, HttpClient http, UpdateSettings updates)
 {
     /// <summary>The probe of a check.</summary>
     public IHealthProbe Create(HealthCheck check) => check.Kind switch
@@ -20,8 +21,10 @@ internal sealed class DeclaredProbes(string root, Systemd1 systemd, IWorkloadHea
         HealthCheckKind.Command => new CommandProbe(check),
         HealthCheckKind.Disk => new DiskProbe(check),
         HealthCheckKind.TimeSync => new TimeSyncProbe(check, root),
-        HealthCheckKind.UpdateServer => new UpdateServerProbe(check, repository, root),
+        HealthCheckKind.UpdateServer => new UpdateServerProbe(check, Address(updates.Url), Address(updates.Proxy), root),
         HealthCheckKind.Node or HealthCheckKind.Workloads => new WorkloadProbe(check, workloads),
         _ => throw new InvalidOperationException($"no probe for {check.Kind}"),
     };
+
+    private static Uri? Address(string? url) => url is null ? null : new Uri(url);
 }

@@ -11,7 +11,7 @@ namespace Appliance.Supervisor.Health.Probes;
 /// The update repository answers. What a network or a server can be down with is an outage; a server that does not trust us,
 /// that we do not trust, or that has nothing for us is a failure, which an update may be to blame for.
 /// </summary>
-internal sealed class UpdateServerProbe(HealthCheck check, Uri? repository, string root) : DeclaredProbe(check)
+internal sealed class UpdateServerProbe(HealthCheck check, Uri? repository, Uri? proxy, string root) : DeclaredProbe(check)
 {
     private const string Timestamp = "metadata/timestamp.json";
 
@@ -25,6 +25,7 @@ internal sealed class UpdateServerProbe(HealthCheck check, Uri? repository, stri
         var (chain, policy) = (X509ChainStatusFlags.NoError, SslPolicyErrors.None);
         // A connection of its own each time: a kept one would hide that a new one is refused.
         using var handler = new SocketsHttpHandler();
+        if (proxy is not null) handler.Proxy = new WebProxy(proxy);
         handler.SslOptions.RemoteCertificateValidationCallback = (_, _, shown, errors) =>
         {
             foreach (var status in shown?.ChainStatus ?? []) chain |= status.Status;
