@@ -374,9 +374,12 @@ internal sealed class UpdateEngine : IDisposable
         {
             var found = await LookAsync(job, request, plan: false);
             if (found.Verdict == "failedBefore") throw FailedBefore(found.Version!);
-            if (found.Verdict != "available" || (!request.Force && State.Pending?.Version == found.Version))
+            var waits = State.Pending?.Version == found.Version;
+            if (found.Verdict != "available" || (!request.Force && waits))
             {
-                job.Update(view => view with { Version = found.Version, Message = State.Pending?.Version == found.Version ? $"version {found.Version} is installed already and waits for the restart" : Describe(found) });
+                // When it restarts can be thought over.
+                if (waits && request.Reboot is { } restart) _memory.Note(state => state.Pending is { } pending ? state with { Pending = pending with { Reboot = restart } } : state);
+                job.Update(view => view with { Version = found.Version, Message = !waits ? Describe(found) : $"version {found.Version} is installed already and {(State.Pending!.Reboot == true ? "is restarted into" : "waits for the restart")}" });
                 return;
             }
             job.Update(view => view with { Version = found.Version });

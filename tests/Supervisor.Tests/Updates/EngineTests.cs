@@ -81,6 +81,19 @@ public sealed class EngineTests : IDisposable
         Assert.Single(_world.Requests, request => request.Verb == WorkerVerb.Install);
     }
 
+    [Fact]
+    public async Task AVersionThatWaits_RestartsAsTheLatestRequestWantsIt()
+    {
+        await InstallAsync(new InstallRequest { Reboot = false });
+
+        var job = await InstallAsync(new InstallRequest { Reboot = true });
+        Assert.Equal(("version 1.1 is installed already and is restarted into", true), (job.View.Message, _engine.State.Pending!.Reboot));
+
+        await InstallAsync(new InstallRequest()); // as the device asks by itself
+        Assert.True(_engine.State.Pending.Reboot);
+        Assert.Single(_world.Requests, request => request.Verb == WorkerVerb.Install);
+    }
+
     /// <summary>Trap 7 of the field: a failed version that is offered again for ever.</summary>
     [Fact]
     public async Task AVersionThatFailed_IsNotTakenAgain_UntilForced()
