@@ -304,7 +304,7 @@ internal sealed class UpdateEngine : IDisposable
     /// </summary>
     /// <param name="slot">The slot; null for the running one.</param>
     /// <param name="why">Why, in a sentence.</param>
-    /// <param name="cancellationToken">Ends the wait for the _worker.</param>
+    /// <param name="cancellationToken">Ends the wait for the worker.</param>
     private async Task GiveUpAsync(string? slot, string why, CancellationToken cancellationToken)
     {
         // What is being kept is not given up under its hooks; afterwards it is a version like any other.
@@ -344,20 +344,30 @@ internal sealed class UpdateEngine : IDisposable
     /// <summary>Somebody gave a version up, and a cut or a failure came in between.</summary>
     private async Task FinishGivingUpAsync(PendingUpdate pending, CancellationToken cancellationToken)
     {
+        var runs = pending.Version == _device.Version;
         try
         {
-            await GiveUpAsync(pending.Version == _device.Version ? null : pending.Slot, pending.GivenUp!, cancellationToken);
-            if (pending.Version == _device.Version && await RebootAsync(force: false, cancellationToken) is { Count: > 0 } inhibitors)
-                Log.Warning("Version {Version} was given up, and the restart waits for {Inhibitors}", pending.Version, string.Join("; ", inhibitors));
+            await GiveUpAsync(runs ? null : pending.Slot, pending.GivenUp!, cancellationToken);
         }
         catch (UserError e)
         {
-            Log.Error("Version {Version} was given up and stays, as nothing else would boot: {Reason}", pending.Version, e.Message);
+            Log.Error("Version {Version} was given up and stays all the same: {Reason}", pending.Version, e.Message);
             _memory.Note(state => state with { Pending = state.Pending is { } left ? left with { GivenUp = null } : null });
+            return;
         }
         catch (WorkerException e)
         {
             Log.Error("Version {Version} was given up and could not be left; the next start tries again: {Reason}", pending.Version, e.Message);
+            return;
+        }
+        if (!runs) return;
+        try
+        {
+            if (await RebootAsync(force: false, cancellationToken) is { Count: > 0 } inhibitors) Log.Warning("Version {Version} was given up, and the restart waits for {Inhibitors}", pending.Version, string.Join("; ", inhibitors));
+        }
+        catch (Exception e) when (e is UserError or WorkerException)
+        {
+            Log.Error("Version {Version} was given up, and the restart does not come; the next one leaves it: {Reason}", pending.Version, e.Message);
         }
     }
 
