@@ -32,7 +32,7 @@ try
             Console.WriteLine(Usage);
             return 0;
         case ["wait-healthy"]:
-            return await HealthGate.WaitAsync(SupervisorOptions.FromEnvironment().BusAddress, HealthGate.ArrivalLimit, longestWait, Console.Out);
+            return await HealthGate.WaitAsync(SupervisorOptions.FromEnvironment().BusAddress, HealthGate.AbsenceLimit, longestWait, Console.Out);
         case ["wait-healthy", "--timeout", var text]:
             if (!int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) || seconds < 1) throw new UserError($"--timeout takes a number of seconds, not \"{text}\".");
             return await HealthGate.WaitAsync(SupervisorOptions.FromEnvironment().BusAddress, TimeSpan.FromSeconds(seconds), TimeSpan.FromSeconds(seconds), Console.Out);

@@ -1,4 +1,5 @@
 using System.Net;
+using Appliance.Supervisor.Bus;
 using Appliance.Supervisor.Service;
 
 namespace Supervisor.Tests;
@@ -89,6 +90,24 @@ public sealed class DaemonTests : IAsyncLifetime
         Assert.False(response.Headers.Contains("Server"));
     }
 
+    /// <summary>One that crashes again and again never says that it is unhealthy.</summary>
+    [Fact]
+    public async Task WaitHealthy_WithASupervisorThatEndsAgainAndAgain_GivesUp()
+    {
+        using var bus = new PrivateBus();
+        var output = new StringWriter();
+        var waiting = HealthGate.WaitAsync(bus.Address, TimeSpan.FromMinutes(5), TimeSpan.FromMinutes(30), output);
+
+        while (!waiting.IsCompleted)
+        {
+            await using var supervisor = new BusConnection(bus.Address);
+            await supervisor.RequestNameAsync(SupervisorObject.Name);
+        }
+
+        Assert.Equal(1, await waiting);
+        Assert.Contains("times without a verdict", output.ToString(), StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task WaitHealthy_WithoutASupervisor_GivesUpInTime()
     {
@@ -96,7 +115,7 @@ public sealed class DaemonTests : IAsyncLifetime
 
         var output = new StringWriter();
         Assert.Equal(1, await HealthGate.WaitAsync(lonely.Address, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(30), output));
-        Assert.Equal("no supervisor within 1 s", output.ToString().Trim());
+        Assert.Equal("no supervisor for 1 s", output.ToString().Trim());
         Assert.Equal(1, await HealthGate.WaitAsync("unix:path=/nowhere", TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1), TextWriter.Null));
     }
 }

@@ -18,7 +18,7 @@ internal static class ChunksVerb
         var outcome = "planned";
         try
         {
-            var way = await ChunkWay.PlanAsync(index, new FolderSource(options["repo"]), options["data"], seeds, seed, 0, long.MaxValue, null, CancellationToken.None);
+            var way = await ChunkWay.PlanAsync(index, new FolderSource(options["repo"]), options["data"], seeds, seed, 0, null, CancellationToken.None);
             outcome = $"{way.DownloadBytes} bytes";
         }
         catch (InvalidDataException e)

@@ -97,10 +97,10 @@ internal static class ImageShape
     private static TextShape EngineName() => new("the name of an engine file such as k3s or podman, or none", "[a-z0-9][a-z0-9_-]*", longest: 64);
 
     /// <summary>Files of the repository are looked up below the URL, so nothing may follow its path.</summary>
-    private static bool IsProxy(string text) => Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri is { Host.Length: > 0, AbsolutePath: "/", UserInfo: "", Query: "", Fragment: "" };
-
     private static bool IsRepository(string text) =>
         Uri.TryCreate(text, UriKind.Absolute, out var uri) && (uri.IsFile ? uri.IsLoopback && uri.AbsolutePath.Length > 1 : uri.Host.Length > 0) && uri.Query.Length == 0 && uri.Fragment.Length == 0;
+
+    private static bool IsProxy(string text) => Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri is { Host.Length: > 0, AbsolutePath: "/", UserInfo: "", Query: "", Fragment: "" };
 
     private static UpdateDefinition? CreateUpdates(Bag? bag, DefinitionLookup lookUp)
     {

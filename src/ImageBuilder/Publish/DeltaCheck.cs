@@ -67,7 +67,7 @@ internal sealed class DeltaCheck(RepositoryFolder folder, IReadOnlyList<Publishe
     {
         var index = ChunkIndex.Parse(await File.ReadAllBytesAsync(folder.Locate(payload.Chunks!.Index.Path), cancellationToken));
         await using var target = new FileStream(file, FileMode.Create, FileAccess.ReadWrite, FileShare.ReadWrite, 1);
-        var way = await ChunkWay.PlanAsync(index, new FolderSource(folder.Path), payload.Chunks.Data.Path, [], target.SafeFileHandle, 0, long.MaxValue, null, cancellationToken);
+        var way = await ChunkWay.PlanAsync(index, new FolderSource(folder.Path), payload.Chunks.Data.Path, [], target.SafeFileHandle, 0, null, cancellationToken);
         await using var plain = await way.OpenAsync(0, cancellationToken);
         await plain.CopyToAsync(target, 1 << 20, cancellationToken);
         target.Position = 0;

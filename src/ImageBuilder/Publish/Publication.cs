@@ -29,9 +29,11 @@ internal sealed class Publication(PublishOptions options, TufRepositoryWriter me
             var present = siblings.FirstOrDefault(sibling => sibling.Release.Header.Version == bundle.Manifest.Header.Version);
             if (present is not null) RequireSame(present, bundle.Manifest);
             var release = present?.Release ?? await MakeReleaseAsync(bundle, siblings, cancellationToken);
-            if (present is not null) await RepairAsync(release, bundle, siblings, cancellationToken);
             cancellationToken.ThrowIfCancellationRequested();
-            return await _stages.RunAsync("sign", _ => Task.FromResult(Commit(release, present, siblings, before)));
+            var result = await _stages.RunAsync("sign", _ => Task.FromResult(Commit(release, present, siblings, before)));
+            // Last: a rollout is stopped also where the release is damaged.
+            if (present is not null) await RepairAsync(release, bundle, siblings, cancellationToken);
+            return result;
         }
         finally
         {
@@ -47,7 +49,7 @@ internal sealed class Publication(PublishOptions options, TufRepositoryWriter me
         observer.Warning($"{damaged.Path} of version {release.Header.Version} is missing or damaged; its objects are made anew.");
         await MakeReleaseAsync(bundle, siblings, cancellationToken);
         if (await FindDamagedAsync(release, cancellationToken) is { } still)
-            throw new UserError($"{still.Path} of version {release.Header.Version} is missing or damaged, and what is made of the bundle now is another one.", "Publish with the options of the first time, restore the file from a backup or a mirror, or publish the content as a new version.");
+            throw new UserError($"{still.Path} of version {release.Header.Version} is missing or damaged, and what is made of the bundle now is another one. Channel and rollout are as you asked.", "Publish with the options of the first time, restore the file from a backup or a mirror, or publish the content as a new version.");
     }
 
     private Task<ObjectReference?> FindDamagedAsync(Release release, CancellationToken cancellationToken) => _stages.RunAsync("check", async _ =>

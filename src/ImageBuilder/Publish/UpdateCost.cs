@@ -49,7 +49,7 @@ internal sealed record UpdateCost(string Payload, long? Patch, long Chunks, long
         using var target = File.OpenHandle(written, FileMode.Create, FileAccess.ReadWrite);
         using var seed = old is null ? null : File.OpenHandle(old);
         IReadOnlyList<ChunkSeed> seeds = seed is null ? [] : [new ChunkSeed(seed, RandomAccess.GetLength(seed), IsTarget: false)];
-        var way = await ChunkWay.PlanAsync(ChunkIndex.Parse(bytes), new FolderSource(work), "data", seeds, target, 0, long.MaxValue, null, cancellationToken);
+        var way = await ChunkWay.PlanAsync(ChunkIndex.Parse(bytes), new FolderSource(work), "data", seeds, target, 0, null, cancellationToken);
         return bytes.Length + way.ListBytes + way.DownloadBytes;
     }
 }

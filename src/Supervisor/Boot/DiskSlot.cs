@@ -40,7 +40,7 @@ internal sealed record DiskSlot(string Name, GptPartition Root, GptPartition Ver
     {
         if (!rest.IsBootable) throw new UserError($"Slot {slot.Name} cannot be given up: slot {rest.Name} holds nothing that boots.", "Install a version into the other slot first.");
         if (slot.State == SlotState.Good && rest.State != SlotState.Good)
-            throw new UserError($"Slot {slot.Name} cannot be given up: version {rest.Version} in slot {rest.Name} is on trial, and nothing that is known to work would be left.", $"Wait until it is kept, or keep it yourself once it runs: appliancectl mark-good.");
+            throw new UserError($"Slot {slot.Name} cannot be given up: version {rest.Version} in slot {rest.Name} is on trial, and nothing that is known to work would be left.", "Wait until it is kept, or keep it yourself once it runs: appliancectl mark-good.");
     }
 
     /// <summary>

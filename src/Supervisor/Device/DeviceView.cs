@@ -17,7 +17,7 @@ internal sealed class DeviceView(DeviceFacts facts, HealthMonitor health, StateL
     public X509Certificate2 Certificate => certificate;
 
     /// <summary>Where this boot stands.</summary>
-    public BootState BootState => !facts.HasEfi ? BootState.Unknown : facts.BootCount is null || _blessed ? BootState.Good : BootState.Trial;
+    public BootState BootState => _blessed ? BootState.Good : !facts.HasEfi ? BootState.Unknown : facts.BootCount is null ? BootState.Good : BootState.Trial;
 
     /// <summary>The boot loader has been told to keep this boot's entry.</summary>
     public void MarkBlessed() => _blessed = true;

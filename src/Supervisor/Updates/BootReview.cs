@@ -48,6 +48,13 @@ internal sealed class BootReview(TimeProvider time)
         return twice ? next.With(new FailedVersion { Version = version, Reason = reason, At = time.GetUtcNow() }) : next;
     }
 
+    /// <summary>The state when a kept version that somebody went back from still runs and is good: the power went before anything was done.</summary>
+    public UpdateState JudgeRunning(UpdateState state, string running, IReadOnlyList<SlotStatus> slots)
+    {
+        if (state.Pending is not null || state.Failed.All(failed => failed.Version != running) || slots.FirstOrDefault(slot => slot.Running) is not { State: SlotState.Good }) return state;
+        return state.Without(running).With(new HistoryEntry(time.GetUtcNow(), "failed", running, running, "it was given up, and the power went before that was done; ask for it again"));
+    }
+
     /// <summary>
     /// What the state does not say and the trial's record does: the power went between the new boot entry and the note about it,
     /// or the state was lost.
@@ -70,8 +77,9 @@ internal sealed class BootReview(TimeProvider time)
 
     private BootJudgement OnTrial(UpdateState state, PendingUpdate pending, BootFacts facts)
     {
-        var boots = pending.Boots.Any(boot => boot.BootId == facts.BootId) ? pending.Boots : [.. pending.Boots, new TrialBoot(facts.BootId, time.GetUtcNow(), [])];
-        var next = state with { Phase = EnginePhase.Probation, Pending = pending with { Boots = boots } };
+        var again = pending.Boots.Any(boot => boot.BootId == facts.BootId);
+        // Given up and started all the same: that restart was to lead away from it.
+        var next = state with { Phase = EnginePhase.Probation, Pending = pending with { Boots = again ? pending.Boots : [.. pending.Boots, new TrialBoot(facts.BootId, time.GetUtcNow(), [])], Leave = pending.Leave || (pending.GivenUp is not null && !again) } };
         // Where nobody can tell whether the boot loader counts, nothing is kept unjudged.
         return new(next, pending.GivenUp is not null ? BootOutcome.GivenUp : facts.BootState == BootState.Good ? BootOutcome.Commit : BootOutcome.Judge, next.Pending);
     }

@@ -27,6 +27,9 @@ internal sealed record PendingUpdate
     /// <summary>Why somebody gave it up before there was a verdict, or null.</summary>
     public string? GivenUp { get; init; }
 
+    /// <summary>True when it is left as soon as nothing holds the restart up, and not with whichever restart comes.</summary>
+    public bool Leave { get; init; }
+
     /// <summary>Boots of the old version since then in which the new one was not even tried.</summary>
     public int NotTried { get; init; }
 

@@ -1,6 +1,7 @@
 using Appliance.Core;
 using Appliance.Core.Updates;
 using Appliance.Supervisor.Boot;
+using Appliance.Supervisor.Device;
 using Appliance.Supervisor.Health;
 using Appliance.Supervisor.Worker;
 using Serilog;
@@ -14,12 +15,12 @@ namespace Appliance.Supervisor.Updates;
 /// </summary>
 internal sealed class UpdateEngine : IDisposable
 {
-    private static readonly TimeSpan SlotsLimit = TimeSpan.FromSeconds(60);
-
     private readonly Lock _lock = new();
     private readonly SemaphoreSlim _committing = new(1);
     private readonly CancellationTokenSource _stopping = new();
     private readonly UpdateMemory _memory;
+    private readonly DeviceSlots _slots;
+    private readonly GivingUp _givingUp;
     private readonly IWorker _worker;
     private readonly IBaseline _baseline;
     private readonly IDeviceBoot _device;
@@ -37,7 +38,10 @@ internal sealed class UpdateEngine : IDisposable
     public UpdateEngine(UpdateMemory memory, IWorker worker, IBaseline baseline, IDeviceBoot device, TimeProvider time)
     {
         (_memory, _worker, _baseline, _device, _time) = (memory, worker, baseline, device, time);
+        _slots = new DeviceSlots(worker);
+        _givingUp = new GivingUp(memory, _slots, worker, device, time);
         memory.Changed += () => Changed?.Invoke();
+        _slots.Changed += () => Changed?.Invoke();
     }
 
     /// <summary>Raised when the state, the slots, the job at hand or what the boot is worth change.</summary>
@@ -56,7 +60,10 @@ internal sealed class UpdateEngine : IDisposable
     }
 
     /// <summary>Both slots as they were when they were last read; empty before that.</summary>
-    public IReadOnlyList<SlotStatus> Slots { get; private set; } = [];
+    public IReadOnlyList<SlotStatus> Slots => _slots.Known;
+
+    /// <summary>True while a version that somebody gave up is still what boots, or what runs and is to be left.</summary>
+    public bool IsGivingUp => _givingUp.IsUnfinished;
 
     /// <summary>True between asking for the restart and its coming.</summary>
     public bool Rebooting { get; private set; }
@@ -77,7 +84,7 @@ internal sealed class UpdateEngine : IDisposable
         _followUp = outcome switch
         {
             BootOutcome.Commit => CommitAsync,
-            BootOutcome.GivenUp => token => FinishGivingUpAsync(pending!, token),
+            BootOutcome.GivenUp => FinishGivingUpAsync,
             BootOutcome.RolledBack or BootOutcome.TidyUp => token => EndTrialAsync(pending ?? PendingUpdate.Of(trial!), token),
             _ => null,
         };
@@ -102,7 +109,7 @@ internal sealed class UpdateEngine : IDisposable
         {
             var next = new BootReview(_time).JudgeKept(state, _device.Version, Slots);
             if (next != state) left = next.History[^1];
-            return next;
+            return new BootReview(_time).JudgeRunning(next, _device.Version, Slots);
         });
         if (left is not null) Log.Error("The boot loader has left version {Version} for {Running}: {Reason}", left.Version, _device.Version, left.Detail);
     }
@@ -155,8 +162,29 @@ internal sealed class UpdateEngine : IDisposable
         RequireNoJob();
         if (State is { Phase: EnginePhase.Installed, Pending: { } waiting })
             throw new UserError($"The other slot holds version {waiting.Version}, which was never tried: there is nothing to go back to.", $"Restart into it (appliancectl reboot), or give it up (mark-bad {waiting.Slot}).");
-        await GiveUpAsync(null, $"{by} went back from it", cancellationToken);
-        return await RebootAsync(force, cancellationToken);
+        cancellationToken.ThrowIfCancellationRequested();
+        await GiveUpAsync(null, $"{by} went back from it", leave: true);
+        return await RebootAsync(force, _stopping.Token);
+    }
+
+    /// <summary>Brings to its end what a cut, a failure or an inhibitor kept from it. True when the restart comes.</summary>
+    public async Task<bool> FinishGivingUpAsync(CancellationToken cancellationToken)
+    {
+        if (State.Pending is not { GivenUp: { } why } pending) return false;
+        var runs = pending.Version == _device.Version;
+        try
+        {
+            if (_slots.Find(pending.Slot)?.State != SlotState.Bad) await GiveUpAsync(runs ? null : pending.Slot, why, pending.Leave);
+            if (!runs || !pending.Leave) return false;
+            if (await RebootAsync(force: false, cancellationToken) is not { Count: > 0 } inhibitors) return true;
+            Log.Warning("Version {Version} was given up, and the restart waits for {Inhibitors}", pending.Version, string.Join("; ", inhibitors));
+        }
+        catch (Exception e) when (e is UserError or WorkerException)
+        {
+            Log.Error("Version {Version} was given up and is not left yet: {Reason}", pending.Version, e.Message);
+            await _givingUp.ForgetWhatCannotBeAsync(pending, cancellationToken);
+        }
+        return false;
     }
 
     /// <summary>Keeps the version on trial without waiting for its verdict.</summary>
@@ -165,7 +193,7 @@ internal sealed class UpdateEngine : IDisposable
         await _worker.RunAsync(new WorkerRequest { Verb = WorkerVerb.MarkGood }, null, null, cancellationToken);
         _device.MarkBlessed();
         // Somebody may have given it up before, and thought better of it before the restart came.
-        _memory.Note(state => state.Without(_device.Version) with { Pending = state.Pending is { } pending && pending.Version == _device.Version ? pending with { GivenUp = null } : state.Pending });
+        _memory.Note(state => state.Without(_device.Version) with { Pending = state.Pending is { } pending && pending.Version == _device.Version ? pending with { GivenUp = null, Leave = false } : state.Pending });
         if (State.Phase == EnginePhase.Probation) await CommitAsync(cancellationToken);
         else await RefreshSlotsAsync(cancellationToken);
     }
@@ -174,7 +202,8 @@ internal sealed class UpdateEngine : IDisposable
     public async Task MarkBadAsync(string slot, string by, CancellationToken cancellationToken)
     {
         RequireNoJob();
-        await GiveUpAsync(slot, $"{by} marked it bad", cancellationToken);
+        cancellationToken.ThrowIfCancellationRequested();
+        await GiveUpAsync(slot, $"{by} marked it bad", leave: false);
     }
 
     /// <summary>Lets a version that failed be offered again.</summary>
@@ -221,9 +250,13 @@ internal sealed class UpdateEngine : IDisposable
         Log.Information("Version {Version} is kept", pending.Version);
     }
 
-    /// <summary>Writes down why a version on trial is about to fail, before anybody can act on the verdict.</summary>
+    /// <summary>
+    /// Writes down why a version on trial is about to fail, before anybody can act on the verdict. Where no boot loader asks for the
+    /// verdict, it is the engine that keeps what is healthy.
+    /// </summary>
     public void NoteVerdict(HealthReport report)
     {
+        if (report.State == HealthState.Healthy && State.Phase == EnginePhase.Probation && _device.BootState == BootState.Unknown) NoteBlessed();
         if (report.State != HealthState.Unhealthy) return;
         _memory.Note(state => state is { Phase: EnginePhase.Probation, Pending: { } pending }
             ? state with { Pending = pending with { Boots = pending.Boots.Select(boot => boot.BootId == _device.BootId ? boot with { Failures = report.Reasons } : boot).ToList() } }
@@ -247,22 +280,7 @@ internal sealed class UpdateEngine : IDisposable
     }
 
     /// <summary>Reads both slots anew; false when they cannot be read.</summary>
-    public async Task<bool> RefreshSlotsAsync(CancellationToken cancellationToken)
-    {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        limit.CancelAfter(SlotsLimit);
-        try
-        {
-            Slots = (await _worker.RunAsync(new WorkerRequest { Verb = WorkerVerb.Slots }, null, null, limit.Token)).Slots ?? [];
-            Changed?.Invoke();
-            return true;
-        }
-        catch (Exception e) when (e is WorkerException or UserError || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
-        {
-            Log.Warning("The slots could not be read: {Reason}", e.Message);
-            return false;
-        }
-    }
+    public Task<bool> RefreshSlotsAsync(CancellationToken cancellationToken) => _slots.RefreshAsync(cancellationToken);
 
     /// <summary>Stops the job at hand without an end: the next start goes on with it.</summary>
     public void Stop() => _stopping.Cancel();
@@ -298,77 +316,20 @@ internal sealed class UpdateEngine : IDisposable
         await RefreshSlotsAsync(cancellationToken);
     }
 
-    /// <summary>
-    /// A slot is given up. That is written down first: after a cut in between, a version that somebody went back from must not be
-    /// taken for a new one. But a disk that takes no note is no reason to stay on it.
-    /// </summary>
-    /// <param name="slot">The slot; null for the running one.</param>
-    /// <param name="why">Why, in a sentence.</param>
-    /// <param name="cancellationToken">Ends the wait for the worker.</param>
-    private async Task GiveUpAsync(string? slot, string why, CancellationToken cancellationToken)
+    /// <summary>What is being kept is not given up under its hooks; afterwards it is a version like any other.</summary>
+    private async Task GiveUpAsync(string? slot, string why, bool leave)
     {
-        // What is being kept is not given up under its hooks; afterwards it is a version like any other.
-        if (!await _committing.WaitAsync(TimeSpan.Zero, cancellationToken)) throw new UserError($"Version {_device.Version} is being kept: its hooks still run.", "Wait a moment; the journal says when it is over.");
+        if (!await _committing.WaitAsync(TimeSpan.Zero, CancellationToken.None)) throw new UserError($"Version {_device.Version} is being kept: its hooks still run.", "Wait a moment; the journal says when it is over.");
         try
         {
-            if (Slots.Count == 0) await RefreshSlotsAsync(cancellationToken);
-            var before = State;
-            var running = slot is null || Slots.Any(known => known.Running && known.Name == slot);
-            _memory.Note(state => state.Pending is { } pending && (running ? pending.Version == _device.Version : pending.Slot == slot && pending.Version != _device.Version) ? state with { Pending = pending with { GivenUp = why } }
-                : running ? Failed(state, _device.Version, why).With(new HistoryEntry(_time.GetUtcNow(), "rolledBack", _device.Version, _device.Version, why))
-                : state);
-            WorkerResult result;
-            try
-            {
-                result = await _worker.RunAsync(new WorkerRequest { Verb = WorkerVerb.MarkBad, Slot = slot }, null, null, cancellationToken);
-            }
-            catch (Exception e) when (e is UserError or WorkerException)
-            {
-                // A worker that was refused has done nothing; one that failed has, or has not.
-                if (e is UserError || (await RefreshSlotsAsync(cancellationToken) && Slots.Any(known => (slot is null ? known.Running : known.Name == slot) && known.State != SlotState.Bad)))
-                    _memory.Note(state => state with { Failed = before.Failed, History = before.History, Pending = state.Pending is { } pending ? pending with { GivenUp = before.Pending?.GivenUp } : null });
-                throw;
-            }
-            if (!running && result.Version is { } version)
-                _memory.Note(state => state.Pending?.Version == version ? Failed(state, version, why) with { Phase = EnginePhase.Idle, Pending = null } : Failed(state, version, why));
+            // Whoever asked for it may hang up: what was begun is brought to its end.
+            await _givingUp.RunAsync(slot, why, leave, _stopping.Token);
         }
         finally
         {
             _committing.Release();
         }
-        await RefreshSlotsAsync(cancellationToken);
-    }
-
-    private UpdateState Failed(UpdateState state, string version, string why) => state.With(new FailedVersion { Version = version, Reason = why, At = _time.GetUtcNow() });
-
-    /// <summary>Somebody gave a version up, and a cut or a failure came in between.</summary>
-    private async Task FinishGivingUpAsync(PendingUpdate pending, CancellationToken cancellationToken)
-    {
-        var runs = pending.Version == _device.Version;
-        try
-        {
-            await GiveUpAsync(runs ? null : pending.Slot, pending.GivenUp!, cancellationToken);
-        }
-        catch (UserError e)
-        {
-            Log.Error("Version {Version} was given up and stays all the same: {Reason}", pending.Version, e.Message);
-            _memory.Note(state => state with { Pending = state.Pending is { } left ? left with { GivenUp = null } : null });
-            return;
-        }
-        catch (WorkerException e)
-        {
-            Log.Error("Version {Version} was given up and could not be left; the next start tries again: {Reason}", pending.Version, e.Message);
-            return;
-        }
-        if (!runs) return;
-        try
-        {
-            if (await RebootAsync(force: false, cancellationToken) is { Count: > 0 } inhibitors) Log.Warning("Version {Version} was given up, and the restart waits for {Inhibitors}", pending.Version, string.Join("; ", inhibitors));
-        }
-        catch (Exception e) when (e is UserError or WorkerException)
-        {
-            Log.Error("Version {Version} was given up, and the restart does not come; the next one leaves it: {Reason}", pending.Version, e.Message);
-        }
+        await RefreshSlotsAsync(_stopping.Token);
     }
 
     private async Task CheckAsync(UpdateJob job, InstallRequest request)
@@ -406,7 +367,8 @@ internal sealed class UpdateEngine : IDisposable
         catch (Exception e) when (!_stopping.IsCancellationRequested)
         {
             var (outcome, why) = e is OperationCanceledException ? ("cancelled", "somebody stopped it") : ("failed", e.Message);
-            await EndWithoutAsync(waiting, new HistoryEntry(_time.GetUtcNow(), outcome, request.Version, _device.Version, why), request);
+            // What somebody stopped does not restart the device by itself.
+            await EndWithoutAsync(waiting, new HistoryEntry(_time.GetUtcNow(), outcome, request.Version, _device.Version, why), e is OperationCanceledException ? request with { Reboot = false } : request);
             throw;
         }
         foreach (var warning in result.Warnings ?? []) Log.Warning("Installing {Version}: {Warning}", result.Version, warning);

@@ -92,6 +92,10 @@ internal sealed class UpdateSchedule(UpdateEngine engine, IDeviceBoot device, Up
             case { Phase: EnginePhase.Probation } when device.BootState == BootState.Good:
                 await engine.CommitAsync(cancellationToken);
                 break;
+            case { Pending.GivenUp: not null } when engine.IsGivingUp && now >= _nextRestart:
+                _nextRestart = now + Retry;
+                if (await engine.FinishGivingUpAsync(cancellationToken)) _nextRestart = now + RestartLimit;
+                break;
             case { Phase: EnginePhase.Installed, Pending: { GivenUp: null } pending } when now >= _nextRestart && MayRestart(pending):
                 _nextRestart = now + Retry; // also when it fails: whoever makes it fail is not asked every second
                 var inhibitors = await engine.RebootAsync(force: false, cancellationToken);
@@ -120,7 +124,7 @@ internal sealed class UpdateSchedule(UpdateEngine engine, IDeviceBoot device, Up
     private async Task SleepAsync(CancellationToken cancellationToken)
     {
         var now = Now;
-        var unfinished = !_reviewed || (engine.State.Phase == EnginePhase.Probation && device.BootState == BootState.Good);
+        var unfinished = !_reviewed || engine.IsGivingUp || (engine.State.Phase == EnginePhase.Probation && device.BootState == BootState.Good);
         var due = now + (unfinished ? Retry : LongestSleep);
         if (settings.Url is not null && engine.State.Phase == EnginePhase.Idle && _nextLook < due) due = _nextLook;
         if (_reviewed && engine.State is { Phase: EnginePhase.Installed, Pending: { GivenUp: null } pending } && NextRestart(pending) is { } restart && restart < due) due = restart;

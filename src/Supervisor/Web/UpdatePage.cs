@@ -61,6 +61,7 @@ internal static class UpdatePage
             { State: "rebooting" } => ("starting", "Restarting", "This page goes on by itself."),
             { Job: { State: JobState.Running } job } => ("starting", job.Kind == "check" ? "Looking for a version" : $"Installing{(job.Version is { } version ? $" version {version}" : "")}", ""),
             { State: "installed", Pending: { } pending } => ("starting", $"Version {pending.Version} waits for the restart", pending.Reboot switch { false => "It restarts when you say so.", true => "It restarts as soon as nothing holds it up.", _ => $"It restarts in the window of {updates.NextWindow.UtcDateTime:yyyy-MM-dd HH:mm} UTC, or when you say so." }),
+            { Pending: { GivenUp: { } why } given } => ("starting", $"Version {given.Version} was given up", $"{char.ToUpperInvariant(why[0])}{why[1..]}. {(given.Leave ? "The device leaves it as soon as nothing holds the restart up." : "It is left with the next restart.")}"),
             { State: "probation", Pending: { } pending } => ("starting", $"Version {pending.Version} is on trial", "It is kept when it is healthy, and left for the one before when it is not."),
             { LastCheck: { Verdict: "available", Version: { } version } } => ("starting", $"Version {version} can be installed", updates.LastCheck.DownloadBytes is { } bytes ? $"{ByteSize.Format(bytes)} to download." : ""),
             { LastCheck.Verdict: "error" } => ("unhealthy", "The last look failed", updates.LastCheck.Message),

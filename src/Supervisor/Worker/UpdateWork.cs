@@ -84,7 +84,7 @@ internal sealed class UpdateWork(WorkerOptions options, IBootControl boot, TimeP
         if (request.Source == "-") return await BundleSource.OpenAsync(new Unowned(connection), "the bundle that was sent", cancellationToken);
         var source = request.Source ?? Settings().Url
             ?? throw new UserError("This device has no repository to ask.", "Name one (appliancectl check --source URL), or build the image with updates.url.");
-        return await RepositoryLocation.OpenAsync(source, new HttpSourceOptions { BytesPerSecond = request.BytesPerSecond ?? Settings().BytesPerSecond, Proxy = Settings().Proxy is { } proxy ? new Uri(proxy) : null, Time = time }, cancellationToken);
+        return await RepositoryLocation.OpenAsync(source, new HttpSourceOptions { BytesPerSecond = request.BytesPerSecond ?? Settings().BytesPerSecond, Proxy = source == Settings().Url && Settings().Proxy is { } proxy ? new Uri(proxy) : null, Time = time }, cancellationToken);
     }
 
     private static async Task CloseAsync(IRepositorySource source)

@@ -9,6 +9,9 @@ internal sealed class WorkerClient(string socketPath) : IWorker
 {
     private const int CopyBuffer = 64 << 10;
 
+    /// <summary>How long a worker that is stopped is waited for: what it does last is on the disk then.</summary>
+    private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(20);
+
     /// <inheritdoc/>
     public async Task<WorkerResult> RunAsync(WorkerRequest request, Stream? bundle, IProgress<WorkerProgress>? progress, CancellationToken cancellationToken)
     {
@@ -20,14 +23,16 @@ internal sealed class WorkerClient(string socketPath) : IWorker
             await using var stream = new NetworkStream(socket, ownsSocket: false);
             await stream.WriteAsync((byte[])[.. JsonSerializer.SerializeToUtf8Bytes(request, WorkerJson.Default.WorkerRequest), (byte)'\n'], cancellationToken);
             if (bundle is not null) _ = SendAsync(bundle, stream, socket, sending.Token);
-            while (await WorkerLine.ReadAsync(stream, cancellationToken) is { } line)
+            try
             {
-                var reply = JsonSerializer.Deserialize(line, WorkerJson.Default.WorkerReply);
-                if (reply?.Progress is { } step) progress?.Report(step);
-                if (reply?.Result is { } result) return result;
-                if (reply?.Error is { } error) throw error.Mistake ? new UserError(error.Message, error.Hint) : new WorkerException(error.Message);
+                return await ReadResultAsync(stream, progress, cancellationToken);
             }
-            throw new WorkerException("the worker ended without an answer; its journal (appliance-worker@) says why");
+            catch (OperationCanceledException)
+            {
+                await sending.CancelAsync();
+                await HangUpAsync(socket, stream);
+                throw;
+            }
         }
         catch (Exception e) when (e is SocketException or IOException or JsonException)
         {
@@ -37,6 +42,37 @@ internal sealed class WorkerClient(string socketPath) : IWorker
         {
             // Not waited for: a read from a pipe into which nobody writes cannot be broken off.
             await sending.CancelAsync();
+        }
+    }
+
+    private static async Task<WorkerResult> ReadResultAsync(NetworkStream stream, IProgress<WorkerProgress>? progress, CancellationToken cancellationToken)
+    {
+        while (await WorkerLine.ReadAsync(stream, cancellationToken) is { } line)
+        {
+            var reply = JsonSerializer.Deserialize(line, WorkerJson.Default.WorkerReply);
+            if (reply?.Progress is { } step) progress?.Report(step);
+            if (reply?.Result is { } result) return result;
+            if (reply?.Error is { } error) throw error.Mistake ? new UserError(error.Message, error.Hint) : new WorkerException(error.Message);
+        }
+        throw new WorkerException("the worker ended without an answer; its journal (appliance-worker@) says why");
+    }
+
+    /// <summary>Tells the worker that nobody wants the rest, and waits for its end.</summary>
+    private static async Task HangUpAsync(Socket socket, NetworkStream stream)
+    {
+        using var limit = new CancellationTokenSource(StopLimit);
+        try
+        {
+            socket.Shutdown(SocketShutdown.Send);
+            var rest = new byte[CopyBuffer];
+            while (await stream.ReadAsync(rest, limit.Token) > 0)
+            {
+                // It reports on until it hears of it.
+            }
+        }
+        catch (Exception e) when (e is IOException or SocketException or OperationCanceledException)
+        {
+            Serilog.Log.Debug("The worker that was stopped has not ended: {Reason}", e.Message);
         }
     }
 

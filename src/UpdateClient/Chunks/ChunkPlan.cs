@@ -51,13 +51,12 @@ internal sealed class ChunkPlan
     /// <param name="source">Gives the lists.</param>
     /// <param name="dataPath">Path of the data file.</param>
     /// <param name="written">Bytes of the payload that are in the target already.</param>
-    /// <param name="most">Most bytes of the payload that no seed may have.</param>
     /// <param name="cancellationToken">Ends the work.</param>
-    public static async Task<ChunkPlan> MakeAsync(ChunkIndex index, SeedScan scan, IRepositorySource source, string dataPath, long written, long most, CancellationToken cancellationToken)
+    public static async Task<ChunkPlan> MakeAsync(ChunkIndex index, SeedScan scan, IRepositorySource source, string dataPath, long written, CancellationToken cancellationToken)
     {
         var plan = new ChunkPlan(index, index.Find(written));
         for (var big = plan.First; big < index.Count; big++) plan._places[big] = scan.PlaceOf(big, written);
-        await plan.FetchListsAsync(source, dataPath, most, cancellationToken);
+        await plan.FetchListsAsync(source, dataPath, cancellationToken);
         plan.PlaceSmall(scan, written);
         return plan;
     }
@@ -93,7 +92,7 @@ internal sealed class ChunkPlan
 
     private ChunkList ListOf(int number) => ChunkList.Parse(Missing(number).List.Span, Index, _missing[number]);
 
-    private async Task FetchListsAsync(IRepositorySource source, string dataPath, long most, CancellationToken cancellationToken)
+    private async Task FetchListsAsync(IRepositorySource source, string dataPath, CancellationToken cancellationToken)
     {
         var ranges = new RangePlan();
         for (var big = First; big < Index.Count; big++)
@@ -104,7 +103,6 @@ internal sealed class ChunkPlan
             _missing.Add(big);
         }
         if (_missing.Count == 0) return;
-        if (_missing.Sum(big => (long)Index.LengthOf(big)) > most) throw new InvalidDataException("too little of the payload is here for its chunks to be less than the whole");
         MakeTables();
         ListBytes = ranges.Bytes;
         await using var feed = new RangeFeed(source, dataPath, ranges, cancellationToken);

@@ -31,15 +31,14 @@ internal sealed class ChunkWay : IPayloadWay
     /// <param name="seeds">The slots, the running one first.</param>
     /// <param name="written">The target; read before <paramref name="offset"/> and after it as far as it is a seed.</param>
     /// <param name="offset">Bytes of the payload that are in the target already.</param>
-    /// <param name="most">Most bytes of the payload that no seed may have in whole big chunks.</param>
     /// <param name="progress">Bytes of the seeds read so far, and in all.</param>
     /// <param name="cancellationToken">Ends the work.</param>
-    /// <exception cref="InvalidDataException">The lists are damaged, too little is there, or the plan would take too much memory.</exception>
-    public static async Task<ChunkWay> PlanAsync(ChunkIndex index, IRepositorySource source, string dataPath, IReadOnlyList<ChunkSeed> seeds, SafeFileHandle written, long offset, long most, Action<long, long>? progress, CancellationToken cancellationToken)
+    /// <exception cref="InvalidDataException">The lists are damaged, or the plan would take too much memory.</exception>
+    public static async Task<ChunkWay> PlanAsync(ChunkIndex index, IRepositorySource source, string dataPath, IReadOnlyList<ChunkSeed> seeds, SafeFileHandle written, long offset, Action<long, long>? progress, CancellationToken cancellationToken)
     {
         ChunkPlan.Require(index.Count, 0);
         var scan = await SeedScan.RunAsync(index, seeds, progress, cancellationToken);
-        var plan = await ChunkPlan.MakeAsync(index, scan, source, dataPath, offset, most, cancellationToken);
+        var plan = await ChunkPlan.MakeAsync(index, scan, source, dataPath, offset, cancellationToken);
         return new ChunkWay(plan, source, dataPath, seeds, written, offset);
     }
 

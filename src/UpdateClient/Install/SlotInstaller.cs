@@ -106,6 +106,8 @@ internal sealed class SlotInstaller(IRepositorySource source, UpdatePlan plan, T
         var header = plan.Release.Header;
         var (root, verity) = ImageIdentity.PartitionIds(header.RootHash);
         await slot.Marker.MarkInstalledAsync(ImageIdentity.SlotLabel(header.Id, header.Version), root, verity, cancellationToken);
+        // Marking is not broken off; what was stopped meanwhile does not boot.
+        cancellationToken.ThrowIfCancellationRequested();
         if (hasUki) ChangeEntries(() => slot.Rename(slot.PartialUki, Path.GetFullPath(slot.Uki)));
         PatchSpool.Clear(options.StateFolder);
         InstallJournal.Delete(options.StateFolder);

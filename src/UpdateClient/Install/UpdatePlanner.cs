@@ -1,4 +1,3 @@
-using Appliance.Core;
 using Appliance.Core.Bundles;
 using Appliance.Core.Chunks;
 using Appliance.Core.Releases;
@@ -16,12 +15,6 @@ internal sealed class UpdatePlanner(IRepositorySource source, DeviceFacts device
     /// and finding out means to fetch their index and to read both slots.
     /// </summary>
     private const int SmallPatch = 2;
-
-    /// <summary>
-    /// Of a payload of which the device has less than one part of so many, the whole is less than its chunks, and their lists,
-    /// three hundredths of it, need not be fetched to find that out.
-    /// </summary>
-    private const int LeastPart = 16;
 
     private readonly List<IDisposable> _open = [];
 
@@ -53,7 +46,7 @@ internal sealed class UpdatePlanner(IRepositorySource source, DeviceFacts device
         var patch = old is null ? null : TryPatch(listed, payload, old);
         if (patch is not null && patch.DownloadBytes < full.DownloadBytes / SmallPatch)
             return listed.Chunks is null || OpenTarget(payload) is not { } late ? [patch, full]
-                : [patch, new PlannedWay(PlannedWay.Chunks, new LateChunkWay(async (offset, token) => await PlanChunksAsync(listed, old, late, offset, listed.Size, token))), full];
+                : [patch, new PlannedWay(PlannedWay.Chunks, new LateChunkWay(async (offset, token) => await PlanChunksAsync(listed, old, late, offset, token))), full];
 
         var ways = new List<PlannedWay> { full };
         if (patch is not null) ways.Add(patch);
@@ -63,11 +56,11 @@ internal sealed class UpdatePlanner(IRepositorySource source, DeviceFacts device
             {
                 // From a server that knows no ranges all chunks come, and then the whole is less.
                 if (!await KnowsRangesAsync(chunks.Data, cancellationToken)) return ways.OrderBy(way => way.DownloadBytes).ToList();
-                ways.Add(new PlannedWay(PlannedWay.Chunks, await PlanChunksAsync(listed, old, target, 0, listed.Size - (listed.Size / LeastPart), cancellationToken)));
+                ways.Add(new PlannedWay(PlannedWay.Chunks, await PlanChunksAsync(listed, old, target, 0, cancellationToken)));
             }
-            catch (Exception e) when (e is InvalidDataException or UserError)
+            catch (InvalidDataException)
             {
-                // The index is damaged or cannot be fetched; the other ways need none.
+                // The index is missing or damaged, or there is too much or nothing to put together; the other ways need none.
             }
         }
         return ways.OrderBy(way => way.DownloadBytes).ToList();
@@ -80,7 +73,7 @@ internal sealed class UpdatePlanner(IRepositorySource source, DeviceFacts device
         return patch is null ? null : new PlannedWay(PlannedWay.Patch, new PatchWay(source, patch, payload, old, options.StateFolder));
     }
 
-    private async Task<IPayloadWay> PlanChunksAsync(ReleasePayload listed, SafeFileHandle? old, SafeFileHandle target, long offset, long most, CancellationToken cancellationToken)
+    private async Task<IPayloadWay> PlanChunksAsync(ReleasePayload listed, SafeFileHandle? old, SafeFileHandle target, long offset, CancellationToken cancellationToken)
     {
         var reference = listed.Chunks!.Index;
         if (reference.Size > ChunkIndex.LargestSize) throw new InvalidDataException("the chunk index is too large");
@@ -90,7 +83,7 @@ internal sealed class UpdatePlanner(IRepositorySource source, DeviceFacts device
         if (old is not null) seeds.Add(new ChunkSeed(old, NativeFile.SizeOf(old), IsTarget: false));
         if (NativeFile.SizeOf(target) is > 0 and var size) seeds.Add(new ChunkSeed(target, size, IsTarget: true));
         if (seeds.Count == 0) throw new InvalidDataException("there is nothing here that chunks could be taken from");
-        return await ChunkWay.PlanAsync(index, source, listed.Chunks.Data.Path, seeds, target, offset, most, null, cancellationToken);
+        return await ChunkWay.PlanAsync(index, source, listed.Chunks.Data.Path, seeds, target, offset, null, cancellationToken);
     }
 
     private async Task<bool> KnowsRangesAsync(ObjectReference data, CancellationToken cancellationToken)

@@ -1,5 +1,6 @@
 using Appliance.Core;
 using Appliance.Supervisor.Boot;
+using Appliance.Supervisor.Device;
 using Appliance.Supervisor.Health;
 using Appliance.Supervisor.Updates;
 using Appliance.Supervisor.Worker;
@@ -261,10 +262,11 @@ public sealed class EngineTests : IDisposable
     {
         _world.PostInstallError = cancelled ? new OperationCanceledException() : new WorkerException("the worker ended without an answer");
 
-        var job = await InstallAsync(new InstallRequest { Reboot = false });
+        var job = await InstallAsync(new InstallRequest { Reboot = true });
 
         Assert.Equal(cancelled ? JobState.Cancelled : JobState.Failed, job.View.State);
-        Assert.Equal((EnginePhase.Installed, "1.1", "b", false), (_engine.State.Phase, _engine.State.Pending!.Version, _engine.State.Pending.Slot, _engine.State.Pending.Reboot));
+        // What somebody stopped does not restart the device by itself.
+        Assert.Equal((EnginePhase.Installed, "1.1", "b", !cancelled), (_engine.State.Phase, _engine.State.Pending!.Version, _engine.State.Pending.Slot, _engine.State.Pending.Reboot));
         Assert.Equal(cancelled ? "cancelled" : "failed", _engine.State.History[^1].Outcome);
         await RestartAsync();
         Assert.Equal((EnginePhase.Probation, "1.1"), (_engine.State.Phase, _world.Version));
@@ -536,6 +538,90 @@ public sealed class EngineTests : IDisposable
 
         await _engine.MarkGoodAsync(Token);
         Assert.Equal((EnginePhase.Idle, SlotState.Good, "committed"), (_engine.State.Phase, _world["b"].State, _engine.State.History[^1].Outcome));
+    }
+
+    /// <summary>Whoever asked is gone, and what was begun is not: the schedule comes back to it.</summary>
+    [Fact]
+    public async Task AGivingUpThatWaitsForItsRestart_IsFinishedLater()
+    {
+        await InstallAsync(new InstallRequest());
+        await RestartAsync();
+        _world.Inhibitors.Add("a backup");
+        Assert.NotEmpty(await _engine.RollbackAsync("ada", force: false, Token));
+        Assert.True(_engine.IsGivingUp);
+
+        Assert.False(await _engine.FinishGivingUpAsync(Token));
+        _world.Inhibitors.Clear();
+        Assert.True(await _engine.FinishGivingUpAsync(Token));
+
+        Assert.True(_world.RebootAsked);
+        await RestartAsync();
+        Assert.Equal("1.0", _world.Version);
+        Assert.False(_engine.IsGivingUp);
+    }
+
+    /// <summary>The request that gave it up is broken off (a browser's tab is closed), and the worker fails once at the next start.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task AGivingUpThatFailsAtTheNextStart_IsTriedAgain_AndNotForgotten(bool mistake)
+    {
+        await InstallAsync(new InstallRequest());
+        await RestartAsync();
+        _world.MarkBadError = new OperationCanceledException();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => _engine.RollbackAsync("ada", force: false, Token));
+        _world.MarkBadError = mistake ? new UserError("The boot partition cannot be mounted.") : new WorkerException("the worker cannot be reached");
+        await RestartAsync();
+        Assert.Equal(("1.1", "ada went back from it"), (_world.Version, _engine.State.Pending!.GivenUp));
+        Assert.True(_engine.IsGivingUp);
+
+        _world.MarkBadError = null;
+        Assert.True(await _engine.FinishGivingUpAsync(Token));
+        await RestartAsync();
+
+        Assert.Equal(("1.0", "ada went back from it"), (_world.Version, Assert.Single(_engine.State.Failed).Reason));
+    }
+
+    /// <summary>The other slot was damaged meanwhile: there is nothing to go back to, and nobody tries it for ever.</summary>
+    [Fact]
+    public async Task AGivingUpThatCannotBe_IsForgotten()
+    {
+        await InstallAsync(new InstallRequest());
+        await RestartAsync();
+        _world.MarkBadError = new OperationCanceledException();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => _engine.RollbackAsync("ada", force: false, Token));
+        _world.MarkBadError = null;
+        _world["a"].State = SlotState.Bad;
+
+        Assert.False(await _engine.FinishGivingUpAsync(Token));
+
+        Assert.Null(_engine.State.Pending!.GivenUp);
+        Assert.False(_engine.IsGivingUp);
+    }
+
+    /// <summary>A mark alone asks for no restart; the one that comes leads away.</summary>
+    [Fact]
+    public async Task MarkBad_OnTrial_RestartsNothing()
+    {
+        await InstallAsync(new InstallRequest());
+        await RestartAsync();
+
+        await _engine.MarkBadAsync("b", "ada", Token);
+
+        Assert.False(_engine.IsGivingUp || _world.RebootAsked);
+    }
+
+    [Fact]
+    public async Task WhereNoBootLoaderAsks_TheVerdictKeeps()
+    {
+        _world.KnowsNoCount = true;
+        await InstallAsync(new InstallRequest());
+        await RestartAsync();
+        Assert.Equal((EnginePhase.Probation, BootState.Unknown), (_engine.State.Phase, _world.BootState));
+
+        _engine.NoteVerdict(new HealthReport(HealthState.Healthy, ["every check passes"], []));
+
+        Assert.Equal(BootState.Good, _world.BootState); // which the schedule looks at
     }
 
     [Fact]

@@ -25,7 +25,7 @@ internal sealed class UpdateWorld : IWorker, IDeviceBoot, IBaseline, IDisposable
     };
     private string _running = "a";
     private int _boots, _steps;
-    private bool _off;
+    private bool _off, _blessed;
 
     /// <summary>The step at which the power goes, from 1; 0 for never.</summary>
     public int CutAt { get; set; }
@@ -87,12 +87,15 @@ internal sealed class UpdateWorld : IWorker, IDeviceBoot, IBaseline, IDisposable
     public string TrialPath => Path.Combine(_folder.FullName, "trial.json");
     public string Version => _slots[_running].Version!;
     public string BootId => $"boot-{_boots}";
-    public BootState BootState => _slots[_running].State == SlotState.Trial ? BootState.Trial : BootState.Good;
+    /// <summary>True for a device whose boot loader tells nobody what it counts.</summary>
+    public bool KnowsNoCount { get; set; }
+
+    public BootState BootState => _blessed ? BootState.Good : KnowsNoCount ? BootState.Unknown : _slots[_running].State == SlotState.Trial ? BootState.Trial : BootState.Good;
     public Slot this[string name] => _slots[name];
     public Slot Running => _slots[_running];
 
     public TrialRecord? ReadTrial() => TrialRecord.TryRead(TrialPath);
-    public void MarkBlessed() { }
+    public void MarkBlessed() => _blessed = true;
     public Task<IReadOnlyList<string>> ReadJournalTailAsync(PendingUpdate pending, CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<string>>(["the last line"]);
     public void Take() => BaselinesTaken++;
     public void Drop() { }
@@ -106,7 +109,7 @@ internal sealed class UpdateWorld : IWorker, IDeviceBoot, IBaseline, IDisposable
     /// </summary>
     public void Boot()
     {
-        _off = false;
+        _off = _blessed = false;
         RebootAsked = false;
         while (true)
         {

@@ -69,9 +69,9 @@ public sealed class WorkerProtocolTests : IAsyncLifetime
     {
         await _scene.PublishAsync();
         await using var proxy = new FaultyServer(_scene.Publisher.Repository);
-        _scene.Write("usr/lib/appliance/update.json", $$"""{"proxy":"{{proxy.Address}}"}""");
+        _scene.Write("usr/lib/appliance/update.json", $$"""{"url":"http://repository.invalid/","proxy":"{{proxy.Address}}"}""");
 
-        var found = await _scene.Client.RunAsync(new WorkerRequest { Verb = WorkerVerb.Check, Source = "http://repository.invalid/" }, null, null, Token);
+        var found = await _scene.Client.RunAsync(new WorkerRequest { Verb = WorkerVerb.Check }, null, null, Token);
 
         Assert.Equal("1.1", found.Version);
         Assert.All(proxy.Log, request => Assert.StartsWith("GET http://repository.invalid/", request.Head, StringComparison.Ordinal));

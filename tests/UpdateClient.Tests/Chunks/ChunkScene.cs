@@ -60,7 +60,7 @@ internal sealed class ChunkScene : IRepositorySource, IDisposable
     public Task<ChunkWay> PlanAsync(params ChunkSeed[] seeds) => PlanAsync(0, seeds);
 
     public Task<ChunkWay> PlanAsync(long offset, params ChunkSeed[] seeds) =>
-        ChunkWay.PlanAsync(Index, this, DataPath, seeds, seeds.FirstOrDefault(seed => seed.IsTarget)?.File ?? Open("target"), offset, long.MaxValue, null, CancellationToken.None);
+        ChunkWay.PlanAsync(Index, this, DataPath, seeds, seeds.FirstOrDefault(seed => seed.IsTarget)?.File ?? Open("target"), offset, null, CancellationToken.None);
 
     public static async Task<byte[]> ReadAsync(ChunkWay way, long offset = 0)
     {

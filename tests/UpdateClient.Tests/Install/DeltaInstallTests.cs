@@ -115,20 +115,6 @@ public sealed class DeltaInstallTests(PublishedPair pair) : IClassFixture<Publis
     }
 
     [Fact]
-    public async Task Install_WhenTheChunkIndexCannotBeFetched_TakesTheWhole()
-    {
-        _scene.Device = _scene.Device with { Version = "0.7" };
-        var indexes = Newest().Payloads.Select(payload => payload.Chunks!.Index.Path).ToList();
-        await using var server = new FaultyServer(_scene.Repository) { Spoil = request => indexes.Contains(request.Path) ? new FaultyServer.Fault { Status = 500 } : null };
-        using var source = new HttpSource(server.Address, Quick);
-
-        var result = await _scene.InstallAsync(source);
-
-        _scene.AssertInstalled("1.1");
-        Assert.All(result.Ways.Values, way => Assert.Equal(PlannedWay.Full, way));
-    }
-
-    [Fact]
     public async Task Install_WhenThePatchIsGone_FallsBack()
     {
         foreach (var payload in Newest().Payloads) File.Delete(Path.Combine(_scene.Repository, payload.Patches[0].Patch.Path));
