@@ -21,6 +21,7 @@ public sealed class UpdateRepository(string name = "test-updates", string board 
     private readonly HashSet<string> _published = [];
     private WebApplication? _server;
     private int _port;
+    private volatile bool _closed;
 
     internal string Folder { get; } = Path.Combine(Product.Root, "out", name);
 
@@ -48,6 +49,18 @@ public sealed class UpdateRepository(string name = "test-updates", string board 
         await PublishAsync(Good);
     }
 
+    /// <summary>The server has nothing for anybody until this is disposed of.</summary>
+    internal IDisposable Close()
+    {
+        _closed = true;
+        return new Opening(this);
+    }
+
+    private sealed class Opening(UpdateRepository repository) : IDisposable
+    {
+        public void Dispose() => repository._closed = false;
+    }
+
     /// <summary>Serves the folder at a port of the system's choice, which the images then name.</summary>
     private async Task ServeAsync()
     {
@@ -55,6 +68,12 @@ public sealed class UpdateRepository(string name = "test-updates", string board 
         builder.Logging.ClearProviders();
         _server = builder.Build();
         _server.Urls.Add("http://127.0.0.1:0");
+        _server.Use((context, next) =>
+        {
+            if (!_closed) return next(context);
+            context.Response.StatusCode = 503;
+            return Task.CompletedTask;
+        });
         _server.UseStaticFiles(new StaticFileOptions { FileProvider = new PhysicalFileProvider(Folder), ServeUnknownFileTypes = true });
         await _server.StartAsync();
         _port = new Uri(_server.Urls.Single()).Port;
