@@ -63,6 +63,16 @@ public sealed class DaemonTests : IAsyncLifetime
         await _scene.HealthBecomesAsync("healthy");
     }
 
+    /// <summary>Somebody kept it, and the daemon was restarted since: the boot loader's count is of before.</summary>
+    [Fact]
+    public async Task AVersionThatWasKept_IsGood_AlsoAfterARestartOfTheDaemon()
+    {
+        _scene.Device.Write("run/appliance/kept", "");
+        await _scene.StartAsync();
+
+        Assert.Equal("good", (string?)(await _scene.GetAsync("/api/v1/status"))["bootState"]);
+    }
+
     [Fact]
     public async Task TheBlessing_MakesTheBootGood()
     {

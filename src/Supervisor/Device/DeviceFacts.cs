@@ -16,6 +16,9 @@ internal sealed class DeviceFacts(string root, string dataFolder)
     /// <summary>The tries of this boot, null when it is not counted.</summary>
     public BootCount? BootCount { get; } = BootCount.Read(root);
 
+    /// <summary>True when the version that runs was kept in this boot, before this daemon started.</summary>
+    public bool WasKept { get; } = File.Exists(Path.Combine(root, Worker.TrialWork.KeptMark));
+
     /// <summary>True when EFI variables are there at all, so that an uncounted boot means a good one.</summary>
     public bool HasEfi { get; } = Directory.Exists(Path.Combine(root, "sys/firmware/efi"));
 

@@ -8,7 +8,7 @@ namespace Appliance.Supervisor.Device;
 /// <summary>The machine as a whole at one moment: facts, boot and verdict in one picture for the page and the bus.</summary>
 internal sealed class DeviceView(DeviceFacts facts, HealthMonitor health, StateLosses losses, X509Certificate2 certificate, TimeProvider time)
 {
-    private volatile bool _blessed;
+    private volatile bool _blessed = facts.WasKept;
 
     /// <summary>The facts it is made of.</summary>
     public DeviceFacts Facts => facts;
