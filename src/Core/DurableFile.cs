@@ -38,6 +38,14 @@ public static partial class DurableFile
         SyncFolder(folder);
     }
 
+    /// <summary>Deletes a file, should it be there; it is gone from the disk when this returns.</summary>
+    public static void Delete(string path)
+    {
+        if (!File.Exists(path)) return;
+        File.Delete(path);
+        SyncFolder(Path.GetDirectoryName(path)!);
+    }
+
     /// <summary>Makes renames, creations and deletions in <paramref name="folder"/> survive a power cut (fsync of the folder).</summary>
     public static void SyncFolder(string folder)
     {

@@ -25,12 +25,4 @@ public static class RecordFile
             throw new InvalidDataException($"{path} is damaged: {e.Message}", e);
         }
     }
-
-    /// <summary>Deletes a record; it is gone from the disk when this returns.</summary>
-    public static void Delete(string path)
-    {
-        if (!File.Exists(path)) return;
-        File.Delete(path);
-        DurableFile.SyncFolder(Path.GetDirectoryName(path)!);
-    }
 }

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using System.Text.Json;
 using Appliance.Core;
 using Appliance.Core.Bundles;
@@ -74,7 +73,7 @@ internal sealed class RepositoryCheck(string? root, TimeProvider time, IBuildObs
             await using var stream = File.OpenRead(path);
             stream.Position = start;
             // Its own manifest is not signed: what is, is the bundle as a whole.
-            if (release is not null && (stream.Length - start != release.Bundle.Size || !await IsAsync(stream, release.Bundle, cancellationToken)))
+            if (release is not null && (stream.Length - start != release.Bundle.Size || !await release.Bundle.IsContentOfAsync(stream, cancellationToken)))
                 Fault($"{path}: its content is not what the release was signed with");
             stream.Position = start;
             var manifest = await CheckFramesAsync(stream, path, report, cancellationToken);
@@ -108,20 +107,12 @@ internal sealed class RepositoryCheck(string? root, TimeProvider time, IBuildObs
             var file = new FileInfo(folder.Locate(reference.Path));
             if (!file.Exists) Fault($"{reference.Path} is missing");
             else if (file.Length != reference.Size) Fault($"{reference.Path} has {file.Length} bytes instead of {reference.Size}");
-            else
-            {
-                await using var stream = file.OpenRead();
-                if (await IsAsync(stream, reference, cancellationToken)) sound.Add(reference);
-                else Fault($"{reference.Path} is damaged");
-            }
+            else if (await folder.HasAsync(reference, cancellationToken)) sound.Add(reference);
+            else Fault($"{reference.Path} is damaged");
             report(done += reference.Size, total);
         }
         return sound;
     }
-
-    /// <summary>Whether what a stream still holds is an object.</summary>
-    private static async Task<bool> IsAsync(Stream stream, ObjectReference reference, CancellationToken cancellationToken) =>
-        Convert.ToHexStringLower(await SHA256.HashDataAsync(stream, cancellationToken)) == reference.Sha256;
 
     private async Task<int> CheckReleaseAsync(RepositoryFolder folder, PublishedRelease published, Action<long, long> report, CancellationToken cancellationToken)
     {

@@ -39,7 +39,7 @@ internal sealed class RepositoryFolder(string path, Action<string>? beforeStep =
     {
         if (new FileInfo(Locate(reference.Path)) is not { Exists: true } file || file.Length != reference.Size) return false;
         await using var stream = file.OpenRead();
-        return Convert.ToHexStringLower(await SHA256.HashDataAsync(stream, cancellationToken)) == reference.Sha256;
+        return await reference.IsContentOfAsync(stream, cancellationToken);
     }
 
     /// <summary>Moves a file of the staging folder among the objects, under the name its content gives it.</summary>

@@ -41,7 +41,8 @@ internal sealed class BootEntries(string folder, EspFiles files)
                 else files.Delete(second.Path);
             }
         }
-        foreach (var partial in Partial().Where(file => file.Length > 0 && List().Any(entry => files.MayShareClusters(entry.Path, file.FullName)))) SetAside(partial.FullName);
+        var entries = List().ToList();
+        foreach (var partial in Partial().Where(file => file.Length > 0 && entries.Any(entry => files.MayShareClusters(entry.Path, file.FullName)))) SetAside(partial.FullName);
     }
 
     /// <summary>The files an update replaces: every entry, and every half-written one, but for the slots that stay.</summary>

@@ -40,12 +40,7 @@ internal partial class EspFiles(EspMount mount)
     }
 
     /// <summary>Deletes a file, should it be there, whose clusters are its own.</summary>
-    public virtual void Delete(string path)
-    {
-        if (!File.Exists(path)) return;
-        File.Delete(path);
-        DurableFile.SyncFolder(Path.GetDirectoryName(path)!);
-    }
+    public virtual void Delete(string path) => DurableFile.Delete(path);
 
     /// <summary>True unless two files certainly begin in places of their own.</summary>
     public virtual bool MayShareClusters(string one, string other) => FindStart(one) is not { } start || FindStart(other) is not { } second || start == second;

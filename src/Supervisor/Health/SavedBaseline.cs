@@ -53,7 +53,7 @@ internal sealed class SavedBaseline(string path, string version, HealthMonitor m
         monitor.EndTrial();
         try
         {
-            RecordFile.Delete(path);
+            DurableFile.Delete(path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

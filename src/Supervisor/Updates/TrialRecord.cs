@@ -35,7 +35,7 @@ internal sealed record TrialRecord
     public void Write(string path) => DurableFile.Write(path, JsonSerializer.SerializeToUtf8Bytes(this, TrialRecordJson.Default.TrialRecord), DurableFile.Readable);
 
     /// <summary>Nothing is on trial any more.</summary>
-    public static void Delete(string path) => RecordFile.Delete(path);
+    public static void Delete(string path) => DurableFile.Delete(path);
 }
 
 /// <summary>The JSON form of <see cref="TrialRecord"/>.</summary>

@@ -105,11 +105,12 @@ internal sealed class UpdateEngine : IDisposable
         else await RefreshSlotsAsync(cancellationToken);
         _followUp = null;
         HistoryEntry? left = null;
+        var review = new BootReview(_time);
         _memory.Note(state =>
         {
-            var next = new BootReview(_time).JudgeKept(state, _device.Version, Slots);
+            var next = review.JudgeKept(state, _device.Version, Slots);
             if (next != state) left = next.History[^1];
-            return new BootReview(_time).JudgeRunning(next, _device.Version, Slots);
+            return review.JudgeRunning(next, _device.Version, Slots);
         });
         if (left is not null) Log.Error("The boot loader has left version {Version} for {Running}: {Reason}", left.Version, _device.Version, left.Detail);
     }

@@ -82,9 +82,10 @@ internal sealed class UpdateWork(WorkerOptions options, IBootControl boot, TimeP
     private async Task<IRepositorySource> OpenAsync(WorkerRequest request, Stream connection, CancellationToken cancellationToken)
     {
         if (request.Source == "-") return await BundleSource.OpenAsync(new Unowned(connection), "the bundle that was sent", cancellationToken);
-        var source = request.Source ?? Settings().Url
+        var settings = Settings();
+        var source = request.Source ?? settings.Url
             ?? throw new UserError("This device has no repository to ask.", "Name one (appliancectl check --source URL), or build the image with updates.url.");
-        return await RepositoryLocation.OpenAsync(source, new HttpSourceOptions { BytesPerSecond = request.BytesPerSecond ?? Settings().BytesPerSecond, Proxy = source == Settings().Url && Settings().Proxy is { } proxy ? new Uri(proxy) : null, Time = time }, cancellationToken);
+        return await RepositoryLocation.OpenAsync(source, new HttpSourceOptions { BytesPerSecond = request.BytesPerSecond ?? settings.BytesPerSecond, Proxy = source == settings.Url && settings.Proxy is { } proxy ? new Uri(proxy) : null, Time = time }, cancellationToken);
     }
 
     private static async Task CloseAsync(IRepositorySource source)

@@ -29,7 +29,6 @@ internal sealed class WorkerClient(string socketPath) : IWorker
             }
             catch (OperationCanceledException)
             {
-                await sending.CancelAsync();
                 await HangUpAsync(socket, stream);
                 throw;
             }

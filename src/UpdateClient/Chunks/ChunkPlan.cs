@@ -15,17 +15,12 @@ internal sealed class ChunkPlan
 
     private const int MostWanted = 250_000; // beyond, small chunks are fetched without looking: the tables stay small
     private readonly SeedPlace[] _places;
-    private readonly int[] _numbers; // of the big chunks that are missing, in their order; -1 for the others
-    private readonly List<int> _missing = [];
+    private readonly List<int> _missing = []; // ascending
     private byte[] _lists = []; // of all that are missing, one after another
     private SeedPlace[] _smallPlaces = [];
     private int[] _listStarts = [], _placeStarts = [];
 
-    private ChunkPlan(ChunkIndex index, int first)
-    {
-        (Index, First, _places, _numbers) = (index, first, new SeedPlace[index.Count], new int[index.Count]);
-        Array.Fill(_numbers, -1);
-    }
+    private ChunkPlan(ChunkIndex index, int first) => (Index, First, _places) = (index, first, new SeedPlace[index.Count]);
 
     /// <summary>Whether there is room for the tables.</summary>
     /// <param name="bigs">Number of big chunks.</param>
@@ -65,7 +60,7 @@ internal sealed class ChunkPlan
     public SeedPlace PlaceOf(int big) => _places[big];
 
     /// <summary>What is known of a big chunk no seed has.</summary>
-    public MissingChunk? MissingOf(int big) => _numbers[big] >= 0 ? Missing(_numbers[big]) : null;
+    public MissingChunk? MissingOf(int big) => _missing.BinarySearch(big) is >= 0 and var number ? Missing(number) : null;
 
     /// <summary>The frames to be fetched from a big chunk on.</summary>
     public RangePlan FramesFrom(int first)
@@ -99,7 +94,6 @@ internal sealed class ChunkPlan
         {
             if (_places[big].Exists) continue;
             ranges.Add(Index.ListOffsetOf(big), Index.ListLengthOf(big));
-            _numbers[big] = _missing.Count;
             _missing.Add(big);
         }
         if (_missing.Count == 0) return;

@@ -34,10 +34,5 @@ public sealed record TargetSlot
     };
 
     /// <summary>Deletes a boot entry that may be there; that it is gone is on the disk when it returns.</summary>
-    public Action<string> Delete { get; init; } = path =>
-    {
-        if (!File.Exists(path)) return;
-        File.Delete(path);
-        DurableFile.SyncFolder(Path.GetDirectoryName(path)!);
-    };
+    public Action<string> Delete { get; init; } = DurableFile.Delete;
 }
