@@ -89,12 +89,12 @@ internal sealed class UpdateSchedule(UpdateEngine engine, IDeviceBoot device, Up
             case { Phase: EnginePhase.Downloading } when engine.Job?.View.State != JobState.Running:
                 engine.GoOn();
                 break;
-            case { Phase: EnginePhase.Probation } when device.BootState == BootState.Good:
-                await engine.CommitAsync(cancellationToken);
-                break;
             case { Pending.GivenUp: not null } when engine.IsGivingUp && now >= _nextRestart:
                 _nextRestart = now + Retry;
                 if (await engine.FinishGivingUpAsync(cancellationToken)) _nextRestart = now + RestartLimit;
+                break;
+            case { Phase: EnginePhase.Probation, Pending.GivenUp: null } when device.BootState == BootState.Good:
+                await engine.CommitAsync(cancellationToken);
                 break;
             case { Phase: EnginePhase.Installed, Pending: { GivenUp: null } pending } when now >= _nextRestart && MayRestart(pending):
                 _nextRestart = now + Retry; // also when it fails: whoever makes it fail is not asked every second

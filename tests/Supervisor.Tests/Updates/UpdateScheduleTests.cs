@@ -239,6 +239,28 @@ public sealed class UpdateScheduleTests : IAsyncDisposable
         Assert.Equal(SlotState.Good, _world["b"].State);
     }
 
+    /// <summary>Also where the boot loader calls the boot good by now.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task AGivingUpWhoseRestartWaits_IsAskedForAgainAMinuteLater(bool blessed)
+    {
+        await StartAsync(new UpdateSettings());
+        await _engine.Install(new InstallRequest()).Work.WaitAsync(Token);
+        await StopAsync();
+        _world.Boot();
+        await StartAsync(new UpdateSettings());
+        _world.Inhibitors.Add("backup: a backup runs");
+        Assert.NotEmpty(await _engine.RollbackAsync("ada", force: false, Token));
+        if (blessed) _engine.NoteBlessed();
+        await SettleAsync();
+
+        _world.Inhibitors.Clear();
+
+        await ComesTrueAsync(() => _world.RebootAsked, "the restart");
+        Assert.Equal((EnginePhase.Probation, SlotState.Bad), (_engine.State.Phase, _world["b"].State));
+    }
+
     [Fact]
     public async Task ACommitThatFails_IsTriedAgainAMinuteLater()
     {
