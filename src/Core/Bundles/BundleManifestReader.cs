@@ -62,6 +62,7 @@ public static class BundleManifestReader
         if (manifest.Payloads.Any(payload => payload is null)) throw new InvalidDataException("a payload is empty");
         if (manifest.Payloads.Select(payload => payload.Name).Distinct(StringComparer.Ordinal).Count() != manifest.Payloads.Count) throw new InvalidDataException("two payloads have one name");
         foreach (var payload in manifest.Payloads) Validate(payload);
+        if (BundleRules.Fault(manifest.Header.Kind, manifest.Payloads.Select(payload => payload.Kind)) is { } unfit) throw new InvalidDataException(unfit);
     }
 
     private static void Validate(BundlePayload payload)

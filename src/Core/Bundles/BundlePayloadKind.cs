@@ -12,6 +12,6 @@ public enum BundlePayloadKind
     /// <summary>The unified kernel image, placed on the ESP.</summary>
     Uki,
 
-    /// <summary>A workload release.</summary>
+    /// <summary>A workload release: an OCI image layout with its Kubernetes objects in front.</summary>
     Workload,
 }

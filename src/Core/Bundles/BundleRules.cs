@@ -32,8 +32,14 @@ public static class BundleRules
         : !IsVersion(header.Version) ? "its version is not one"
         : !IsIdentifier(header.Board) ? "its board is not one"
         : !IsIdentifier(header.Architecture) ? "its architecture is not one"
-        : !IsSha256(header.RootHash) ? "its root hash is not one"
-        : !IsHex(header.Salt, Verity.VerityTreeWriter.LargestSalt) ? "its salt is not one"
+        : !Enum.IsDefined(header.Kind) ? "it is of an unknown kind"
+        : header.Kind == BundleKind.Workload && (header.RootHash ?? header.Salt) is not null ? "it is a workload with the root hash of an image"
+        : header.Kind == BundleKind.Image && !IsSha256(header.RootHash) ? "its root hash is not one"
+        : header.Kind == BundleKind.Image && !IsHex(header.Salt, Verity.VerityTreeWriter.LargestSalt) ? "its salt is not one"
         : header.MinimumVersion is not null && !IsVersion(header.MinimumVersion) ? "its minimum version is not one"
         : null;
+
+    /// <summary>What is wrong with the payloads that a bundle of a kind has, or null: a workload is one payload and nothing else.</summary>
+    public static string? Fault(BundleKind kind, IEnumerable<BundlePayloadKind> payloads) =>
+        kind == BundleKind.Workload && !payloads.SequenceEqual([BundlePayloadKind.Workload]) ? "it is a workload and does not have one workload payload alone" : null;
 }

@@ -1,3 +1,6 @@
+using System.Text.Json.Serialization;
+using Appliance.Core.Bundles;
+
 namespace Appliance.Core.Releases;
 
 /// <summary>
@@ -6,7 +9,7 @@ namespace Appliance.Core.Releases;
 /// </summary>
 public sealed record ReleaseOffer
 {
-    /// <summary>Image id.</summary>
+    /// <summary>Id of the image or the workload.</summary>
     public required string Id { get; init; }
 
     /// <summary>Version.</summary>
@@ -23,4 +26,8 @@ public sealed record ReleaseOffer
 
     /// <summary>Oldest version that can update to it, or null for any.</summary>
     public string? MinimumVersion { get; init; }
+
+    /// <summary>What the release brings. Programs of before there were workloads do not know the member and pass the offer over.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public BundleKind Kind { get; init; }
 }

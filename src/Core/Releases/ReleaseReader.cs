@@ -38,7 +38,7 @@ public static class ReleaseReader
     {
         var offer = custom.Deserialize(ReleaseJson.Default.ReleaseOffer) ?? throw new InvalidDataException("it is empty");
         if (!BundleRules.IsIdentifier(offer.Id) || !BundleRules.IsVersion(offer.Version) || !BundleRules.IsIdentifier(offer.Board) || !BundleRules.IsIdentifier(offer.Architecture)
-            || offer.Rollout is < 0 or > 100 || (offer.MinimumVersion is not null && !BundleRules.IsVersion(offer.MinimumVersion)))
+            || !Enum.IsDefined(offer.Kind) || offer.Rollout is < 0 or > 100 || (offer.MinimumVersion is not null && !BundleRules.IsVersion(offer.MinimumVersion)))
             throw new InvalidDataException("a member is not what it should be");
         return offer;
     });
@@ -70,6 +70,7 @@ public static class ReleaseReader
         if (release.Payloads.Count is 0 or > MostPayloads || release.Payloads.Any(payload => payload is null)) throw new InvalidDataException("it has no payloads or too many");
         if (release.Payloads.Select(payload => payload.Name).Distinct(StringComparer.Ordinal).Count() != release.Payloads.Count) throw new InvalidDataException("two payloads have one name");
         foreach (var payload in release.Payloads) Validate(payload, release.Bundle.Size);
+        if (BundleRules.Fault(release.Header.Kind, release.Payloads.Select(payload => payload.Kind)) is { } unfit) throw new InvalidDataException(unfit);
     }
 
     private static void Validate(ReleasePayload payload, long bundleSize)

@@ -44,7 +44,7 @@ internal sealed class DeltaCheck(RepositoryFolder folder, IReadOnlyList<Publishe
 
     private IEnumerable<(PublishedRelease Release, ReleasePayload Payload, PatchReference Patch)> PatchesFrom(PublishedRelease from) =>
         from release in releases
-        where release.Offer.Id == @from.Offer.Id && release.Offer.Board == @from.Offer.Board && release.Offer.Architecture == @from.Offer.Architecture
+        where release.Offer.Kind == @from.Offer.Kind && release.Offer.Id == @from.Offer.Id && release.Offer.Board == @from.Offer.Board && release.Offer.Architecture == @from.Offer.Architecture
         from payload in release.Release.Payloads
         from patch in payload.Patches
         where patch.FromVersion == @from.Offer.Version && sound.Contains(patch.Patch) && @from.Release.Payloads.Any(old => old.Name == payload.Name && old.Sha256 == patch.FromSha256)

@@ -1,5 +1,6 @@
 using System.Formats.Tar;
 using Appliance.Core;
+using Appliance.Core.Bundles;
 using Appliance.Core.Releases;
 using Appliance.Core.Tuf;
 using Appliance.UpdateClient.Sources;
@@ -7,7 +8,12 @@ using Appliance.UpdateClient.Sources;
 namespace Appliance.ImageBuilder.Publish;
 
 /// <summary>Exports a release of a repository as one file with its signatures, for USB sticks and uploads.</summary>
-internal sealed class OfflineExport(string repository, string channel, string? version, TimeProvider time)
+/// <param name="repository">Folder of the repository.</param>
+/// <param name="channel">Channel of the release.</param>
+/// <param name="version">Version; null for the newest.</param>
+/// <param name="time">The clock for the repository's expiry.</param>
+/// <param name="id">Id of an image or a workload; null for the channel's image.</param>
+internal sealed class OfflineExport(string repository, string channel, string? version, TimeProvider time, string? id = null)
 {
     private readonly RepositoryFolder _folder = new(repository);
 
@@ -43,6 +49,9 @@ internal sealed class OfflineExport(string repository, string channel, string? v
 
     private PublishedRelease Choose(IReadOnlyList<PublishedRelease> releases)
     {
+        if (id is null && releases.All(release => release.Offer.Kind != BundleKind.Image) && releases.Count > 0) throw new UserError($"The channel {channel} has no image.", $"Name one of its workloads with --id: {string.Join(", ", releases.Select(release => release.Offer.Id).Distinct())}");
+        if (id is not null && releases.All(release => release.Offer.Id != id)) throw new UserError($"The channel {channel} has nothing with the id {id}.", $"It has: {string.Join(", ", releases.Select(release => release.Offer.Id).Distinct())}");
+        releases = [.. releases.Where(release => id is null ? release.Offer.Kind == BundleKind.Image : release.Offer.Id == id)];
         var wanted = releases.Where(release => version is null || release.Offer.Version == version).OrderByDescending(release => release.Offer.Version, UapiVersion.Comparer).ToList();
         if (wanted.Count == 0) throw new UserError($"The channel {channel} has no version {version ?? "at all"}.", $"It has: {string.Join(", ", releases.Select(release => release.Offer.Version))}");
         var same = wanted.Where(release => release.Offer.Version == wanted[0].Offer.Version).ToList();

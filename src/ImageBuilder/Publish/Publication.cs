@@ -121,13 +121,13 @@ internal sealed class Publication(PublishOptions options, TufRepositoryWriter me
     {
         var header = release.Header;
         var rollout = options.Rollout ?? present?.Offer.Rollout ?? 100;
-        var offer = new ReleaseOffer { Id = header.Id, Version = header.Version, Board = header.Board, Architecture = header.Architecture, Rollout = rollout, MinimumVersion = header.MinimumVersion };
+        var offer = new ReleaseOffer { Id = header.Id, Version = header.Version, Board = header.Board, Architecture = header.Architecture, Rollout = rollout, MinimumVersion = header.MinimumVersion, Kind = header.Kind };
         var custom = JsonSerializer.SerializeToElement(offer, ReleaseJson.Default.ReleaseOffer);
         TargetFile target;
         if (present is null)
         {
             var bytes = JsonSerializer.SerializeToUtf8Bytes(release, ReleaseJson.Default.Release);
-            target = TargetFile.Of($"{options.Channel}/{header.Id}_{header.Version}_{header.Board}_{header.Architecture}.json", bytes, custom);
+            target = TargetFile.Of($"{options.Channel}/{NameOf(header)}.json", bytes, custom);
             folder.WriteOnce(target.PathInRepository(consistentSnapshot: true), bytes);
         }
         else target = present.Target with { Custom = custom };
@@ -148,9 +148,13 @@ internal sealed class Publication(PublishOptions options, TufRepositoryWriter me
     private List<PublishedRelease> AllReleases() =>
         metadata.Channels.SelectMany(channel => PublishedRelease.ReadAll(folder, metadata.TargetsOf(channel.Name))).ToList();
 
+    private static string NameOf(BundleHeader header) => header.Kind == BundleKind.Workload
+        ? $"{header.Id}_{header.Version}_{header.Architecture}.workload"
+        : $"{header.Id}_{header.Version}_{header.Board}_{header.Architecture}";
+
     /// <summary>The channel's releases for the same devices.</summary>
     private List<PublishedRelease> Siblings(IReadOnlyList<PublishedRelease> all, BundleHeader header) =>
-        all.Where(entry => entry.Target.Path.StartsWith($"{options.Channel}/", StringComparison.Ordinal) && entry.Offer.Id == header.Id && entry.Offer.Board == header.Board && entry.Offer.Architecture == header.Architecture).ToList();
+        all.Where(entry => entry.Target.Path.StartsWith($"{options.Channel}/", StringComparison.Ordinal) && entry.Offer.Kind == header.Kind && entry.Offer.Id == header.Id && entry.Offer.Board == header.Board && entry.Offer.Architecture == header.Architecture).ToList();
 
     private void RequireSame(PublishedRelease present, BundleManifest bundle)
     {

@@ -1,4 +1,3 @@
-using Appliance.Core.Bundles;
 using Appliance.Core.Chunks;
 using Appliance.Core.Releases;
 
@@ -7,11 +6,11 @@ namespace Appliance.ImageBuilder.Publish;
 /// <summary>Cuts the payloads of a release into chunks.</summary>
 internal static class ReleaseChunks
 {
-    /// <summary>Makes index and data of every payload that goes to a slot, and places them among the objects.</summary>
+    /// <summary>Makes index and data of every payload, and places them among the objects.</summary>
     public static async Task<IReadOnlyDictionary<string, ChunkReference>> MakeAsync(UnpackedBundle bundle, RepositoryFolder folder, Action<long, long> progress, CancellationToken cancellationToken)
     {
         var chunks = new Dictionary<string, ChunkReference>(StringComparer.Ordinal);
-        var payloads = bundle.Manifest.Payloads.Where(payload => payload.Kind is BundlePayloadKind.Root or BundlePayloadKind.Uki && payload.Size > 0).ToList();
+        var payloads = bundle.Manifest.Payloads.Where(payload => payload.Size > 0).ToList();
         var total = payloads.Sum(payload => payload.Size);
         long before = 0;
         foreach (var payload in payloads)

@@ -13,7 +13,7 @@ internal static class ReleasePatches
         var patches = new Dictionary<string, PatchReference>(StringComparer.Ordinal);
         var unpacked = Path.Combine(folder.Staging, "old");
         var old = await UnpackedBundle.UnpackAsync(folder.Locate(from.Release.Bundle.Path), unpacked, null, cancellationToken);
-        var payloads = manifest.Payloads.Where(payload => payload.Kind is BundlePayloadKind.Root or BundlePayloadKind.Uki && old.Files.ContainsKey(payload.Name)).ToList();
+        var payloads = manifest.Payloads.Where(payload => old.Files.ContainsKey(payload.Name)).ToList();
         var total = payloads.Sum(payload => payload.Size);
         long before = 0;
         foreach (var payload in payloads)

@@ -140,7 +140,7 @@ internal sealed class RepositoryCheck(string? root, TimeProvider time, IBuildObs
     {
         await using var reader = await BundleReader.OpenAsync(stream, path, cancellationToken);
         var header = reader.Manifest.Header;
-        var salt = Convert.FromHexString(header.Salt);
+        var salt = Convert.FromHexString(header.Salt ?? "");
         long done = 0;
         var total = reader.Manifest.Payloads.Sum(payload => payload.Size);
         foreach (var next in reader.Manifest.Payloads)

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
 using Appliance.Core;
+using Appliance.Core.Bundles;
 using Appliance.Core.Releases;
 using Appliance.Core.Tuf;
 
@@ -21,7 +22,9 @@ internal sealed class ReleaseChoice(DeviceFacts device, string channel, UpdateOp
         {
             offers = offers.Where(entry => entry.Target.Hashes.Sha256 == only).ToList();
             if (offers.Count == 0) throw new UserError($"The bundle's release is not one of the channel {channel}.", "Use a bundle that was exported from this device's channel.");
+            if (offers.FirstOrDefault(entry => entry.Offer.Kind != BundleKind.Image).Offer is { } other) throw new UserError($"The bundle brings the workload {other.Id} {other.Version} and no operating system.", "Use one that was built from an image definition.");
         }
+        offers.RemoveAll(entry => entry.Offer.Kind != BundleKind.Image);
         var fitting = offers.Where(entry => Fits(entry.Offer)).ToList();
         if (fitting.Count == 0 && offers.Count > 0) throw Unfit(offers.ConvertAll(entry => entry.Offer), only is not null);
         return options.Version is { } wanted ? ChooseWanted(fitting, wanted) : ChooseNewest(fitting);

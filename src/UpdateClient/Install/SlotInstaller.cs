@@ -75,7 +75,7 @@ internal sealed class SlotInstaller(IRepositorySource source, UpdatePlan plan, T
     private async Task WriteRootAsync(PayloadPlan root, BlockTarget target, BlockTarget verity, bool resume, CancellationToken cancellationToken)
     {
         var header = plan.Release.Header;
-        var salt = Convert.FromHexString(header.Salt);
+        var salt = Convert.FromHexString(header.Salt!);
         var tree = new VerityTreeWriter(root.Payload.Size, salt, ImageIdentity.NameBased(header.Id, "verity"), (offset, bytes) => verity.Write(bytes, offset));
         await using var writer = NewWriter(root, target, tree, salt);
         await WriteAsync(root, writer, resume, cancellationToken);
@@ -104,7 +104,7 @@ internal sealed class SlotInstaller(IRepositorySource source, UpdatePlan plan, T
     private async Task CommitAsync(bool hasUki, CancellationToken cancellationToken)
     {
         var header = plan.Release.Header;
-        var (root, verity) = ImageIdentity.PartitionIds(header.RootHash);
+        var (root, verity) = ImageIdentity.PartitionIds(header.RootHash!);
         await slot.Marker.MarkInstalledAsync(ImageIdentity.SlotLabel(header.Id, header.Version), root, verity, cancellationToken);
         // Marking is not broken off; what was stopped meanwhile does not boot.
         cancellationToken.ThrowIfCancellationRequested();

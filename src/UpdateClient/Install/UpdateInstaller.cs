@@ -42,7 +42,7 @@ public sealed class UpdateInstaller(IRepositorySource source, TufClient trust, D
             var release = ReleaseReader.Parse(bytes);
             var header = release.Header;
             var offer = check.Offer!;
-            if (header.Id != offer.Id || header.Version != offer.Version || header.Board != offer.Board || header.Architecture != offer.Architecture || header.MinimumVersion != offer.MinimumVersion)
+            if (header.Kind != offer.Kind || header.Id != offer.Id || header.Version != offer.Version || header.Board != offer.Board || header.Architecture != offer.Architecture || header.MinimumVersion != offer.MinimumVersion)
                 throw new InvalidDataException("the channel describes it otherwise than it does itself");
             var manifest = ReleaseReader.ParseManifest(release, await source.ReadObjectAsync(release.Manifest, cancellationToken));
             RequireParts(manifest);
@@ -69,6 +69,7 @@ public sealed class UpdateInstaller(IRepositorySource source, TufClient trust, D
 
     private static void RequireParts(BundleManifest manifest)
     {
+        if (manifest.Header.Kind != BundleKind.Image) throw new InvalidDataException("it is no image");
         if (manifest.Payloads.Count(payload => payload.Kind == BundlePayloadKind.Root) != 1) throw new InvalidDataException("it does not have one root file system");
         if (manifest.Payloads.Count(payload => payload.Kind == BundlePayloadKind.Uki) > 1) throw new InvalidDataException("it has several kernel images");
     }

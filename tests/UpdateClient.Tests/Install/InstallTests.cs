@@ -267,7 +267,7 @@ public sealed class InstallTests : IDisposable
         Assert.Equal(2, during.Split("name=\"_empty\"").Length - 1);
         var table = await SfdiskAsync(null, "--dump", _scene["disk.img"]);
         var manifest = (await BundleReader.OpenAsync(File.OpenRead(_scene["edge_1.1.bundle"]), "", CancellationToken.None)).Manifest;
-        var (root, verity) = ImageIdentity.PartitionIds(manifest.Header.RootHash);
+        var (root, verity) = ImageIdentity.PartitionIds(manifest.Header.RootHash!);
         Assert.Equal(2, table.Split("name=\"edge_1.1\"").Length - 1);
         Assert.Contains($"uuid={root}", table, StringComparison.OrdinalIgnoreCase);
         Assert.Contains($"uuid={verity}", table, StringComparison.OrdinalIgnoreCase);
