@@ -11,8 +11,10 @@ export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
 # mmdebstrap makes the trees and uidmap lets it do so without root; clang and zlib link the supervisor; libdivsufsort finds
 # what two images have in common.
 build_packages=(mmdebstrap uidmap clang zlib1g-dev libdivsufsort3)
-# The real peers of the tests: a virtual machine, a bus, a browser, a scraper, a second opinion on every format.
-test_packages=(qemu-system-x86 qemu-utils ovmf dbus-daemon libsystemd0 chromium prometheus bmap-tools python3-jsonschema fdisk dosfstools mtools e2fsprogs erofs-utils cryptsetup-bin zstd openssl systemd-journal-remote)
+# The real peers of the tests: a virtual machine, a bus, a browser, a scraper, a registry, a second opinion on every format.
+test_packages=(qemu-system-x86 qemu-utils ovmf dbus-daemon libsystemd0 chromium prometheus bmap-tools python3-jsonschema fdisk dosfstools mtools e2fsprogs erofs-utils cryptsetup-bin zstd openssl systemd-journal-remote skopeo docker-registry)
+# Cloud machines often have a kubectl of another package, which Debian's cannot replace.
+command -v kubectl >/dev/null || test_packages+=(kubernetes-client)
 
 need_dotnet() {
     if ! command -v dotnet >/dev/null || ! dotnet --list-sdks | grep -q '^10\.'; then

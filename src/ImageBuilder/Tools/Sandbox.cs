@@ -40,7 +40,7 @@ internal sealed class Sandbox(string toolsTree, string workFolder)
         };
         try
         {
-            await ToolRunner.RunAsync("unshare", [.. Namespaces(AsRoot), "sh", path], environment, onLine, cancellationToken);
+            await ToolRunner.RunAsync("unshare", [.. Namespaces(AsRoot), "sh", path], environment, onLine, cancellationToken: cancellationToken);
         }
         finally
         {

@@ -15,6 +15,7 @@ internal static class ToolRunner
     /// <param name="arguments">Arguments, never passed through a shell.</param>
     /// <param name="environment">Variables set beside the inherited ones; a null value removes one.</param>
     /// <param name="onLine">Called with every line of output.</param>
+    /// <param name="onOutput">Called with every line of standard output alone.</param>
     /// <param name="cancellationToken">Ends the program and its children.</param>
     /// <exception cref="ToolFailure">The exit code was not 0.</exception>
     /// <exception cref="UserError">The program is not installed.</exception>
@@ -23,6 +24,7 @@ internal static class ToolRunner
         IEnumerable<string> arguments,
         IReadOnlyDictionary<string, string?>? environment = null,
         Action<string>? onLine = null,
+        Action<string>? onOutput = null,
         CancellationToken cancellationToken = default)
     {
         cancellationToken.ThrowIfCancellationRequested();
@@ -49,7 +51,11 @@ internal static class ToolRunner
         var tail = new Queue<string>();
         await using var registration = cancellationToken.Register(() => Stop(process));
         await Task.WhenAll(
-            ReadLines(process.StandardOutput, line => Keep(output, line)),
+            ReadLines(process.StandardOutput, line =>
+            {
+                Keep(output, line);
+                onOutput?.Invoke(line);
+            }),
             ReadLines(process.StandardError, null));
         await process.WaitForExitAsync(CancellationToken.None);
         cancellationToken.ThrowIfCancellationRequested();

@@ -1,0 +1,124 @@
+using System.Text.Json.Nodes;
+using Appliance.Core;
+using Appliance.Core.Bundles;
+using Appliance.Core.Workloads;
+using Appliance.ImageBuilder.Pipeline;
+using Appliance.ImageBuilder.Publish;
+
+namespace Appliance.ImageBuilder.Workloads;
+
+/// <summary>Packs a workload's folder into a bundle, ready to be published.</summary>
+internal sealed class WorkloadBuild(WorkloadBuildOptions options, IBuildObserver observer)
+{
+    private readonly StageClock _stages = new(observer);
+
+    /// <summary>Builds.</summary>
+    /// <returns>The release and its payload's size in bytes.</returns>
+    /// <exception cref="UserError">The definition, a manifest or an image has a fault, or an image cannot be had.</exception>
+    public async Task<(WorkloadRelease Release, long Size)> RunAsync(CancellationToken cancellationToken)
+    {
+        var definition = WorkloadDefinition.Read(options.Folder);
+        Directory.CreateDirectory(options.CacheFolder);
+        var work = Directory.CreateTempSubdirectory("appliance-workload").FullName;
+        try
+        {
+            var objects = await _stages.RunAsync("manifests", _ => ManifestFolder.ReadAsync(options.Folder, definition.Manifests, cancellationToken));
+            var wanted = Wanted(objects, definition);
+            var stored = await _stages.RunAsync("images", _ => FetchAsync(definition, wanted, cancellationToken));
+            var plain = await _stages.RunAsync("layers", report => UnpackAsync(definition, stored, work, report, cancellationToken));
+            var release = Pin(definition, objects, wanted, plain);
+            var payload = Path.Combine(work, WorkloadRelease.PayloadName);
+            await _stages.RunAsync("assemble", async report =>
+            {
+                await WorkloadArchive.WriteAsync(payload, release, plain, definition.SourceDate, report, cancellationToken);
+                return 0;
+            });
+            await _stages.RunAsync("bundle", async report =>
+            {
+                var packed = await BundleWriter.PackAsync(new BundlePayloadFile(WorkloadRelease.PayloadName, BundlePayloadKind.Workload, payload), payload + ".zst", report, cancellationToken);
+                await BundleWriter.WriteAsync(HeaderOf(definition), [packed], options.Output, cancellationToken);
+                return 0;
+            });
+            return (release, new FileInfo(payload).Length);
+        }
+        finally
+        {
+            Directory.Delete(work, recursive: true);
+        }
+    }
+
+    private static BundleHeader HeaderOf(WorkloadDefinition definition) => new()
+    {
+        Kind = BundleKind.Workload,
+        Id = definition.Id,
+        Version = definition.Version,
+        Board = BundleHeader.AnyBoard,
+        Architecture = definition.Architecture,
+        SourceDate = definition.SourceDate,
+    };
+
+    /// <summary>The images that the objects name, each once, in the order of their names.</summary>
+    private static List<ImageReference> Wanted(IReadOnlyList<JsonObject> objects, WorkloadDefinition definition)
+    {
+        var wanted = new SortedDictionary<string, ImageReference>(StringComparer.Ordinal);
+        foreach (var manifest in objects)
+            foreach (var place in PodImages.Of(manifest))
+            {
+                var image = ImageReference.TryParse(place.Name) ?? throw new UserError($"{ObjectIdentity.Of(manifest)} names the image \"{place.Name}\", which is not the name of one.", "Example: docker.io/library/nginx:1.27");
+                wanted[image.ToString()] = image;
+            }
+        if (definition.Images.FirstOrDefault(given => !wanted.ContainsKey(given.Name.ToString())) is { } unused)
+            throw new UserError($"{WorkloadDefinition.FileName} gives an archive for {unused.Name}, and no manifest uses that image.", $"The manifests name: {(wanted.Count == 0 ? "none" : string.Join(", ", wanted.Keys))}");
+        if (wanted.Count > WorkloadReleaseReader.MostImages) throw new UserError($"The workload uses {wanted.Count} images; {WorkloadReleaseReader.MostImages} is the most there may be.", "Split it into several workloads.");
+        return [.. wanted.Values];
+    }
+
+    private async Task<IReadOnlyList<StoredImage>> FetchAsync(WorkloadDefinition definition, List<ImageReference> wanted, CancellationToken cancellationToken)
+    {
+        var locked = ImageLock.Read(options.Folder);
+        var store = new ImageStore(Path.Combine(options.CacheFolder, "images"), definition.Architecture, line => observer.Output("images", line));
+        var images = new List<StoredImage>();
+        foreach (var image in wanted) images.Add(await FetchAsync(image));
+        if (!options.Locked) locked.Write(definition.Architecture, wanted.Zip(images, (image, stored) => (image, stored.Digest)));
+        return images;
+
+        async Task<StoredImage> FetchAsync(ImageReference image)
+        {
+            var digest = options.Refresh ? null : locked.Find(definition.Architecture, image);
+            if (definition.Images.FirstOrDefault(given => given.Name == image) is { } given)
+            {
+                var taken = await store.TakeAsync(Path.Combine(options.Folder, given.Archive), cancellationToken);
+                return !options.Locked || taken.Digest == digest ? taken : throw new UserError($"{given.Archive} holds {taken.Digest}, and {locked.Path} locks {image} to {digest ?? "nothing"}.", "Build without --locked to take it.");
+            }
+            if (digest is not null) return await store.FetchAsync(image, digest, cancellationToken);
+            return options.Locked ? throw new UserError($"{locked.Path} does not lock {image} for {definition.Architecture}.", "Build once without --locked; that adds it.") : await store.FetchNewestAsync(image, cancellationToken);
+        }
+    }
+
+    private static async Task<IReadOnlyList<PlainImage>> UnpackAsync(WorkloadDefinition definition, IReadOnlyList<StoredImage> images, string work, Action<long, long> report, CancellationToken cancellationToken)
+    {
+        var layers = Directory.CreateDirectory(Path.Combine(work, "layers")).FullName;
+        var plain = new List<PlainImage>();
+        long done = 0;
+        foreach (var image in images) plain.Add(await PlainImage.UnpackAsync(image, layers, definition.Architecture, bytes => report(done += bytes, 0), cancellationToken));
+        return plain;
+    }
+
+    /// <summary>The release, whose objects name the images as the device keeps them.</summary>
+    private static WorkloadRelease Pin(WorkloadDefinition definition, IReadOnlyList<JsonObject> objects, List<ImageReference> wanted, IReadOnlyList<PlainImage> plain)
+    {
+        var images = wanted.Zip(plain, (image, content) => new WorkloadImage
+        {
+            Reference = image.ToString(),
+            Pinned = image.Pin(content.Digest).ToString(),
+            Manifest = content.Digest,
+            Source = content.Source,
+            Config = content.ConfigDigest,
+        }).ToList();
+        foreach (var place in objects.SelectMany(PodImages.Of))
+            place.Set(images.Single(image => image.Reference == ImageReference.TryParse(place.Name)!.ToString()).Pinned);
+        var release = new WorkloadRelease { Format = WorkloadRelease.CurrentFormat, Id = definition.Id, Version = definition.Version, Architecture = definition.Architecture, Images = images, Objects = objects };
+        WorkloadReleaseReader.Validate(release);
+        return release;
+    }
+}
