@@ -65,19 +65,11 @@ public sealed class UpdateTests(UpdatedDevice device)
     [Fact]
     public async Task ADowngradeAndAReplayedRepository_AreRefused()
     {
-        await using var machine = await device.StartAsync("downgrade");
+        await device.ReadyAsync();
 
-        await RefusedAsync($"install --version {UpdateRepository.First}", "older");
-        await RefusedAsync($"install {device.Repository.OldAddress}", "go back");
-        await RefusedAsync($"check --source {device.Repository.OldAddress}", "go back");
-        // (It may be looking again by itself at this moment.)
-        Assert.True(string.IsNullOrEmpty((string?)(await machine.ControlAsync())!["pendingVersion"]));
-
-        async Task RefusedAsync(string command, string because)
-        {
-            var (exitCode, said) = await machine.Shell.RunAsync($"appliancectl {command}", TestContext.Current.CancellationToken);
-            Assert.True(exitCode != 0 && said.Contains(because, StringComparison.Ordinal), $"{command}: exit code {exitCode}\n{said}");
-        }
+        foreach (var (refusal, because) in device.Refusals.Zip(["older", "go back", "go back"]))
+            Assert.True(refusal.ExitCode != 0 && refusal.Said.Contains(because, StringComparison.Ordinal), $"{refusal.Command}: exit code {refusal.ExitCode}\n{refusal.Said}");
+        Assert.True(string.IsNullOrEmpty(device.PendingAfterRefusals));
     }
 
     /// <summary>Going down in good order is no verdict: neither the operator's restart nor four of them.</summary>

@@ -23,6 +23,12 @@ public sealed class UpdatedDevice : IAsyncDisposable
     internal string Hostname { get; private set; } = "";
     internal string Snapshots { get; private set; } = "";
 
+    /// <summary>What going back was answered with: the command's arguments, its exit code and what it said.</summary>
+    internal IReadOnlyList<(string Command, int ExitCode, string Said)> Refusals { get; private set; } = [];
+
+    /// <summary>The version that waits after that.</summary>
+    internal string? PendingAfterRefusals { get; private set; }
+
     private string State => Path.Combine(_folder.FullName, "state.qcow2");
 
     /// <summary>Makes it.</summary>
@@ -40,7 +46,21 @@ public sealed class UpdatedDevice : IAsyncDisposable
         Kept = await machine.RunAsync("cat /var/lib/kept");
         Hostname = await machine.RunAsync("cat /etc/hostname");
         Snapshots = await machine.RunAsync("ls /var/lib/appliance/snapshots");
+        await AskToGoBackAsync(machine);
         await machine.ShutDownAsync();
+    }
+
+    /// <summary>Here, where a machine is up anyway: a boot takes minutes.</summary>
+    private async Task AskToGoBackAsync(RunningMachine machine)
+    {
+        var refusals = new List<(string, int, string)>();
+        foreach (var command in new[] { $"install --version {UpdateRepository.First}", $"install {Repository.OldAddress}", $"check --source {Repository.OldAddress}" })
+        {
+            var (exitCode, said) = await machine.Shell.RunAsync($"appliancectl {command}", TestContext.Current.CancellationToken);
+            refusals.Add((command, exitCode, said));
+        }
+        Refusals = refusals;
+        PendingAfterRefusals = (string?)(await machine.ControlAsync())!["pendingVersion"];
     }
 
     /// <inheritdoc/>
