@@ -1,0 +1,176 @@
+using System.Net;
+using System.Text.Json.Nodes;
+using Appliance.Core;
+using Appliance.Core.Workloads;
+
+namespace Appliance.Supervisor.Workloads.Kubernetes;
+
+/// <summary>
+/// Releases on Kubernetes: objects are tried as a whole first (dry run), applied in waves by server-side apply, and deleted
+/// only where our label says that they are this workload's.
+/// </summary>
+internal sealed class KubernetesEngine(KubernetesApi api, TimeProvider time) : IWorkloadEngine
+{
+    /// <summary>Label of every object: the workload it belongs to.</summary>
+    public const string WorkloadLabel = "appliance.io/workload";
+
+    /// <summary>Annotation that says whether an object may be deleted: <c>true</c> also for what holds data, <c>false</c> never.</summary>
+    public const string PruneAnnotation = "appliance.io/prune";
+
+    private const int MostFaultsShown = 10;
+    private static readonly TimeSpan DefinitionLimit = TimeSpan.FromMinutes(1), GoneLimit = TimeSpan.FromMinutes(1), Pause = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>Deleting one of these deletes data or other people's objects.</summary>
+    private static readonly string[] HoldData = ["Namespace", "PersistentVolumeClaim", "PersistentVolume", "CustomResourceDefinition"];
+
+    /// <inheritdoc/>
+    public async Task CheckAsync(WorkloadRelease release, CancellationToken cancellationToken)
+    {
+        await api.RequireReadyAsync(cancellationToken);
+        var faults = new List<string>();
+        foreach (var manifest in Ordered(release))
+        {
+            var identity = ObjectIdentity.Of(manifest);
+            if (await IsMadePossibleByAsync(release, identity, cancellationToken)) continue;
+            try
+            {
+                await api.ApplyAsync(manifest, dryRun: true, force: false, cancellationToken);
+            }
+            catch (KubernetesError e) when (!IsReplaced(identity, e))
+            {
+                faults.Add($"{identity}: {e.Message}");
+            }
+        }
+        if (faults.Count == 0) return;
+        var more = faults.Count > MostFaultsShown ? $"\n  and {faults.Count - MostFaultsShown} more" : "";
+        throw new UserError($"The cluster refuses {release.Id} {release.Version}; nothing was changed.{string.Concat(faults.Take(MostFaultsShown).Select(fault => $"\n  {fault}"))}{more}",
+            faults.Exists(fault => fault.Contains("conflict", StringComparison.OrdinalIgnoreCase)) ? "Of a conflict: somebody else manages the field. Leave it out of the manifest (replicas, when an autoscaler sets them), or have the other let go of it." : "Correct the manifests, and publish them as a new version.");
+    }
+
+    /// <inheritdoc/>
+    public async Task ApplyAsync(WorkloadRelease release, bool force, CancellationToken cancellationToken)
+    {
+        await api.RequireReadyAsync(cancellationToken);
+        foreach (var wave in Ordered(release).GroupBy(manifest => ApplyOrder.WaveOf(ObjectIdentity.Of(manifest))))
+        {
+            foreach (var manifest in wave) await ApplyAsync(release, manifest, force, cancellationToken);
+            foreach (var manifest in wave.Where(IsDefinition)) await WaitForDefinitionAsync(ObjectIdentity.Of(manifest), cancellationToken);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task<IReadOnlyList<ObjectStatus>> ReadStatusAsync(WorkloadRelease release, CancellationToken cancellationToken)
+    {
+        var pods = new PodReasons(api, time);
+        var found = new List<ObjectStatus>();
+        foreach (var identity in Ordered(release).Select(ObjectIdentity.Of))
+            found.Add(new ObjectStatus(identity, await ReadAsync(identity)));
+        return found;
+
+        async Task<Readiness> ReadAsync(ObjectIdentity identity)
+        {
+            try
+            {
+                if (await api.FindAsync(identity, cancellationToken) is not { } live) return Readiness.Failed("it is not there");
+                var readiness = ObjectReadiness.Of(live, time.GetUtcNow());
+                return readiness.State == ReadinessState.InProgress ? await pods.ExplainAsync(live, readiness, cancellationToken) : readiness;
+            }
+            catch (KubernetesError e)
+            {
+                return Readiness.Failed(e.Message);
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task<PrunedObjects> PruneAsync(WorkloadRelease gone, WorkloadRelease? kept, CancellationToken cancellationToken)
+    {
+        var staying = kept?.Objects.Select(ObjectIdentity.Of).Select(Key).ToHashSet() ?? [];
+        var (deleted, left) = (new List<ObjectIdentity>(), new List<(ObjectIdentity, string)>());
+        foreach (var identity in Ordered(gone).Select(ObjectIdentity.Of).Where(identity => !staying.Contains(Key(identity))).Reverse())
+        {
+            try
+            {
+                if (await api.FindAsync(identity, cancellationToken) is not { } live) continue;
+                if (WhyKept(identity, new LiveObject(live), gone.Id) is { } reason) left.Add((identity, reason));
+                else if (await api.DeleteAsync(identity, cancellationToken)) deleted.Add(identity);
+            }
+            catch (KubernetesError e)
+            {
+                left.Add((identity, e.Message));
+            }
+        }
+        return new PrunedObjects(deleted, left);
+
+        // The version of an API changes; the object is the same.
+        static (string, string, string, string) Key(ObjectIdentity identity) => (identity.Group, identity.Kind, KubernetesApi.SpaceOf(identity), identity.Name);
+    }
+
+    private static string? WhyKept(ObjectIdentity identity, LiveObject live, string workload)
+    {
+        if (live.Text("metadata", "labels", WorkloadLabel) != workload) return $"it does not carry the label {WorkloadLabel}={workload}, so it is somebody else's";
+        return live.Text("metadata", "annotations", PruneAnnotation) switch
+        {
+            "true" => null,
+            "false" => $"its annotation {PruneAnnotation} says so",
+            _ => HoldData.Contains(identity.Kind) ? $"it holds data; the annotation {PruneAnnotation}=true lets it go" : null,
+        };
+    }
+
+    private async Task ApplyAsync(WorkloadRelease release, JsonObject manifest, bool force, CancellationToken cancellationToken)
+    {
+        var identity = ObjectIdentity.Of(manifest);
+        try
+        {
+            await api.ApplyAsync(manifest, dryRun: false, force, cancellationToken);
+        }
+        catch (KubernetesError e) when (IsReplaced(identity, e))
+        {
+            await api.DeleteAsync(identity, cancellationToken);
+            await WaitAsync(async () => await api.FindAsync(identity, cancellationToken) is null, GoneLimit, $"{identity} is still being deleted", cancellationToken);
+            await api.ApplyAsync(manifest, dryRun: false, force, cancellationToken);
+        }
+        catch (KubernetesError e)
+        {
+            throw new UserError($"The cluster refuses {identity} of {release.Id} {release.Version}: {e.Message}", "Correct the manifest, and publish it as a new version.", e);
+        }
+    }
+
+    private async Task WaitForDefinitionAsync(ObjectIdentity identity, CancellationToken cancellationToken) =>
+        await WaitAsync(async () => await api.FindAsync(identity, cancellationToken) is { } live && ObjectReadiness.Of(live, time.GetUtcNow()).State == ReadinessState.Ready, DefinitionLimit, $"{identity} is not established", cancellationToken);
+
+    private async Task WaitAsync(Func<Task<bool>> done, TimeSpan limit, string otherwise, CancellationToken cancellationToken)
+    {
+        var start = time.GetTimestamp();
+        while (!await done())
+        {
+            if (time.GetElapsedTime(start) > limit) throw new UserError($"{otherwise} after {limit.TotalSeconds:0} s.", "The cluster's events say why: `k3s kubectl get events -A`.");
+            await Task.Delay(Pause, time, cancellationToken);
+        }
+    }
+
+    /// <summary>Whether a dry run cannot say anything yet: the release itself brings the object's namespace or kind.</summary>
+    private async Task<bool> IsMadePossibleByAsync(WorkloadRelease release, ObjectIdentity identity, CancellationToken cancellationToken)
+    {
+        if (!await api.KnowsAsync(identity, cancellationToken))
+            return release.Objects.Where(IsDefinition).Select(definition => new LiveObject(definition)).Any(definition => definition.Text("spec", "group") == identity.Group && definition.Text("spec", "names", "kind") == identity.Kind);
+        var space = new ObjectIdentity("v1", "Namespace", null, KubernetesApi.SpaceOf(identity));
+        return release.Objects.Select(ObjectIdentity.Of).Any(other => other == space) && await api.FindAsync(space, cancellationToken) is null;
+    }
+
+    /// <summary>A job's template cannot be changed: it is made anew.</summary>
+    private static bool IsReplaced(ObjectIdentity identity, KubernetesError e) =>
+        identity is { Group: "batch", Kind: "Job" } && e.Code == HttpStatusCode.UnprocessableEntity && e.Message.Contains("immutable", StringComparison.Ordinal);
+
+    private static bool IsDefinition(JsonObject manifest) => ObjectIdentity.Of(manifest) is { Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition" };
+
+    /// <summary>The objects with our label, in the order of application.</summary>
+    private static List<JsonObject> Ordered(WorkloadRelease release) => release.Objects.Select(manifest =>
+    {
+        var copy = (JsonObject)manifest.DeepClone();
+        var metadata = copy["metadata"]!.AsObject();
+        if (metadata["labels"] is not JsonObject labels) metadata["labels"] = labels = [];
+        labels[WorkloadLabel] = release.Id;
+        return copy;
+    }).OrderBy(manifest => ApplyOrder.WaveOf(ObjectIdentity.Of(manifest))).ToList();
+}

@@ -1,0 +1,70 @@
+using System.Formats.Tar;
+using System.Text.Json;
+using Appliance.Core;
+using Appliance.Core.Workloads;
+
+namespace Appliance.Supervisor.Workloads;
+
+/// <summary>The releases of a workload on the disk, and what is remembered of them: <c>workload.json</c> and <c>VERSION/workload.tar</c>.</summary>
+/// <param name="folder">The workload's folder.</param>
+internal sealed class WorkloadStore(string folder)
+{
+    private const string StateName = "workload.json";
+    private const int LargestState = 1 << 20;
+
+    /// <summary>For tests: called before every change on the disk.</summary>
+    public Action<string>? OnStep { get; init; }
+
+    /// <summary>Where the payload of a version is.</summary>
+    public string PayloadOf(string version) => Path.Combine(folder, version, WorkloadRelease.PayloadName);
+
+    /// <summary>Reads the state; an empty one when there is none yet.</summary>
+    /// <exception cref="InvalidDataException">There is one and it cannot be used.</exception>
+    public WorkloadState Read()
+    {
+        var state = RecordFile.TryRead(Path.Combine(folder, StateName), WorkloadStateJson.Default.WorkloadState, LargestState) ?? new WorkloadState();
+        return state.Format == WorkloadState.CurrentFormat ? state : throw new InvalidDataException($"{Path.Combine(folder, StateName)} has format {state.Format}, which a newer program wrote");
+    }
+
+    /// <summary>Writes the state; it is on the disk when this returns.</summary>
+    public void Write(WorkloadState state)
+    {
+        OnStep?.Invoke("write the state");
+        Directory.CreateDirectory(folder);
+        DurableFile.Write(Path.Combine(folder, StateName), JsonSerializer.SerializeToUtf8Bytes(state, WorkloadStateJson.Default.WorkloadState));
+    }
+
+    /// <summary>Reads the release document of a version's payload, which was verified when it came.</summary>
+    /// <exception cref="UserError">The payload is missing or damaged.</exception>
+    public async Task<WorkloadRelease> ReadReleaseAsync(string version, CancellationToken cancellationToken)
+    {
+        var path = PayloadOf(version);
+        try
+        {
+            await using var file = File.OpenRead(path);
+            await using var tar = new TarReader(file);
+            var first = await tar.GetNextEntryAsync(cancellationToken: cancellationToken);
+            if (first?.Name != WorkloadRelease.MemberName || first.DataStream is null || first.Length > WorkloadReleaseReader.LargestDocument) throw new InvalidDataException($"it does not begin with {WorkloadRelease.MemberName}");
+            var bytes = new byte[first.Length];
+            await first.DataStream.ReadExactlyAsync(bytes, cancellationToken);
+            var release = WorkloadReleaseReader.Parse(bytes);
+            return release.Version == version ? release : throw new InvalidDataException($"it is version {release.Version}");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException or FormatException)
+        {
+            throw new UserError($"The release {path} cannot be read: {e.Message}", "Apply it again from its bundle or repository.", e);
+        }
+    }
+
+    /// <summary>Deletes the payloads of all versions but these.</summary>
+    public void KeepOnly(params IReadOnlyCollection<string?> versions)
+    {
+        if (!Directory.Exists(folder)) return;
+        foreach (var other in Directory.EnumerateDirectories(folder).Where(path => !versions.Contains(Path.GetFileName(path))))
+        {
+            OnStep?.Invoke("delete a payload");
+            Directory.Delete(other, recursive: true);
+        }
+        DurableFile.SyncFolder(folder);
+    }
+}
