@@ -13,8 +13,18 @@ export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
 build_packages=(mmdebstrap uidmap clang zlib1g-dev libdivsufsort3)
 # The real peers of the tests: a virtual machine, a bus, a browser, a scraper, a registry, a second opinion on every format.
 test_packages=(qemu-system-x86 qemu-utils ovmf dbus-daemon libsystemd0 chromium prometheus bmap-tools python3-jsonschema fdisk dosfstools mtools e2fsprogs erofs-utils cryptsetup-bin zstd openssl systemd-journal-remote skopeo docker-registry)
-# Cloud machines often have a kubectl of another package, which Debian's cannot replace.
-command -v kubectl >/dev/null || test_packages+=(kubernetes-client)
+# What a Kubernetes node needs beside what tests/Kubernetes/build.sh makes.
+node_packages=(busybox-static)
+
+# add_unless_there LIST PROGRAM PACKAGE: many machines have the program from another package, which Debian's cannot replace.
+add_unless_there() {
+    local -n list=$1
+    command -v "$2" >/dev/null || list+=("$3")
+}
+add_unless_there test_packages kubectl kubernetes-client
+add_unless_there node_packages etcd etcd-server
+add_unless_there node_packages containerd containerd
+add_unless_there node_packages runc runc
 
 need_dotnet() {
     if ! command -v dotnet >/dev/null || ! dotnet --list-sdks | grep -q '^10\.'; then
@@ -81,7 +91,7 @@ run_tests() {
     local suites=(Core.Tests UpdateClient.Tests ImageBuilder.Tests Supervisor.Tests System) arguments=()
     case "${1:-}" in
         --fast) suites=(Core.Tests UpdateClient.Tests ImageBuilder.Tests Supervisor.Tests) ;;
-        --all)  arguments=(-explicit on) ;;
+        --all)  arguments=(-explicit on); test_packages+=("${node_packages[@]}") ;;
         "")     ;;
         *)      echo "There is no option $1; --all and --fast are the ones there are." >&2; exit 2 ;;
     esac
@@ -90,6 +100,7 @@ run_tests() {
         publish_cli
         out/bin/appliance build image/appliance.yaml
     fi
+    [ "${1:-}" != --all ] || tests/Kubernetes/build.sh
     dotnet build --nologo --verbosity quiet --disable-build-servers
     run_suites "${arguments[@]}" -- "${suites[@]}"
 }

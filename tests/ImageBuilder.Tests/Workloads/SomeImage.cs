@@ -11,7 +11,13 @@ namespace ImageBuilder.Tests.Workloads;
 internal static class SomeImage
 {
     /// <summary>Writes an archive; every layer is one file of the given name and content.</summary>
-    public static void Write(string path, string architecture, params (string Name, byte[] Content)[] layers)
+    public static void Write(string path, string architecture, params (string Name, byte[] Content)[] layers) => Write(path, architecture, null, ["/bin/true"], layers);
+
+    /// <summary>Writes an archive of an image with busybox (Debian's busybox-static), which sleeps when it is told nothing else.</summary>
+    public static void WriteBusybox(string path, string name, params (string Name, byte[] Content)[] layers) =>
+        Write(path, "amd64", name, ["/bin/busybox", "sleep", "1000000"], [("bin/busybox", File.ReadAllBytes("/bin/busybox")), .. layers]);
+
+    private static void Write(string path, string architecture, string? image, string[] command, (string Name, byte[] Content)[] layers)
     {
         var packed = new List<byte[]>();
         var plain = new JsonArray();
@@ -21,7 +27,7 @@ internal static class SomeImage
             plain.Add((JsonNode)PlainImage.DigestOf(layer));
             packed.Add(Compress(layer));
         }
-        var config = Bytes(new JsonObject { ["architecture"] = architecture, ["os"] = "linux", ["config"] = new JsonObject { ["Cmd"] = new JsonArray("/bin/true") }, ["rootfs"] = new JsonObject { ["type"] = "layers", ["diff_ids"] = plain } });
+        var config = Bytes(new JsonObject { ["architecture"] = architecture, ["os"] = "linux", ["config"] = new JsonObject { ["Cmd"] = new JsonArray([.. command.Select(word => (JsonNode)word)]) }, ["rootfs"] = new JsonObject { ["type"] = "layers", ["diff_ids"] = plain } });
         var manifest = Bytes(new JsonObject
         {
             ["schemaVersion"] = 2,
@@ -29,7 +35,9 @@ internal static class SomeImage
             ["config"] = PlainImage.Descriptor("application/vnd.oci.image.config.v1+json", PlainImage.DigestOf(config), config.Length),
             ["layers"] = new JsonArray([.. packed.Select(layer => (JsonNode)PlainImage.Descriptor("application/vnd.oci.image.layer.v1.tar+gzip", PlainImage.DigestOf(layer), layer.Length))]),
         });
-        var index = Bytes(new JsonObject { ["schemaVersion"] = 2, ["manifests"] = new JsonArray(PlainImage.Descriptor("application/vnd.oci.image.manifest.v1+json", PlainImage.DigestOf(manifest), manifest.Length)) });
+        var descriptor = PlainImage.Descriptor("application/vnd.oci.image.manifest.v1+json", PlainImage.DigestOf(manifest), manifest.Length);
+        if (image is not null) descriptor["annotations"] = new JsonObject { ["io.containerd.image.name"] = image };
+        var index = Bytes(new JsonObject { ["schemaVersion"] = 2, ["manifests"] = new JsonArray(descriptor) });
         File.WriteAllBytes(path, Tar([("oci-layout", """{"imageLayoutVersion":"1.0.0"}"""u8.ToArray()), ("index.json", index), .. packed.Append(config).Append(manifest).Select(blob => ("blobs/sha256/" + PlainImage.DigestOf(blob)["sha256:".Length..], blob))]));
     }
 
@@ -51,7 +59,7 @@ internal static class SomeImage
         using var stream = new MemoryStream();
         using (var tar = new TarWriter(stream, TarEntryFormat.Ustar, leaveOpen: true))
             foreach (var (name, content) in files)
-                tar.WriteEntry(new UstarTarEntry(TarEntryType.RegularFile, name) { DataStream = new MemoryStream(content), ModificationTime = DateTimeOffset.UnixEpoch });
+                tar.WriteEntry(new UstarTarEntry(TarEntryType.RegularFile, name) { DataStream = new MemoryStream(content), ModificationTime = DateTimeOffset.UnixEpoch, Mode = (UnixFileMode)0b111_101_101 });
         return stream.ToArray();
     }
 
