@@ -5,6 +5,7 @@ using Appliance.Core.Images;
 using Appliance.Core.Releases;
 using Appliance.Core.Verity;
 using Appliance.ImageBuilder.Pipeline;
+using Appliance.ImageBuilder.Workloads;
 using Appliance.UpdateClient;
 using Appliance.UpdateClient.Sources;
 
@@ -145,6 +146,7 @@ internal sealed class RepositoryCheck(string? root, TimeProvider time, IBuildObs
         var total = reader.Manifest.Payloads.Sum(payload => payload.Size);
         foreach (var next in reader.Manifest.Payloads)
         {
+            await using var workload = next.Kind == BundlePayloadKind.Workload ? new WorkloadCheck(header, cancellationToken) : null;
             var tree = next.Kind == BundlePayloadKind.Root && next.Size > 0 && next.Size % VerityGeometry.BlockSize == 0 ? new VerityTreeWriter(next.Size, salt, ImageIdentity.NameBased(header.Id, "verity"), (_, _) => { }) : null;
             await reader.ReadNextAsync(plain =>
             {
@@ -155,8 +157,9 @@ internal sealed class RepositoryCheck(string? root, TimeProvider time, IBuildObs
                     tree.Append(digests);
                 }
                 report(done += plain.Length, total);
-                return ValueTask.CompletedTask;
+                return workload?.AppendAsync(plain) ?? ValueTask.CompletedTask;
             }, cancellationToken);
+            if (workload is not null && await workload.FinishAsync() is { } fault) Fault($"{path}: {next.Name} is no workload release that can be applied: {fault}");
             if (tree is not null && tree.Finish() != header.RootHash) Fault($"{path}: the root hash of {next.Name} is not the one the bundle says");
         }
         return reader.Manifest;

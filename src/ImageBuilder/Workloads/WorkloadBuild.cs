@@ -18,8 +18,8 @@ internal sealed class WorkloadBuild(WorkloadBuildOptions options, IBuildObserver
     public async Task<(WorkloadRelease Release, long Size)> RunAsync(CancellationToken cancellationToken)
     {
         var definition = WorkloadDefinition.Read(options.Folder);
-        Directory.CreateDirectory(options.CacheFolder);
-        var work = Directory.CreateTempSubdirectory("appliance-workload").FullName;
+        // Beside the images, which have room; what a killed build leaves is cleared with the cache's other leftovers.
+        var work = Directory.CreateDirectory(Path.Combine(options.CacheFolder, $"work-workload-{Guid.NewGuid():N}{StageCache.Partial}")).FullName;
         try
         {
             var objects = await _stages.RunAsync("manifests", _ => ManifestFolder.ReadAsync(options.Folder, definition.Manifests, cancellationToken));

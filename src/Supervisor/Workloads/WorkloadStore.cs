@@ -1,4 +1,3 @@
-using System.Formats.Tar;
 using System.Text.Json;
 using Appliance.Core;
 using Appliance.Core.Workloads;
@@ -42,15 +41,10 @@ internal sealed class WorkloadStore(string folder)
         try
         {
             await using var file = File.OpenRead(path);
-            await using var tar = new TarReader(file);
-            var first = await tar.GetNextEntryAsync(cancellationToken: cancellationToken);
-            if (first?.Name != WorkloadRelease.MemberName || first.DataStream is null || first.Length > WorkloadReleaseReader.LargestDocument) throw new InvalidDataException($"it does not begin with {WorkloadRelease.MemberName}");
-            var bytes = new byte[first.Length];
-            await first.DataStream.ReadExactlyAsync(bytes, cancellationToken);
-            var release = WorkloadReleaseReader.Parse(bytes);
+            var release = await WorkloadArchiveReader.ReadReleaseAsync(file, cancellationToken);
             return release.Version == version ? release : throw new InvalidDataException($"it is version {release.Version}");
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException or FormatException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException)
         {
             throw new UserError($"The release {path} cannot be read: {e.Message}", "Apply it again from its bundle or repository.", e);
         }
