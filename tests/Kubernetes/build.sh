@@ -20,7 +20,7 @@ rm -rf "$work"; mkdir -p "$work"
 trap 'rm -rf --one-file-system "$work"' EXIT
 
 echo "A bookworm tree with Go and the sources"
-mmdebstrap --quiet --variant=apt --include=golang-go,gcc,libc6-dev,rsync,dpkg-dev bookworm "$tree" ${MIRROR:+"$MIRROR"}
+mmdebstrap --quiet --variant=apt --include=golang-go,golang-github-modern-go-reflect2-dev,gcc,libc6-dev,dpkg-dev bookworm "$tree" ${MIRROR:+"$MIRROR"}
 sed -n 's/^deb /deb-src /p' "$tree/etc/apt/sources.list" > "$tree/etc/apt/sources.list.d/sources.list"
 mount -t proc proc "$tree/proc"
 mount --rbind /dev "$tree/dev"
@@ -36,6 +36,9 @@ apt-get source -q=2 --download-only kubernetes
 mkdir -p /go/src/k8s.io/kubernetes
 tar -xf kubernetes_*.orig.tar.* --strip-components=1 -C /go/src/k8s.io/kubernetes
 cd /go/src/k8s.io/kubernetes
+# The one in the sources crashes the API server with custom objects when it is built by a Go this new.
+rm -rf vendor/github.com/modern-go/reflect2
+cp -rL /usr/share/gocode/src/github.com/modern-go/reflect2 vendor/github.com/modern-go/reflect2
 # The generated OpenAPI definitions are not in the sources.
 go build -o /tmp/openapi-gen ./vendor/k8s.io/kube-openapi/cmd/openapi-gen
 inputs=$(
@@ -44,7 +47,8 @@ inputs=$(
     grep -v '_test\.go$' | sed 's|/[^/]*$||' | grep -Ev 'sample-|/examples?/|code-generator|/testing(/|$)|/test(/|$)' | sort -u | paste -sd,)
 # It reads Go's own sources, whose place a trimmed program does not know.
 GOROOT=$(go env GOROOT) /tmp/openapi-gen -O zz_generated.openapi -p k8s.io/kubernetes/pkg/generated/openapi --go-header-file hack/boilerplate/boilerplate.generatego.txt -r /tmp/violations.txt -i "$inputs"
-flags="-s -w -X k8s.io/component-base/version.gitVersion=v1.20.2 -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=20 -X k8s.io/client-go/pkg/version.gitVersion=v1.20.2"
+version=k8s.io/kubernetes/vendor/k8s.io/component-base/version
+flags="-s -w -X $version.gitVersion=v1.20.2 -X $version.gitMajor=1 -X $version.gitMinor=20"
 mkdir -p /result
 CGO_ENABLED=0 go build -tags providerless -ldflags "$flags" -o /result ./cmd/kube-apiserver ./cmd/kube-controller-manager ./cmd/kube-scheduler
 CGO_ENABLED=1 go build -tags providerless,dockerless -ldflags "$flags" -o /result ./cmd/kubelet

@@ -54,11 +54,11 @@ public static class WorkloadReleaseReader
             if (ImageReference.TryParse(image.Reference)!.Pin(image.Manifest).ToString() != image.Pinned) throw new InvalidDataException($"the image {image.Reference} is not kept under a name of its content");
             if (!pinned.Add(image.Pinned)) throw new InvalidDataException($"the image {image.Reference} is there twice");
         }
-        var identities = new HashSet<(string, string, string?, string)>();
+        var identities = new HashSet<(string, string, string, string)>();
         foreach (var manifest in release.Objects)
         {
             var identity = ObjectIdentity.Of(manifest ?? throw new InvalidDataException("an object is empty"));
-            if (!identities.Add((identity.Group, identity.Kind, identity.Namespace, identity.Name))) throw new InvalidDataException($"{identity} is there twice");
+            if (!identities.Add((identity.Group, identity.Kind, identity.Namespace ?? "default", identity.Name))) throw new InvalidDataException($"{identity} is there twice");
         }
     }
 }

@@ -21,7 +21,7 @@ internal static class ManifestFolder
     public static async Task<IReadOnlyList<JsonObject>> ReadAsync(string folder, IReadOnlyList<string> paths, CancellationToken cancellationToken)
     {
         var objects = new List<JsonObject>();
-        var places = new Dictionary<(string, string, string?, string), string>();
+        var places = new Dictionary<(string, string, string, string), string>();
         foreach (var path in paths)
             await foreach (var (name, text) in TextsAsync(folder, path, cancellationToken))
                 foreach (var (manifest, line) in ManifestYaml.Read(name, text))
@@ -41,8 +41,8 @@ internal static class ManifestFolder
             {
                 throw new UserError($"{place}: this is no Kubernetes object that can be applied: {e.Message}.", manifest["metadata"]?["generateName"] is null ? null : "generateName makes another object each time; give it a name.", e);
             }
-            if (!places.TryAdd((identity.Group, identity.Kind, identity.Namespace, identity.Name), place))
-                throw new UserError($"{place}: {identity} is described at {places[(identity.Group, identity.Kind, identity.Namespace, identity.Name)]} already.", "Keep one of them.");
+            var key = (identity.Group, identity.Kind, identity.Namespace ?? "default", identity.Name);
+            if (!places.TryAdd(key, place)) throw new UserError($"{place}: {identity} is described at {places[key]} already.", "Keep one of them.");
             manifest.Remove("status"); // what a cluster said of it once
             objects.Add(manifest);
         }

@@ -55,9 +55,7 @@ internal sealed partial class ManifestYaml
 
     private JsonNode? Convert(YamlNode node, string at, int depth)
     {
-        if (++_values > MostValues) throw Error(node, at, $"the file has more than {MostValues} values, aliases written out");
-        // A release puts its objects two levels deep.
-        if (depth > WorkloadReleaseReader.DeepestNesting - 2) throw Error(node, at, "nested too deep");
+        if (node is not YamlMappingNode) Count(node, at, depth);
         return node switch
         {
             YamlScalarNode scalar => Scalar(scalar, at),
@@ -67,8 +65,17 @@ internal sealed partial class ManifestYaml
         };
     }
 
+    /// <summary>Aliases write a large or endless document in a few lines.</summary>
+    private void Count(YamlNode node, string at, int depth)
+    {
+        if (++_values > MostValues) throw Error(node, at, $"the file has more than {MostValues} values, aliases written out");
+        // A release puts its objects two levels deep.
+        if (depth > WorkloadReleaseReader.DeepestNesting - 2) throw Error(node, at, "nested too deep");
+    }
+
     private JsonObject Mapping(YamlMappingNode mapping, string at, int depth)
     {
+        Count(mapping, at, depth);
         var json = new JsonObject();
         var merged = new List<YamlMappingNode>();
         foreach (var (key, value) in mapping.Children)

@@ -24,7 +24,7 @@ internal static class WorkloadArchive
     /// <summary>Writes the archive.</summary>
     /// <param name="path">The file; replaced when it exists.</param>
     /// <param name="release">The release.</param>
-    /// <param name="images">Its images, in the same order.</param>
+    /// <param name="images">The content of its images, found by the digests of their manifests.</param>
     /// <param name="date">Time of every member.</param>
     /// <param name="progress">Bytes written so far and in all.</param>
     /// <param name="cancellationToken">Ends the work.</param>
@@ -66,9 +66,9 @@ internal static class WorkloadArchive
     private static byte[] Index(WorkloadRelease release, IReadOnlyList<PlainImage> images)
     {
         var manifests = new JsonArray();
-        foreach (var (image, plain) in release.Images.Zip(images))
+        foreach (var image in release.Images)
         {
-            var descriptor = plain.Descriptor();
+            var descriptor = images.First(plain => plain.Digest == image.Manifest).Descriptor();
             // The first is what containers-storage and skopeo look for, the second what containerd does.
             descriptor["annotations"] = new JsonObject { ["org.opencontainers.image.ref.name"] = image.Pinned, ["io.containerd.image.name"] = image.Pinned };
             manifests.Add((JsonNode)descriptor);

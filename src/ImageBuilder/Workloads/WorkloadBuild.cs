@@ -115,9 +115,10 @@ internal sealed class WorkloadBuild(WorkloadBuildOptions options, IBuildObserver
             Source = content.Source,
             Config = content.ConfigDigest,
         }).ToList();
-        foreach (var place in objects.SelectMany(PodImages.Of))
-            place.Set(images.Single(image => image.Reference == ImageReference.TryParse(place.Name)!.ToString()).Pinned);
-        var release = new WorkloadRelease { Format = WorkloadRelease.CurrentFormat, Id = definition.Id, Version = definition.Version, Architecture = definition.Architecture, Images = images, Objects = objects };
+        var pinned = images.ToDictionary(image => image.Reference, image => image.Pinned);
+        foreach (var place in objects.SelectMany(PodImages.Of)) place.Set(pinned[ImageReference.TryParse(place.Name)!.ToString()]);
+        // The same image may be named twice, by its tag and with its digest.
+        var release = new WorkloadRelease { Format = WorkloadRelease.CurrentFormat, Id = definition.Id, Version = definition.Version, Architecture = definition.Architecture, Images = [.. images.DistinctBy(image => image.Pinned)], Objects = objects };
         WorkloadReleaseReader.Validate(release);
         return release;
     }

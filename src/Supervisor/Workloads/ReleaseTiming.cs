@@ -9,6 +9,9 @@ internal sealed record ReleaseTiming
     /// <summary>And stay so for this long.</summary>
     public TimeSpan Dwell { get; init; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>What has failed must go on failing for this long: states flicker while the old gives way to the new.</summary>
+    public TimeSpan Grace { get; init; } = TimeSpan.FromSeconds(30);
+
     /// <summary>Time between two looks.</summary>
     public TimeSpan Interval { get; init; } = TimeSpan.FromSeconds(2);
 }

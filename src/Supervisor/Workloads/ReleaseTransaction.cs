@@ -14,12 +14,12 @@ namespace Appliance.Supervisor.Workloads;
 internal sealed class ReleaseTransaction(WorkloadStore store, IWorkloadEngine engine, ReleaseTiming timing, TimeProvider time)
 {
     /// <summary>Outcomes in the history.</summary>
-    public const string Applied = "applied", Reverted = "reverted";
+    public const string Applied = "applied", Reverted = "reverted", Failed = "failed";
 
     /// <summary>A release in whose application the power goes this often may be the reason.</summary>
     private const int MostAttempts = 3;
 
-    private const int MostShown = 5;
+    private const int MostShown = 5, LongestMessage = 300, LongestDetail = 4000;
 
     /// <summary>Applies a release whose payload is in the store and whose images the engine has.</summary>
     /// <param name="version">Its version.</param>
@@ -30,17 +30,21 @@ internal sealed class ReleaseTransaction(WorkloadStore store, IWorkloadEngine en
     /// <exception cref="UserError">It was refused, and nothing was changed.</exception>
     public async Task<ReleaseEvent> ApplyAsync(string version, bool force, CancellationToken cancel, CancellationToken stop)
     {
-        await ResumeAsync(stop);
+        await ResumeAsync(version, stop);
         var state = store.Read();
         if (!force && state.WhyNotKept(version) is { } before) throw new UserError($"Version {version} was tried before and not kept: {before}", "Publish a newer version, or insist with --force.");
         var release = await store.ReadReleaseAsync(version, stop);
         using (var either = CancellationTokenSource.CreateLinkedTokenSource(cancel, stop)) await engine.CheckAsync(release, either.Token);
         store.Write(state with { Trial = new ReleaseTrial { Version = version, From = state.Current, Phase = TrialPhase.Applying } });
-        return await GoOnAsync(cancel, stop);
+        return await GoOnAsync(null, cancel, stop);
     }
 
     /// <summary>Ends what an earlier program left half done; null when there was nothing.</summary>
-    public async Task<ReleaseEvent?> ResumeAsync(CancellationToken stop)
+    /// <param name="stop">Ends the program: the next one goes on.</param>
+    public Task<ReleaseEvent?> ResumeAsync(CancellationToken stop) => ResumeAsync(null, stop);
+
+    /// <summary>Does so, and leaves the payload of a version that is wanted next.</summary>
+    private async Task<ReleaseEvent?> ResumeAsync(string? wanted, CancellationToken stop)
     {
         var state = store.Read();
         if (state.Trial is not { } trial) return null;
@@ -50,11 +54,25 @@ internal sealed class ReleaseTransaction(WorkloadStore store, IWorkloadEngine en
                 Trial = trial.Attempts < MostAttempts ? trial with { Attempts = trial.Attempts + 1 }
                     : trial with { Phase = TrialPhase.Reverting, Reason = $"the device was interrupted {trial.Attempts} times while it was applied" },
             });
-        return await GoOnAsync(CancellationToken.None, stop);
+        return await GoOnAsync(wanted, CancellationToken.None, stop);
+    }
+
+    private async Task<ReleaseEvent> GoOnAsync(string? wanted, CancellationToken cancel, CancellationToken stop)
+    {
+        try
+        {
+            return await TakeStepsAsync(wanted, cancel, stop);
+        }
+        // Nobody pulled the plug: the next try is no second attempt.
+        catch (Exception e) when (e is EngineUnavailableException || e is OperationCanceledException && stop.IsCancellationRequested)
+        {
+            if (store.Read() is { Trial: { Phase: TrialPhase.Applying } trial } state) store.Write(state with { Trial = trial with { Attempts = trial.Attempts - 1 } });
+            throw;
+        }
     }
 
     /// <summary>Takes the steps that are left, from what is on the disk.</summary>
-    private async Task<ReleaseEvent> GoOnAsync(CancellationToken cancel, CancellationToken stop)
+    private async Task<ReleaseEvent> TakeStepsAsync(string? wanted, CancellationToken cancel, CancellationToken stop)
     {
         while (true)
         {
@@ -70,9 +88,9 @@ internal sealed class ReleaseTransaction(WorkloadStore store, IWorkloadEngine en
                         : state with { Trial = trial with { Phase = TrialPhase.Reverting, Reason = reason } });
                     break;
                 case TrialPhase.Pruning:
-                    return End(state, Applied, trial, trial.From is { } old && old != trial.Version ? await PruneAsync(old, trial.Version, stop) : "");
+                    return End(state, wanted, Applied, trial, trial.From is { } old && old != trial.Version ? await PruneAsync(old, trial.Version, stop) : "");
                 default:
-                    return End(state, Reverted, trial, trial.Reason + await RevertAsync(trial, stop));
+                    return End(state, wanted, trial.From == trial.Version ? Failed : Reverted, trial, trial.Reason + await RevertAsync(trial, stop));
             }
         }
     }
@@ -102,12 +120,18 @@ internal sealed class ReleaseTransaction(WorkloadStore store, IWorkloadEngine en
     {
         var start = time.GetTimestamp();
         long? readySince = null;
+        var failing = new Dictionary<ObjectIdentity, long>();
         while (true)
         {
             var objects = await engine.ReadStatusAsync(release, cancellationToken);
-            var failed = objects.Where(found => found.Readiness.State == ReadinessState.Failed).ToList();
+            foreach (var found in objects)
+            {
+                if (found.Readiness.State == ReadinessState.Failed) failing.TryAdd(found.Object, time.GetTimestamp());
+                else failing.Remove(found.Object);
+            }
+            var failed = objects.Where(found => failing.TryGetValue(found.Object, out var since) && time.GetElapsedTime(since) >= timing.Grace).ToList();
             if (failed.Count > 0) return Words(failed);
-            var waiting = objects.Where(found => found.Readiness.State == ReadinessState.InProgress).ToList();
+            var waiting = objects.Where(found => found.Readiness.State != ReadinessState.Ready).ToList();
             readySince = waiting.Count > 0 ? null : readySince ?? time.GetTimestamp();
             if (readySince is { } since && time.GetElapsedTime(since) >= timing.Dwell) return null;
             if (time.GetElapsedTime(start) > timing.Timeout + timing.Dwell) return $"not ready after {timing.Timeout.TotalSeconds:0} s: {Words(waiting)}";
@@ -135,9 +159,10 @@ internal sealed class ReleaseTransaction(WorkloadStore store, IWorkloadEngine en
         if (trial.From == trial.Version) return ""; // it was only applied again
         try
         {
+            // First: what only the new one had may be what keeps the old one out, a webhook that refuses everything.
+            await PruneAsync(trial.Version, trial.From, stop);
             var old = trial.From is null ? null : await store.ReadReleaseAsync(trial.From, stop);
             if (old is not null) await engine.ApplyAsync(old, force: true, stop);
-            await PruneAsync(trial.Version, trial.From, stop);
             return old is not null && await ProveAsync(old, stop) is { } still ? $" Version {trial.From} was brought back and is not ready either: {still}" : "";
         }
         catch (UserError e)
@@ -146,15 +171,17 @@ internal sealed class ReleaseTransaction(WorkloadStore store, IWorkloadEngine en
         }
     }
 
-    private ReleaseEvent End(WorkloadState state, string outcome, ReleaseTrial trial, string detail)
+    private ReleaseEvent End(WorkloadState state, string? wanted, string outcome, ReleaseTrial trial, string detail)
     {
-        var entry = new ReleaseEvent(time.GetUtcNow(), outcome, trial.Version, trial.From, detail);
+        var entry = new ReleaseEvent(time.GetUtcNow(), outcome, trial.Version, trial.From, Shorten(detail, LongestDetail));
         var ended = (state with { Trial = null }).With(entry);
         store.Write(ended);
-        store.KeepOnly(ended.Current, ended.Previous);
+        store.KeepOnly(ended.Current, ended.Previous, wanted);
         return entry;
     }
 
     private static string Words(List<ObjectStatus> objects) =>
-        string.Join("; ", objects.Take(MostShown).Select(found => $"{found.Object}: {found.Readiness.Message}")) + (objects.Count > MostShown ? $"; and {objects.Count - MostShown} more" : "");
+        string.Join("; ", objects.Take(MostShown).Select(found => $"{found.Object}: {Shorten(found.Readiness.Message, LongestMessage)}")) + (objects.Count > MostShown ? $"; and {objects.Count - MostShown} more" : "");
+
+    private static string Shorten(string text, int longest) => text.Length <= longest ? text : text[..longest] + "…";
 }

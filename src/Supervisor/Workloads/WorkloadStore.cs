@@ -50,11 +50,11 @@ internal sealed class WorkloadStore(string folder)
         }
     }
 
-    /// <summary>Deletes the payloads of all versions but these.</summary>
+    /// <summary>Deletes the payloads of all versions but these. What is on its way has a name that begins with a dot.</summary>
     public void KeepOnly(params IReadOnlyCollection<string?> versions)
     {
         if (!Directory.Exists(folder)) return;
-        foreach (var other in Directory.EnumerateDirectories(folder).Where(path => !versions.Contains(Path.GetFileName(path))))
+        foreach (var other in Directory.EnumerateDirectories(folder).Where(path => Path.GetFileName(path) is var name && name[0] != '.' && !versions.Contains(name)))
         {
             OnStep?.Invoke("delete a payload");
             Directory.Delete(other, recursive: true);

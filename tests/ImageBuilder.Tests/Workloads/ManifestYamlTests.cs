@@ -78,6 +78,7 @@ public sealed class ManifestYamlTests
     public void Read_AnEndlessOrDeepDocument_IsRefused()
     {
         Assert.Contains("nested too deep", Refusal("a: &a [*a]"), StringComparison.Ordinal);
+        Assert.Contains("nested too deep", Refusal("a: &a {<<: *a}"), StringComparison.Ordinal);
         Assert.Contains("nested too deep", Refusal("a: " + new string('[', 100) + new string(']', 100)), StringComparison.Ordinal);
     }
 

@@ -202,6 +202,22 @@ public sealed class WorkloadBuildTests : IDisposable
     }
 
     [Fact]
+    public async Task OneImage_NamedByTagAndByTagAndDigest_IsThereOnce()
+    {
+        await using var registry = await LocalRegistry.StartAsync(_folder, Token);
+        registry.Push(_folder["shop/web.tar"], "shop/web:1");
+        Define("1.0", "web");
+        Manifest($"{registry.Address}/shop/web:1");
+        var digest = (await BuildAsync()).Release.Images.Single().Source;
+        _folder.Write("shop/manifests/more.yaml", $"{{apiVersion: v1, kind: Pod, metadata: {{name: x}}, spec: {{containers: [{{image: '{registry.Address}/shop/web:1@{digest}'}}]}}}}");
+
+        var (release, _) = await BuildAsync();
+
+        Assert.Single(release.Images);
+        Assert.All(release.Objects.SelectMany(PodImages.Of), place => Assert.Equal(release.Images[0].Pinned, place.Name));
+    }
+
+    [Fact]
     public async Task AListOfObjects_IsTakenApart_AndStatusDropped()
     {
         _folder.Write("shop/manifests/more.yaml", "{apiVersion: v1, kind: List, items: [{apiVersion: v1, kind: Service, metadata: {name: a}, status: {}}, {apiVersion: v1, kind: Service, metadata: {name: b}}]}");

@@ -13,7 +13,7 @@ namespace Supervisor.Tests.Workloads;
 /// A real Kubernetes node on this machine: etcd, the API server, its controllers, the scheduler, containerd and a kubelet, built by
 /// tests/Kubernetes/build.sh. There is no pod network; pods use the host's. One for all tests; made when the first one asks.
 /// </summary>
-public sealed class KubernetesNode : IAsyncLifetime
+public sealed class KubernetesNode : IAsyncDisposable
 {
     /// <summary>The node's name.</summary>
     public const string Name = "node";
@@ -27,6 +27,7 @@ public sealed class KubernetesNode : IAsyncLifetime
     private readonly List<(string Name, Process Process)> _programs = [];
     private readonly int[] _ports = [.. Enumerable.Range(0, 8).Select(_ => FreePort())];
     private Process _apiServer = null!;
+    private Task? _ready;
 
     /// <summary>How a client reaches it.</summary>
     internal KubeConfig Config { get; private set; } = null!;
@@ -38,8 +39,10 @@ public sealed class KubernetesNode : IAsyncLifetime
 
     private static string Programs => Path.Combine(Repository.Folder, "out", "kubernetes");
 
-    /// <inheritdoc/>
-    public async ValueTask InitializeAsync()
+    /// <summary>Makes it, for the first test that runs: a fixture is there for those that do not run, too.</summary>
+    internal Task ReadyAsync() => _ready ??= MakeAsync();
+
+    private async Task MakeAsync()
     {
         if (!File.Exists(Path.Combine(Programs, "kubelet"))) throw new InvalidOperationException("there is no Kubernetes: run tests/Kubernetes/build.sh");
         using (var key = RSA.Create(2048)) await File.WriteAllTextAsync(this["sa.key"], key.ExportPkcs8PrivateKeyPem());
@@ -102,6 +105,9 @@ public sealed class KubernetesNode : IAsyncLifetime
 
     private async Task StartContainerdAsync()
     {
+        // Never used, for pods have the host's network; but without one the node is not ready.
+        Directory.CreateDirectory(this["cni"]);
+        await File.WriteAllTextAsync(this["cni/10-none.conflist"], """{"cniVersion":"0.4.0","name":"none","plugins":[{"type":"loopback"}]}""");
         // restrict_oom_score_adj: no CAP_SYS_RESOURCE where tests run.
         await File.WriteAllTextAsync(this["containerd.toml"], $"""
             version = 2
@@ -112,6 +118,9 @@ public sealed class KubernetesNode : IAsyncLifetime
             [plugins."io.containerd.grpc.v1.cri"]
             sandbox_image = "{Image}"
             restrict_oom_score_adj = true
+            [plugins."io.containerd.grpc.v1.cri".cni]
+            conf_dir = "{this["cni"]}"
+            bin_dir = "{this["cni"]}"
             [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
             runtime_type = "io.containerd.runc.v2"
             [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]

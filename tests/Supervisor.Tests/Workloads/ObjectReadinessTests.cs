@@ -64,14 +64,24 @@ public sealed class ObjectReadinessTests
     [InlineData("""{"phase":"Running","conditions":[{"type":"Ready","status":"True"}]}""", "Ready", "running")]
     [InlineData("""{"phase":"Running","conditions":[{"type":"Ready","status":"False","reason":"ContainersNotReady"}]}""", "InProgress", "ContainersNotReady")]
     [InlineData("""{"phase":"Running","containerStatuses":[{"name":"web","restartCount":2,"state":{"waiting":{"reason":"CrashLoopBackOff","message":"back-off 10s"}}}]}""", "InProgress", "web: back-off 10s")]
-    [InlineData("""{"phase":"Running","containerStatuses":[{"name":"web","restartCount":5,"state":{"waiting":{"reason":"CrashLoopBackOff","message":"back-off 80s"}}}]}""", "Failed", "web: back-off 80s")]
+    [InlineData("""{"phase":"Running","containerStatuses":[{"name":"web","restartCount":5,"state":{"waiting":{"reason":"CrashLoopBackOff","message":"back-off 80s"}}}]}""", "InProgress", "web: back-off 80s")]
+    [InlineData("""{"phase":"Running","containerStatuses":[{"name":"web","state":{"terminated":{"exitCode":7}}}]}""", "InProgress", "web: ended with exit code 7")]
     [InlineData("""{"phase":"Pending","containerStatuses":[{"name":"web","state":{"waiting":{"reason":"ErrImageNeverPull"}}}]}""", "Failed", "web: ErrImageNeverPull")]
-    [InlineData("""{"phase":"Pending","initContainerStatuses":[{"name":"db","state":{"waiting":{"reason":"CreateContainerConfigError","message":"no secret"}}}]}""", "Failed", "db: no secret")]
+    [InlineData("""{"phase":"Pending","initContainerStatuses":[{"name":"db","state":{"waiting":{"reason":"CreateContainerConfigError","message":"no secret"}}}]}""", "InProgress", "db: no secret")]
     [InlineData("""{"phase":"Pending","containerStatuses":[{"name":"web","state":{"waiting":{"reason":"ContainerCreating"}}}]}""", "InProgress", "it has not started")]
-    [InlineData("""{"phase":"Pending","conditions":[{"type":"PodScheduled","status":"False","reason":"Unschedulable","message":"0/1 nodes","lastTransitionTime":"2026-11-01T11:59:50Z"}]}""", "InProgress", "0/1 nodes")]
-    [InlineData("""{"phase":"Pending","conditions":[{"type":"PodScheduled","status":"False","reason":"Unschedulable","message":"0/1 nodes","lastTransitionTime":"2026-11-01T11:59:40Z"}]}""", "Failed", "0/1 nodes")]
+    [InlineData("""{"phase":"Pending","conditions":[{"type":"PodScheduled","status":"False","reason":"Unschedulable","message":"0/1 nodes","lastTransitionTime":"2026-11-01T11:58:30Z"}]}""", "InProgress", "0/1 nodes")]
+    [InlineData("""{"phase":"Pending","conditions":[{"type":"PodScheduled","status":"False","reason":"Unschedulable","message":"0/1 nodes","lastTransitionTime":"2026-11-01T11:57:30Z"}]}""", "Failed", "0/1 nodes")]
     [InlineData("{}", "InProgress", "it has not started")]
     public void APod(string status, string state, string message) => AssertIs(state, message, Of("v1", "Pod", $"\"status\":{status}"));
+
+    [Theory]
+    [InlineData(4, "2026-11-01T11:55:00Z", "InProgress")]
+    [InlineData(5, "2026-11-01T11:55:00Z", "Failed")]
+    [InlineData(12, "2026-10-01T11:55:00Z", "InProgress")]
+    public void CrashesCount_WhereTheyAreNew(int restarts, string created, string state) =>
+        AssertIs(state, "web: back-off", Of("v1", "Pod", $$$$"""
+            "metadata":{"creationTimestamp":"{{{{created}}}}"},"status":{"phase":"Running","containerStatuses":[{"name":"web","restartCount":{{{{restarts}}}},"state":{"waiting":{"reason":"CrashLoopBackOff","message":"back-off"}}}]}
+            """));
 
     [Theory]
     [InlineData("2026-11-01T11:59:30Z", "InProgress")]
@@ -85,7 +95,7 @@ public sealed class ObjectReadinessTests
     [InlineData("v1", "ReplicationController", """{"conditions":[{"type":"ReplicaFailure","status":"True","message":"quota"}]}""", "InProgress", "quota")]
     [InlineData("apps/v1", "ReplicaSet", """{"replicas":1,"fullyLabeledReplicas":1,"availableReplicas":1,"readyReplicas":1}""", "Ready", "1 of 1 replicas ready")]
     [InlineData("v1", "PersistentVolumeClaim", """{"phase":"Bound"}""", "Ready", "bound")]
-    [InlineData("v1", "PersistentVolumeClaim", """{"phase":"Pending"}""", "InProgress", "it is not bound to a volume")]
+    [InlineData("v1", "PersistentVolumeClaim", """{"phase":"Pending"}""", "Ready", "it is bound when a pod uses it")]
     [InlineData("v1", "PersistentVolumeClaim", """{"phase":"Lost"}""", "Failed", "its volume is lost")]
     [InlineData("apiextensions.k8s.io/v1", "CustomResourceDefinition", """{"conditions":[{"type":"NamesAccepted","status":"False","message":"taken"}]}""", "Failed", "taken")]
     [InlineData("apiextensions.k8s.io/v1", "CustomResourceDefinition", """{"conditions":[{"type":"Established","status":"True"}]}""", "Ready", "established")]

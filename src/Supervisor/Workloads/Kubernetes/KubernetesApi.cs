@@ -14,11 +14,11 @@ namespace Appliance.Supervisor.Workloads.Kubernetes;
 /// </summary>
 internal sealed class KubernetesApi : IDisposable
 {
-    /// <summary>Who these fields belong to (server-side apply).</summary>
-    public const string FieldManager = "appliance";
-
     /// <summary>A server that restarts is waited for this long.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
+
+    /// <summary>Status 500 is what a server says that falters, but also of a manifest with a misspelt field; so not for long.</summary>
+    public static readonly TimeSpan PatienceWithFaults = TimeSpan.FromSeconds(10);
 
     private const int LargestAnswer = 32 << 20, PageSize = 200;
     private static readonly TimeSpan RequestLimit = TimeSpan.FromSeconds(40), ShortestPause = TimeSpan.FromMilliseconds(250), LongestPause = TimeSpan.FromSeconds(5);
@@ -48,15 +48,16 @@ internal sealed class KubernetesApi : IDisposable
 
     /// <summary>Makes an object what its manifest says, as far as it says it, and gives what came of it.</summary>
     /// <param name="manifest">The object.</param>
+    /// <param name="manager">Who these fields belong to (server-side apply).</param>
     /// <param name="dryRun">Only asks whether it would do.</param>
     /// <param name="force">Takes fields over that somebody else manages.</param>
     /// <param name="cancellationToken">Ends the request.</param>
     /// <exception cref="KubernetesError">The server refuses it.</exception>
-    public async Task<JsonObject> ApplyAsync(JsonObject manifest, bool dryRun, bool force, CancellationToken cancellationToken)
+    public async Task<JsonObject> ApplyAsync(JsonObject manifest, string manager, bool dryRun, bool force, CancellationToken cancellationToken)
     {
         var identity = ObjectIdentity.Of(manifest);
         var resource = await ResourceAsync(identity, cancellationToken);
-        var query = $"?fieldManager={FieldManager}&force={(force ? "true" : "false")}{(dryRun ? "&dryRun=All" : "")}";
+        var query = $"?fieldManager={Uri.EscapeDataString(manager)}&force={(force ? "true" : "false")}{(dryRun ? "&dryRun=All" : "")}";
         return await SendAsync(HttpMethod.Patch, resource.At(SpaceOf(identity), identity.Name) + query, manifest, ApplyPatch, cancellationToken);
     }
 
@@ -133,6 +134,14 @@ internal sealed class KubernetesApi : IDisposable
         }
     }
 
+    /// <summary>What an object is by, whatever the version of its API: its namespace is empty for a kind that has none.</summary>
+    public async Task<(string Group, string Kind, string Namespace, string Name)> KeyOfAsync(ObjectIdentity identity, CancellationToken cancellationToken)
+    {
+        // Of a kind that is not known any more nothing is left, either.
+        var namespaced = !await KnowsAsync(identity, cancellationToken) || (await ResourceAsync(identity, cancellationToken)).Namespaced;
+        return (identity.Group, identity.Kind, namespaced ? SpaceOf(identity) : "", identity.Name);
+    }
+
     /// <summary>The namespace of an object of a namespaced kind.</summary>
     public static string SpaceOf(ObjectIdentity identity) => identity.Namespace ?? "default";
 
@@ -179,18 +188,28 @@ internal sealed class KubernetesApi : IDisposable
             }
             catch (Exception e) when (IsTransient(e) && !cancellationToken.IsCancellationRequested)
             {
-                if (_time.GetElapsedTime(start) > Patience) throw new EngineUnavailableException($"The API server at {_http.BaseAddress} does not answer: {e.Message}", e);
+                var waited = _time.GetElapsedTime(start);
+                if (e is KubernetesError { Code: HttpStatusCode.InternalServerError } && waited > PatienceWithFaults) throw;
+                if (waited > Patience) throw Unavailable(e);
+            }
+            catch (HttpRequestException e) when (IsDistrusted(e))
+            {
+                throw Unavailable(e); // waiting makes no other authority of it
             }
             await Task.Delay(pause, _time, cancellationToken);
         }
     }
 
+    private EngineUnavailableException Unavailable(Exception e) => new($"The API server at {_http.BaseAddress} does not answer: {e.Message}", e);
+
+    /// <summary>A server with a certificate of somebody else; one that goes down ends a handshake, too, but not like that.</summary>
+    private static bool IsDistrusted(HttpRequestException e) => e is { HttpRequestError: HttpRequestError.SecureConnectionError, InnerException: System.Security.Authentication.AuthenticationException };
+
     private static bool IsTransient(Exception e) => e switch
     {
         KubernetesError refusal => refusal.Code is HttpStatusCode.TooManyRequests or HttpStatusCode.InternalServerError or HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout,
-        // Of an authority that is not the one, waiting changes nothing.
-        HttpRequestException { HttpRequestError: HttpRequestError.SecureConnectionError } => false,
-        HttpRequestException or IOException or OperationCanceledException or JsonException => true,
+        HttpRequestException http => !IsDistrusted(http),
+        IOException or OperationCanceledException or JsonException => true,
         _ => false,
     };
 }

@@ -1,4 +1,3 @@
-using System.Net;
 using System.Text.Json.Nodes;
 using Appliance.Core;
 using Appliance.Core.Workloads;
@@ -31,14 +30,19 @@ internal sealed class KubernetesEngine(KubernetesApi api, TimeProvider time) : I
         foreach (var manifest in Ordered(release))
         {
             var identity = ObjectIdentity.Of(manifest);
-            if (await IsMadePossibleByAsync(release, identity, cancellationToken)) continue;
             try
             {
-                await api.ApplyAsync(manifest, dryRun: true, force: false, cancellationToken);
+                if (await IsMadePossibleByAsync(release, identity, cancellationToken)) continue;
+                if (await IsSomebodyElsesAsync(release, identity, cancellationToken)) faults.Add($"{identity}: it is there already and is not this workload's; delete it, or hand it over with the label {WorkloadLabel}={release.Id}");
+                else await api.ApplyAsync(manifest, ManagerOf(release), dryRun: true, force: false, cancellationToken);
             }
             catch (KubernetesError e) when (!IsReplaced(identity, e))
             {
                 faults.Add($"{identity}: {e.Message}");
+            }
+            catch (KubernetesError)
+            {
+                // It is made anew.
             }
         }
         if (faults.Count == 0) return;
@@ -51,10 +55,27 @@ internal sealed class KubernetesEngine(KubernetesApi api, TimeProvider time) : I
     public async Task ApplyAsync(WorkloadRelease release, bool force, CancellationToken cancellationToken)
     {
         await api.RequireReadyAsync(cancellationToken);
+        var faults = new List<string>();
         foreach (var wave in Ordered(release).GroupBy(manifest => ApplyOrder.WaveOf(ObjectIdentity.Of(manifest))))
         {
-            foreach (var manifest in wave) await ApplyAsync(release, manifest, force, cancellationToken);
-            foreach (var manifest in wave.Where(IsDefinition)) await WaitForDefinitionAsync(ObjectIdentity.Of(manifest), cancellationToken);
+            foreach (var manifest in wave) await TryAsync(manifest, () => ApplyAsync(release, manifest, force, cancellationToken));
+            foreach (var manifest in wave.Where(IsDefinition)) await TryAsync(manifest, () => WaitForDefinitionAsync(manifest, cancellationToken));
+        }
+        if (force) await new StuckPods(api, time).DeleteAsync(release, cancellationToken);
+        if (faults.Count > 0) throw new UserError($"The cluster refuses {string.Join("; ", faults.Take(MostFaultsShown))}", "Correct the manifests, and publish them as a new version.");
+
+        // What is brought back comes back as far as it can.
+        async Task TryAsync(JsonObject manifest, Func<Task> step)
+        {
+            try
+            {
+                await step();
+            }
+            catch (Exception e) when (e is KubernetesError || e is UserError && force)
+            {
+                faults.Add($"{ObjectIdentity.Of(manifest)} of {release.Id} {release.Version}: {e.Message}");
+                if (!force) throw new UserError($"The cluster refuses {faults[0]}", "Correct the manifest, and publish it as a new version.", e);
+            }
         }
     }
 
@@ -63,15 +84,15 @@ internal sealed class KubernetesEngine(KubernetesApi api, TimeProvider time) : I
     {
         var pods = new PodReasons(api, time);
         var found = new List<ObjectStatus>();
-        foreach (var identity in Ordered(release).Select(ObjectIdentity.Of))
-            found.Add(new ObjectStatus(identity, await ReadAsync(identity)));
+        foreach (var manifest in Ordered(release))
+            found.Add(new ObjectStatus(ObjectIdentity.Of(manifest), await ReadAsync(manifest)));
         return found;
 
-        async Task<Readiness> ReadAsync(ObjectIdentity identity)
+        async Task<Readiness> ReadAsync(JsonObject manifest)
         {
             try
             {
-                if (await api.FindAsync(identity, cancellationToken) is not { } live) return Readiness.Failed("it is not there");
+                if (await api.FindAsync(ObjectIdentity.Of(manifest), cancellationToken) is not { } live) return GoesWhenDone(manifest) ? Readiness.Ready("completed, and gone as asked") : Readiness.Failed("it is not there");
                 var readiness = ObjectReadiness.Of(live, time.GetUtcNow());
                 return readiness.State == ReadinessState.InProgress ? await pods.ExplainAsync(live, readiness, cancellationToken) : readiness;
             }
@@ -85,12 +106,21 @@ internal sealed class KubernetesEngine(KubernetesApi api, TimeProvider time) : I
     /// <inheritdoc/>
     public async Task<PrunedObjects> PruneAsync(WorkloadRelease gone, WorkloadRelease? kept, CancellationToken cancellationToken)
     {
-        var staying = kept?.Objects.Select(ObjectIdentity.Of).Select(Key).ToHashSet() ?? [];
+        var staying = new HashSet<(string, string, string, string)>();
         var (deleted, left) = (new List<ObjectIdentity>(), new List<(ObjectIdentity, string)>());
-        foreach (var identity in Ordered(gone).Select(ObjectIdentity.Of).Where(identity => !staying.Contains(Key(identity))).Reverse())
+        try
+        {
+            foreach (var identity in kept?.Objects.Select(ObjectIdentity.Of) ?? []) staying.Add(await api.KeyOfAsync(identity, cancellationToken));
+        }
+        catch (KubernetesError e)
+        {
+            throw new UserError($"The cluster does not say what {gone.Id} has: {e.Message}", null, e);
+        }
+        foreach (var identity in Ordered(gone).Select(ObjectIdentity.Of).Reverse())
         {
             try
             {
+                if (staying.Contains(await api.KeyOfAsync(identity, cancellationToken))) continue;
                 if (await api.FindAsync(identity, cancellationToken) is not { } live) continue;
                 if (WhyKept(identity, new LiveObject(live), gone.Id) is { } reason) left.Add((identity, reason));
                 else if (await api.DeleteAsync(identity, cancellationToken)) deleted.Add(identity);
@@ -101,14 +131,12 @@ internal sealed class KubernetesEngine(KubernetesApi api, TimeProvider time) : I
             }
         }
         return new PrunedObjects(deleted, left);
-
-        // The version of an API changes; the object is the same.
-        static (string, string, string, string) Key(ObjectIdentity identity) => (identity.Group, identity.Kind, KubernetesApi.SpaceOf(identity), identity.Name);
     }
 
     private static string? WhyKept(ObjectIdentity identity, LiveObject live, string workload)
     {
-        if (live.Text("metadata", "labels", WorkloadLabel) != workload) return $"it does not carry the label {WorkloadLabel}={workload}, so it is somebody else's";
+        // Several workloads may share a namespace, so that is nobody's; the annotation is enough.
+        if (identity.Kind != "Namespace" && live.Text("metadata", "labels", WorkloadLabel) != workload) return $"it does not carry the label {WorkloadLabel}={workload}, so it is somebody else's";
         return live.Text("metadata", "annotations", PruneAnnotation) switch
         {
             "true" => null,
@@ -122,22 +150,28 @@ internal sealed class KubernetesEngine(KubernetesApi api, TimeProvider time) : I
         var identity = ObjectIdentity.Of(manifest);
         try
         {
-            await api.ApplyAsync(manifest, dryRun: false, force, cancellationToken);
+            await api.ApplyAsync(manifest, ManagerOf(release), dryRun: false, force, cancellationToken);
         }
         catch (KubernetesError e) when (IsReplaced(identity, e))
         {
             await api.DeleteAsync(identity, cancellationToken);
             await WaitAsync(async () => await api.FindAsync(identity, cancellationToken) is null, GoneLimit, $"{identity} is still being deleted", cancellationToken);
-            await api.ApplyAsync(manifest, dryRun: false, force, cancellationToken);
-        }
-        catch (KubernetesError e)
-        {
-            throw new UserError($"The cluster refuses {identity} of {release.Id} {release.Version}: {e.Message}", "Correct the manifest, and publish it as a new version.", e);
+            await api.ApplyAsync(manifest, ManagerOf(release), dryRun: false, force, cancellationToken);
         }
     }
 
-    private async Task WaitForDefinitionAsync(ObjectIdentity identity, CancellationToken cancellationToken) =>
+    /// <summary>Until its objects can be made: a while after it is established the server knows its kind.</summary>
+    private async Task WaitForDefinitionAsync(JsonObject manifest, CancellationToken cancellationToken)
+    {
+        var identity = ObjectIdentity.Of(manifest);
         await WaitAsync(async () => await api.FindAsync(identity, cancellationToken) is { } live && ObjectReadiness.Of(live, time.GetUtcNow()).State == ReadinessState.Ready, DefinitionLimit, $"{identity} is not established", cancellationToken);
+        var definition = new LiveObject(manifest);
+        foreach (var version in definition.List("spec", "versions").Where(version => version.Is("served")))
+        {
+            var kind = new ObjectIdentity($"{definition.Text("spec", "group")}/{version.Text("name")}", definition.Text("spec", "names", "kind") ?? "", null, "");
+            await WaitAsync(() => api.KnowsAsync(kind, cancellationToken), DefinitionLimit, $"{kind.Kind} in {kind.ApiVersion} is not served", cancellationToken);
+        }
+    }
 
     private async Task WaitAsync(Func<Task<bool>> done, TimeSpan limit, string otherwise, CancellationToken cancellationToken)
     {
@@ -160,7 +194,16 @@ internal sealed class KubernetesEngine(KubernetesApi api, TimeProvider time) : I
 
     /// <summary>A job's template cannot be changed: it is made anew.</summary>
     private static bool IsReplaced(ObjectIdentity identity, KubernetesError e) =>
-        identity is { Group: "batch", Kind: "Job" } && e.Code == HttpStatusCode.UnprocessableEntity && e.Message.Contains("immutable", StringComparison.Ordinal);
+        identity is { Group: "batch", Kind: "Job" } && e.IsImmutable;
+
+    /// <summary>A job that deletes itself when it is done is done when it is not there.</summary>
+    private static bool GoesWhenDone(JsonObject manifest) => new LiveObject(manifest) is { Group: "batch", Kind: "Job" } job && job.Has("spec", "ttlSecondsAfterFinished");
+
+    /// <summary>What nobody has marked as this workload's is not taken over: taking the release back would delete it.</summary>
+    private async Task<bool> IsSomebodyElsesAsync(WorkloadRelease release, ObjectIdentity identity, CancellationToken cancellationToken) =>
+        identity.Kind != "Namespace" && await api.FindAsync(identity, cancellationToken) is { } live && new LiveObject(live).Text("metadata", "labels", WorkloadLabel) != release.Id;
+
+    private static string ManagerOf(WorkloadRelease release) => $"appliance-{release.Id}";
 
     private static bool IsDefinition(JsonObject manifest) => ObjectIdentity.Of(manifest) is { Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition" };
 
@@ -169,6 +212,7 @@ internal sealed class KubernetesEngine(KubernetesApi api, TimeProvider time) : I
     {
         var copy = (JsonObject)manifest.DeepClone();
         var metadata = copy["metadata"]!.AsObject();
+        if (ObjectIdentity.Of(copy).Kind == "Namespace") return copy; // it may be several workloads'
         if (metadata["labels"] is not JsonObject labels) metadata["labels"] = labels = [];
         labels[WorkloadLabel] = release.Id;
         return copy;

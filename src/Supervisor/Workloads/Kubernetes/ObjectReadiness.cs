@@ -8,11 +8,14 @@ namespace Appliance.Supervisor.Workloads.Kubernetes;
 /// </summary>
 internal static class ObjectReadiness
 {
-    /// <summary>A pod that was not scheduled yet may wait for its node this long (kstatus).</summary>
-    public static readonly TimeSpan SchedulingGrace = TimeSpan.FromSeconds(15);
+    /// <summary>A pod may wait for its node this long: kstatus' 15 s are over before the old pod has let go of its port.</summary>
+    public static readonly TimeSpan SchedulingGrace = TimeSpan.FromMinutes(2);
 
     /// <summary>An image may be on its way this long, and a container may fail to start.</summary>
     public static readonly TimeSpan StartGrace = TimeSpan.FromSeconds(60);
+
+    /// <summary>Restarts count in a pod that is younger than this; an old one may have had them long ago.</summary>
+    public static readonly TimeSpan CrashWindow = TimeSpan.FromMinutes(15);
 
     private const long NoDeadline = int.MaxValue;
 
@@ -22,10 +25,10 @@ internal static class ObjectReadiness
     /// </summary>
     public const int MostRestarts = 5;
 
-    /// <summary>These do not heal: the image is not there and is not fetched, or the pod names something that does not exist.</summary>
-    private static readonly string[] Hopeless = ["ErrImageNeverPull", "InvalidImageName", "CreateContainerConfigError"];
+    /// <summary>These do not heal: the image is not there and is not fetched.</summary>
+    private static readonly string[] Hopeless = ["ErrImageNeverPull", "InvalidImageName"];
 
-    private static readonly string[] Slow = ["ImagePullBackOff", "ErrImagePull", "CreateContainerError", "RunContainerError"];
+    private static readonly string[] Slow = ["ImagePullBackOff", "ErrImagePull", "CreateContainerConfigError", "CreateContainerError", "RunContainerError"];
 
     /// <summary>Judges an object.</summary>
     /// <param name="live">The object as the API server tells it.</param>
@@ -117,11 +120,12 @@ internal static class ObjectReadiness
         }
         foreach (var container in live.List("status", "initContainerStatuses").Concat(live.List("status", "containerStatuses")))
         {
-            if (container.Text("state", "waiting", "reason") is not { } reason) continue;
             var name = container.Text("name") ?? "a container";
+            if (container.Number("state", "terminated", "exitCode") is { } code and not 0) return Readiness.Waiting($"{name}: ended with exit code {code}");
+            if (container.Text("state", "waiting", "reason") is not { } reason) continue;
             var why = $"{name}: {container.Text("state", "waiting", "message") ?? reason}";
             if (Hopeless.Contains(reason)) return Readiness.Failed(why);
-            if (reason == "CrashLoopBackOff") return container.Number("restartCount") >= MostRestarts ? Readiness.Failed(why) : Readiness.Waiting(why);
+            if (reason == "CrashLoopBackOff") return container.Number("restartCount") >= MostRestarts && now - live.Created < CrashWindow ? Readiness.Failed(why) : Readiness.Waiting(why);
             if (Slow.Contains(reason)) return now - live.Created > StartGrace ? Readiness.Failed(why) : Readiness.Waiting(why);
         }
         if (live.FindCondition("PodScheduled") is { IsFalse: true, Reason: "Unschedulable" } unscheduled)
@@ -134,7 +138,8 @@ internal static class ObjectReadiness
     {
         "Bound" => Readiness.Ready("bound"),
         "Lost" => Readiness.Failed("its volume is lost"),
-        _ => Readiness.Waiting("it is not bound to a volume"),
+        // Many classes bind when a pod comes, and none may come: a job at night. A pod that needs it and lacks it is not ready itself.
+        _ => Readiness.Ready("it is bound when a pod uses it"),
     };
 
     private static Readiness Service(LiveObject live) =>

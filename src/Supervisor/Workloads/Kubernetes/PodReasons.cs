@@ -15,9 +15,12 @@ internal sealed class PodReasons(KubernetesApi api, TimeProvider time)
     public async Task<Readiness> ExplainAsync(JsonObject live, Readiness readiness, CancellationToken cancellationToken)
     {
         var found = new LiveObject(live);
+        // Before its controller has seen the change, its newest revision is the old one.
+        if (found.Has("metadata", "deletionTimestamp") || found.Number("status", "observedGeneration") is { } observed && observed != found.Number("metadata", "generation")) return readiness;
         if (await SelectorAsync(found, cancellationToken) is not { } selector) return readiness;
         var pods = await api.ListAsync("v1", "Pod", found.Text("metadata", "namespace"), selector, cancellationToken);
-        var states = pods.Where(pod => pod["metadata"]?["deletionTimestamp"] is null).Select(pod => ObjectReadiness.Of(pod, time.GetUtcNow())).Where(state => state.State != ReadinessState.Ready).ToList();
+        // Pods that were evicted stay behind when others have taken their place.
+        var states = pods.Where(pod => new LiveObject(pod) is var state && !state.Has("metadata", "deletionTimestamp") && state.Text("status", "phase") != "Failed").Select(pod => ObjectReadiness.Of(pod, time.GetUtcNow())).Where(state => state.State != ReadinessState.Ready).ToList();
         // A job tries again by itself and says when it has given up.
         if (found.Kind != "Job" && states.Find(state => state.State == ReadinessState.Failed) is { } failed) return Readiness.Failed(failed.Message);
         return states.Count == 0 ? readiness : readiness with { Message = $"{readiness.Message}; {states[0].Message}" };
