@@ -33,13 +33,10 @@ public sealed partial record ImageReference(string Repository, string? Tag, stri
     /// <param name="manifestDigest"><c>sha256:</c> and 64 hex digits.</param>
     public ImageReference Pin(string manifestDigest)
     {
-        var suffix = "-" + manifestDigest["sha256:".Length..][..PinLength];
+        var suffix = "-" + OciDigest.HexOf(manifestDigest)[..PinLength];
         var tag = Tag ?? "digest";
         return new ImageReference(Repository, string.Concat(tag.AsSpan(0, Math.Min(tag.Length, LongestTag - suffix.Length)), suffix), null);
     }
-
-    /// <summary>Whether a text is a digest: <c>sha256:</c> and 64 lower-case hex digits.</summary>
-    public static bool IsDigest(string? text) => text is not null && text.StartsWith("sha256:", StringComparison.Ordinal) && Bundles.BundleRules.IsSha256(text["sha256:".Length..]);
 
     /// <summary>The reference in full.</summary>
     public override string ToString() => $"{Repository}{(Tag is null ? "" : ":" + Tag)}{(Digest is null ? "" : "@" + Digest)}";

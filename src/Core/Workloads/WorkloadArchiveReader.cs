@@ -8,7 +8,9 @@ namespace Appliance.Core.Workloads;
 /// <summary>Reads the payload of a workload release.</summary>
 public static class WorkloadArchiveReader
 {
-    private const string Blobs = "blobs/sha256/", Layout = "oci-layout", Index = "index.json";
+    /// <summary>Members of an OCI image layout.</summary>
+    internal const string Blobs = "blobs/sha256/", Layout = "oci-layout", Index = "index.json";
+
     private const int LargestDocument = 4 << 20, MostMembers = 30_000;
 
     /// <summary>Reads the release at the front of a payload, and nothing else of it.</summary>
@@ -36,7 +38,7 @@ public static class WorkloadArchiveReader
                 var digest = "sha256:" + entry.Name[Blobs.Length..];
                 var bytes = wanted.Contains(digest) ? await ReadAsync(entry, cancellationToken) : null;
                 var hash = bytes is not null ? SHA256.HashData(bytes) : await SHA256.HashDataAsync(entry.DataStream ?? Stream.Null, cancellationToken);
-                if ("sha256:" + Convert.ToHexStringLower(hash) != digest) throw new InvalidDataException($"{entry.Name} is damaged");
+                if (OciDigest.OfHash(hash) != digest) throw new InvalidDataException($"{entry.Name} is damaged");
                 if (!blobs.Add(digest) || blobs.Count > MostMembers) throw new InvalidDataException("it has a blob twice, or too many");
                 if (bytes is not null) documents[digest] = JsonNode.Parse(bytes) ?? throw new InvalidDataException($"{entry.Name} is empty");
             }

@@ -49,7 +49,7 @@ public static class WorkloadReleaseReader
         var pinned = new HashSet<string>(StringComparer.Ordinal);
         foreach (var image in release.Images)
         {
-            if (image is null || ImageReference.TryParse(image.Reference)?.ToString() != image.Reference || !ImageReference.IsDigest(image.Manifest) || !ImageReference.IsDigest(image.Source) || !ImageReference.IsDigest(image.Config))
+            if (image is null || ImageReference.TryParse(image.Reference)?.ToString() != image.Reference || !OciDigest.IsDigest(image.Manifest) || !OciDigest.IsDigest(image.Source) || !OciDigest.IsDigest(image.Config))
                 throw new InvalidDataException("an image is not described as it should be");
             if (ImageReference.TryParse(image.Reference)!.Pin(image.Manifest).ToString() != image.Pinned) throw new InvalidDataException($"the image {image.Reference} is not kept under a name of its content");
             if (!pinned.Add(image.Pinned)) throw new InvalidDataException($"the image {image.Reference} is there twice");

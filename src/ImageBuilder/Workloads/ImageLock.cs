@@ -32,7 +32,7 @@ internal sealed class ImageLock
         var source = YamlSource.Load(path, "a lock that appliance bundle wrote");
         foreach (var (architecture, list) in Mapping(source, source.Root))
             foreach (var (image, digest) in Mapping(source, list))
-                images._digests[(Text(source, architecture), Text(source, image))] = Text(source, digest) is { } text && ImageReference.IsDigest(text) ? text : throw source.Unexpected(digest, "", "a digest: sha256: and 64 hex digits");
+                images._digests[(Text(source, architecture), Text(source, image))] = Text(source, digest) is { } text && OciDigest.IsDigest(text) ? text : throw source.Unexpected(digest, "", "a digest: sha256: and 64 hex digits");
         return images;
     }
 

@@ -89,10 +89,10 @@ internal sealed class ImageStore(string folder, string architecture, Action<stri
     private static async Task<string> DigestOfAsync(string path, CancellationToken cancellationToken)
     {
         await using var manifest = File.OpenRead(Path.Combine(path, ManifestName));
-        return $"sha256:{Convert.ToHexStringLower(await SHA256.HashDataAsync(manifest, cancellationToken))}";
+        return OciDigest.OfHash(await SHA256.HashDataAsync(manifest, cancellationToken));
     }
 
-    private string PathOf(string digest) => Path.Combine(folder, digest["sha256:".Length..]);
+    private string PathOf(string digest) => Path.Combine(folder, OciDigest.HexOf(digest));
 
     private static string LastLine(string tail) => tail.Split('\n', StringSplitOptions.RemoveEmptyEntries).LastOrDefault() ?? "skopeo gave no reason";
 }

@@ -22,13 +22,10 @@ internal sealed record PlainImage(string Source, byte[] Manifest, byte[] Config,
     private const int LargestDocument = 4 << 20, MostLayers = 127;
 
     /// <summary>Digest of the manifest.</summary>
-    public string Digest => DigestOf(Manifest);
+    public string Digest => OciDigest.Of(Manifest);
 
     /// <summary>Digest of the configuration, which engines call the image's id.</summary>
-    public string ConfigDigest => DigestOf(Config);
-
-    /// <summary><c>sha256:</c> and the hash.</summary>
-    public static string DigestOf(ReadOnlySpan<byte> bytes) => $"sha256:{Convert.ToHexStringLower(SHA256.HashData(bytes))}";
+    public string ConfigDigest => OciDigest.Of(Config);
 
     /// <summary>Unpacks an image.</summary>
     /// <param name="image">The image.</param>
@@ -50,7 +47,7 @@ internal sealed record PlainImage(string Source, byte[] Manifest, byte[] Config,
             if ((string?)facts["os"] is { } system && system != "linux" || (string?)facts["architecture"] is { } built && built != architecture)
                 throw new InvalidDataException($"it is for {facts["os"]}/{facts["architecture"]}, and the workload is for linux/{architecture}");
             var plain = (facts["rootfs"]?["diff_ids"] as JsonArray)?.Select(id => (string?)id ?? "").ToList() ?? [];
-            if (plain.Count != layers.Count || plain.Count > MostLayers || !plain.TrueForAll(ImageReference.IsDigest)) throw new InvalidDataException("its configuration does not name its layers");
+            if (plain.Count != layers.Count || plain.Count > MostLayers || !plain.TrueForAll(OciDigest.IsDigest)) throw new InvalidDataException("its configuration does not name its layers");
             var files = new List<(string, string)>();
             foreach (var (layer, digest) in layers.Zip(plain)) files.Add((digest, await UnpackLayerAsync(image, layer as JsonObject ?? [], digest, layerFolder, onBytes, cancellationToken)));
             return new PlainImage(image.Digest, NewManifest(configBytes, files), configBytes, files);
@@ -63,7 +60,7 @@ internal sealed record PlainImage(string Source, byte[] Manifest, byte[] Config,
 
     private static async Task<string> UnpackLayerAsync(StoredImage image, JsonObject layer, string digest, string layerFolder, Action<long> onBytes, CancellationToken cancellationToken)
     {
-        var file = Path.Combine(layerFolder, digest["sha256:".Length..]);
+        var file = Path.Combine(layerFolder, OciDigest.HexOf(digest));
         if (File.Exists(file)) return file;
         await using var packed = File.OpenRead(Path.Combine(image.Folder, BlobName(layer)));
         await using var content = await DecompressAsync(packed, cancellationToken);
@@ -79,7 +76,7 @@ internal sealed record PlainImage(string Source, byte[] Manifest, byte[] Config,
                 onBytes(read);
             }
         }
-        if (Convert.ToHexStringLower(hash.GetHashAndReset()) != digest["sha256:".Length..]) throw new InvalidDataException($"the layer {BlobName(layer)} unpacks to something else than its configuration says");
+        if (OciDigest.OfHash(hash.GetHashAndReset()) != digest) throw new InvalidDataException($"the layer {BlobName(layer)} unpacks to something else than its configuration says");
         File.Move(partial, file, overwrite: true);
         return file;
     }
@@ -103,19 +100,19 @@ internal sealed record PlainImage(string Source, byte[] Manifest, byte[] Config,
         var file = new FileInfo(Path.Combine(image.Folder, name));
         if (file.Length > LargestDocument) throw new InvalidDataException($"{name} is too large");
         var bytes = await File.ReadAllBytesAsync(file.FullName, cancellationToken);
-        return digest is null || DigestOf(bytes) == digest ? bytes : throw new InvalidDataException($"{name} is damaged");
+        return digest is null || OciDigest.Of(bytes) == digest ? bytes : throw new InvalidDataException($"{name} is damaged");
     }
 
     private static JsonObject Document(byte[] bytes) => JsonNode.Parse(bytes) as JsonObject ?? throw new InvalidDataException("a document of it is no JSON object");
 
     private static string BlobName(JsonObject descriptor) =>
-        (string?)descriptor["digest"] is { } digest && ImageReference.IsDigest(digest) ? digest["sha256:".Length..] : throw new InvalidDataException("a part of it has no SHA-256");
+        (string?)descriptor["digest"] is { } digest && OciDigest.IsDigest(digest) ? OciDigest.HexOf(digest) : throw new InvalidDataException("a part of it has no SHA-256");
 
     private static byte[] NewManifest(byte[] config, IReadOnlyList<(string Digest, string File)> layers) => JsonSerializer.SerializeToUtf8Bytes<JsonNode>(new JsonObject
     {
         ["schemaVersion"] = 2,
         ["mediaType"] = ManifestType,
-        ["config"] = Descriptor(ConfigType, DigestOf(config), config.Length),
+        ["config"] = Descriptor(ConfigType, OciDigest.Of(config), config.Length),
         ["layers"] = new JsonArray([.. layers.Select(layer => (JsonNode)Descriptor(LayerType, layer.Digest, new FileInfo(layer.File).Length))]),
     });
 

@@ -13,8 +13,6 @@ namespace Appliance.ImageBuilder.Workloads;
 /// </summary>
 internal static class WorkloadArchive
 {
-    private const string Blobs = "blobs/sha256/";
-
     /// <summary>The largest size that a header of this archive format can say.</summary>
     private const long LargestMember = (8L << 30) - 1;
 
@@ -38,8 +36,8 @@ internal static class WorkloadArchive
         await using var file = new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.None, 1 << 20);
         await using var tar = new TarWriter(file, TarEntryFormat.Ustar, leaveOpen: true);
         await AddAsync(WorkloadRelease.MemberName, new MemoryStream(document));
-        await AddAsync("oci-layout", new MemoryStream("""{"imageLayoutVersion":"1.0.0"}"""u8.ToArray()));
-        await AddAsync("index.json", new MemoryStream(Index(release, images)));
+        await AddAsync(WorkloadArchiveReader.Layout, new MemoryStream("""{"imageLayoutVersion":"1.0.0"}"""u8.ToArray()));
+        await AddAsync(WorkloadArchiveReader.Index, new MemoryStream(Index(release, images)));
         var written = new HashSet<string>(StringComparer.Ordinal);
         long done = 0;
         foreach (var image in images)
@@ -76,5 +74,5 @@ internal static class WorkloadArchive
         return JsonSerializer.SerializeToUtf8Bytes<JsonNode>(new JsonObject { ["schemaVersion"] = 2, ["mediaType"] = "application/vnd.oci.image.index.v1+json", ["manifests"] = manifests }, AsWritten);
     }
 
-    private static string NameOf(string digest) => Blobs + digest["sha256:".Length..];
+    private static string NameOf(string digest) => WorkloadArchiveReader.Blobs + OciDigest.HexOf(digest);
 }

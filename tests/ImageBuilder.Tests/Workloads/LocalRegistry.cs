@@ -1,8 +1,7 @@
 using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using Appliance.ImageBuilder.Run;
 
 namespace ImageBuilder.Tests.Workloads;
 
@@ -20,7 +19,7 @@ internal sealed class LocalRegistry : IAsyncDisposable
     /// <summary>Starts one that keeps its images in a folder.</summary>
     public static async Task<LocalRegistry> StartAsync(Temporary folder, CancellationToken cancellationToken)
     {
-        var port = FreePort();
+        var port = RunCommand.FreePort(25000);
         var (certificate, key) = WriteCertificate(folder);
         var settings = folder.Write("registry.yml", $"version: 0.1\nlog: {{level: error}}\nstorage:\n  filesystem: {{rootdirectory: {folder["registry"]}}}\nhttp: {{addr: 'localhost:{port}', tls: {{certificate: {certificate}, key: {key}}}}}\n");
         Environment.SetEnvironmentVariable(Trusted, certificate); // where skopeo looks
@@ -64,12 +63,5 @@ internal sealed class LocalRegistry : IAsyncDisposable
         request.CertificateExtensions.Add(names.Build());
         using var certificate = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddHours(-1), DateTimeOffset.UtcNow.AddDays(1));
         return (folder.Write("registry.crt", certificate.ExportCertificatePem()), folder.Write("registry.key", key.ExportPkcs8PrivateKeyPem()));
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }

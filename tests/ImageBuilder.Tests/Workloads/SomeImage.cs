@@ -3,6 +3,7 @@ using System.Formats.Tar;
 using System.IO.Compression;
 using System.Text;
 using System.Text.Json.Nodes;
+using Appliance.Core.Workloads;
 using Appliance.ImageBuilder.Workloads;
 
 namespace ImageBuilder.Tests.Workloads;
@@ -24,7 +25,7 @@ internal static class SomeImage
         foreach (var (name, content) in layers)
         {
             var layer = Tar((name, content));
-            plain.Add((JsonNode)PlainImage.DigestOf(layer));
+            plain.Add((JsonNode)OciDigest.Of(layer));
             packed.Add(Compress(layer));
         }
         var config = Bytes(new JsonObject { ["architecture"] = architecture, ["os"] = "linux", ["config"] = new JsonObject { ["Cmd"] = new JsonArray([.. command.Select(word => (JsonNode)word)]) }, ["rootfs"] = new JsonObject { ["type"] = "layers", ["diff_ids"] = plain } });
@@ -32,13 +33,13 @@ internal static class SomeImage
         {
             ["schemaVersion"] = 2,
             ["mediaType"] = "application/vnd.oci.image.manifest.v1+json",
-            ["config"] = PlainImage.Descriptor("application/vnd.oci.image.config.v1+json", PlainImage.DigestOf(config), config.Length),
-            ["layers"] = new JsonArray([.. packed.Select(layer => (JsonNode)PlainImage.Descriptor("application/vnd.oci.image.layer.v1.tar+gzip", PlainImage.DigestOf(layer), layer.Length))]),
+            ["config"] = PlainImage.Descriptor("application/vnd.oci.image.config.v1+json", OciDigest.Of(config), config.Length),
+            ["layers"] = new JsonArray([.. packed.Select(layer => (JsonNode)PlainImage.Descriptor("application/vnd.oci.image.layer.v1.tar+gzip", OciDigest.Of(layer), layer.Length))]),
         });
-        var descriptor = PlainImage.Descriptor("application/vnd.oci.image.manifest.v1+json", PlainImage.DigestOf(manifest), manifest.Length);
+        var descriptor = PlainImage.Descriptor("application/vnd.oci.image.manifest.v1+json", OciDigest.Of(manifest), manifest.Length);
         if (image is not null) descriptor["annotations"] = new JsonObject { ["io.containerd.image.name"] = image };
         var index = Bytes(new JsonObject { ["schemaVersion"] = 2, ["manifests"] = new JsonArray(descriptor) });
-        File.WriteAllBytes(path, Tar([("oci-layout", """{"imageLayoutVersion":"1.0.0"}"""u8.ToArray()), ("index.json", index), .. packed.Append(config).Append(manifest).Select(blob => ("blobs/sha256/" + PlainImage.DigestOf(blob)["sha256:".Length..], blob))]));
+        File.WriteAllBytes(path, Tar([("oci-layout", """{"imageLayoutVersion":"1.0.0"}"""u8.ToArray()), ("index.json", index), .. packed.Append(config).Append(manifest).Select(blob => ("blobs/sha256/" + OciDigest.Of(blob)["sha256:".Length..], blob))]));
     }
 
     /// <summary>Runs a program and gives what it wrote; fails with what it said otherwise.</summary>

@@ -46,6 +46,16 @@ public sealed class WorkloadBuildTests : IDisposable
         data: {greeting: "Grüß Gott & willkommen"}
         """);
 
+    /// <summary>The image comes from a registry, and the manifest names it there.</summary>
+    private async Task<LocalRegistry> ServedAsync()
+    {
+        var registry = await LocalRegistry.StartAsync(_folder, Token);
+        registry.Push(_folder["shop/web.tar"], "shop/web:1");
+        Define("1.0", "web");
+        Manifest($"{registry.Address}/shop/web:1");
+        return registry;
+    }
+
     private async Task<(WorkloadRelease Release, string Payload)> BuildAsync(bool locked = false, bool refresh = false)
     {
         var options = new WorkloadBuildOptions { Folder = _folder["shop"], Output = _folder["shop.bundle"], CacheFolder = _folder["cache"], Locked = locked, Refresh = refresh };
@@ -82,7 +92,7 @@ public sealed class WorkloadBuildTests : IDisposable
         Assert.Equal("Grüß Gott & willkommen", (string?)release.Objects[1]["data"]!["greeting"]);
         // The real skopeo verifies every digest on the way, and finds the image by its pinned name.
         SomeImage.Run("skopeo", "copy", $"oci-archive:{payload}:{image.Pinned}", $"dir:{_folder["again"]}");
-        Assert.Equal(image.Manifest, PlainImage.DigestOf(await File.ReadAllBytesAsync(_folder["again/manifest.json"], Token)));
+        Assert.Equal(image.Manifest, OciDigest.Of(await File.ReadAllBytesAsync(_folder["again/manifest.json"], Token)));
         SomeImage.Run("skopeo", "copy", $"oci-archive:{_folder["shop/web.tar"]}", $"dir:{_folder["before"]}");
         var config = image.Config["sha256:".Length..];
         Assert.Equal(await File.ReadAllBytesAsync(Path.Combine(_folder["before"], config), Token), await File.ReadAllBytesAsync(Path.Combine(_folder["again"], config), Token));
@@ -103,10 +113,7 @@ public sealed class WorkloadBuildTests : IDisposable
     [Fact]
     public async Task ATag_IsLocked_UntilSomebodyRefreshes()
     {
-        await using var registry = await LocalRegistry.StartAsync(_folder, Token);
-        registry.Push(_folder["shop/web.tar"], "shop/web:1");
-        Define("1.0", "web");
-        Manifest($"{registry.Address}/shop/web:1");
+        await using var registry = await ServedAsync();
         var (first, _) = await BuildAsync();
         SomeImage.Write(_folder["newer.tar"], "amd64", Base, ("one", [2]));
         registry.Push(_folder["newer.tar"], "shop/web:1");
@@ -124,13 +131,7 @@ public sealed class WorkloadBuildTests : IDisposable
     [Fact]
     public async Task ALockedImage_IsTakenFromTheStore_WithoutItsRegistry()
     {
-        await using (var registry = await LocalRegistry.StartAsync(_folder, Token))
-        {
-            registry.Push(_folder["shop/web.tar"], "shop/web:1");
-            Define("1.0", "web");
-            Manifest($"{registry.Address}/shop/web:1");
-            await BuildAsync();
-        }
+        await using (await ServedAsync()) await BuildAsync();
 
         await BuildAsync(locked: true);
         File.Delete(_folder["shop.bundle"]);
@@ -175,10 +176,7 @@ public sealed class WorkloadBuildTests : IDisposable
     [Fact]
     public async Task ADamagedLayer_IsRefused()
     {
-        await using var registry = await LocalRegistry.StartAsync(_folder, Token);
-        registry.Push(_folder["shop/web.tar"], "shop/web:1");
-        Define("1.0", "web");
-        Manifest($"{registry.Address}/shop/web:1");
+        await using var registry = await ServedAsync();
         await BuildAsync();
         File.Delete(_folder["shop.bundle"]);
         // In the store, where no program looks at it again but ours.
@@ -204,10 +202,7 @@ public sealed class WorkloadBuildTests : IDisposable
     [Fact]
     public async Task OneImage_NamedByTagAndByTagAndDigest_IsThereOnce()
     {
-        await using var registry = await LocalRegistry.StartAsync(_folder, Token);
-        registry.Push(_folder["shop/web.tar"], "shop/web:1");
-        Define("1.0", "web");
-        Manifest($"{registry.Address}/shop/web:1");
+        await using var registry = await ServedAsync();
         var digest = (await BuildAsync()).Release.Images.Single().Source;
         _folder.Write("shop/manifests/more.yaml", $"{{apiVersion: v1, kind: Pod, metadata: {{name: x}}, spec: {{containers: [{{image: '{registry.Address}/shop/web:1@{digest}'}}]}}}}");
 

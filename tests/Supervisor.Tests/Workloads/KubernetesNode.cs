@@ -1,8 +1,7 @@
 using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
 using System.Security.Cryptography;
 using Appliance.Core.Workloads;
+using Appliance.ImageBuilder.Run;
 using Appliance.Supervisor.Workloads;
 using Appliance.Supervisor.Workloads.Kubernetes;
 using ImageBuilder.Tests.Workloads;
@@ -25,7 +24,7 @@ public sealed class KubernetesNode : IAsyncDisposable
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(5);
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("kubernetes");
     private readonly List<(string Name, Process Process)> _programs = [];
-    private readonly int[] _ports = [.. Enumerable.Range(0, 8).Select(_ => FreePort())];
+    private readonly int[] _ports = FreePorts(7);
     private Process _apiServer = null!;
     private Task? _ready;
 
@@ -186,10 +185,10 @@ public sealed class KubernetesNode : IAsyncDisposable
         return process.ExitCode == 0;
     }
 
-    private static int FreePort()
+    private static int[] FreePorts(int count)
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
+        var ports = new int[count];
+        for (var (i, next) = (0, 21000); i < count; i++, next = ports[i - 1] + 1) ports[i] = RunCommand.FreePort(next);
+        return ports;
     }
 }

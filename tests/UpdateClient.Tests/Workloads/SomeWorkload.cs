@@ -16,7 +16,7 @@ internal static class SomeWorkload
         var layers = new List<(string, string)>();
         foreach (var content in new[] { UpdateScene.RootBytes("base", layerSize), UpdateScene.RootBytes(version, layerSize) })
         {
-            var digest = PlainImage.DigestOf(content);
+            var digest = OciDigest.Of(content);
             var file = scene[digest["sha256:".Length..]];
             await File.WriteAllBytesAsync(file, content);
             layers.Add((digest, file));
@@ -25,10 +25,10 @@ internal static class SomeWorkload
         var manifest = Encoding.UTF8.GetBytes(new JsonObject
         {
             ["schemaVersion"] = 2,
-            ["config"] = PlainImage.Descriptor("application/vnd.oci.image.config.v1+json", PlainImage.DigestOf(config), config.Length),
+            ["config"] = PlainImage.Descriptor("application/vnd.oci.image.config.v1+json", OciDigest.Of(config), config.Length),
             ["layers"] = new JsonArray([.. layers.Select(layer => (JsonNode)PlainImage.Descriptor("application/vnd.oci.image.layer.v1.tar", layer.Item1, layerSize))]),
         }.ToJsonString());
-        var plain = new PlainImage(PlainImage.DigestOf(manifest), manifest, config, layers);
+        var plain = new PlainImage(OciDigest.Of(manifest), manifest, config, layers);
         var image = ImageReference.TryParse("example.org/shop/web:1")!;
         var release = new WorkloadRelease
         {

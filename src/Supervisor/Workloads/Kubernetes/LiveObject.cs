@@ -37,6 +37,12 @@ internal sealed class LiveObject(JsonObject json)
     /// <summary>Its selector as a query has it, <c>app=web,tier=front</c>; empty when it selects by expressions alone.</summary>
     public string MatchLabels() => string.Join(',', (At(["spec", "selector", "matchLabels"]) as JsonObject ?? []).Where(label => label.Value is JsonValue).Select(label => $"{label.Key}={label.Value}"));
 
+    /// <summary>Whether its controller has not seen the last change yet.</summary>
+    public bool IsUnobserved => Number("status", "observedGeneration") is { } observed && Number("metadata", "generation") is { } wanted && observed != wanted;
+
+    /// <summary>Whether another object owns it.</summary>
+    public bool IsOwnedBy(LiveObject owner) => List("metadata", "ownerReferences").Any(reference => reference.Text("uid") == owner.Text("metadata", "uid"));
+
     /// <summary>When the object was made.</summary>
     public DateTimeOffset? Created => Moment(Text("metadata", "creationTimestamp"));
 

@@ -55,7 +55,7 @@ internal static class ObjectReadiness
     private static Readiness? Common(LiveObject live)
     {
         if (live.Has("metadata", "deletionTimestamp")) return Readiness.Waiting("it is being deleted");
-        if (live.Number("status", "observedGeneration") is { } observed && live.Number("metadata", "generation") is { } wanted && observed != wanted) return Readiness.Waiting("its controller has not seen the change yet");
+        if (live.IsUnobserved) return Readiness.Waiting("its controller has not seen the change yet");
         if (live.FindCondition("Reconciling") is { IsTrue: true } reconciling) return Readiness.Waiting(reconciling.Say("it is being reconciled"));
         return live.FindCondition("Stalled") is { IsTrue: true } stalled ? Readiness.Failed(stalled.Say("it has stalled")) : null;
     }

@@ -16,7 +16,7 @@ internal sealed class PodReasons(KubernetesApi api, TimeProvider time)
     {
         var found = new LiveObject(live);
         // Before its controller has seen the change, its newest revision is the old one.
-        if (found.Has("metadata", "deletionTimestamp") || found.Number("status", "observedGeneration") is { } observed && observed != found.Number("metadata", "generation")) return readiness;
+        if (found.Has("metadata", "deletionTimestamp") || found.IsUnobserved) return readiness;
         if (await SelectorAsync(found, cancellationToken) is not { } selector) return readiness;
         var pods = await api.ListAsync("v1", "Pod", found.Text("metadata", "namespace"), selector, cancellationToken);
         // Pods that were evicted stay behind when others have taken their place.
@@ -41,7 +41,7 @@ internal sealed class PodReasons(KubernetesApi api, TimeProvider time)
         if (deployment.MatchLabels() is not { Length: > 0 } labels) return null;
         var sets = await api.ListAsync("apps/v1", "ReplicaSet", deployment.Text("metadata", "namespace"), labels, cancellationToken);
         return sets.Select(set => new LiveObject(set))
-            .FirstOrDefault(set => set.List("metadata", "ownerReferences").Any(owner => owner.Text("uid") == deployment.Text("metadata", "uid"))
+            .FirstOrDefault(set => set.IsOwnedBy(deployment)
                 && set.Text("metadata", "annotations", RevisionAnnotation) is { } revision && revision == deployment.Text("metadata", "annotations", RevisionAnnotation))
             ?.Text("metadata", "labels", HashLabel);
     }

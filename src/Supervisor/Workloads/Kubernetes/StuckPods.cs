@@ -32,7 +32,7 @@ internal sealed class StuckPods(KubernetesApi api, TimeProvider time)
         foreach (var pod in (await api.ListAsync("v1", "Pod", KubernetesApi.SpaceOf(identity), labels, cancellationToken)).Select(pod => new LiveObject(pod)))
         {
             var isStuck = pod.FindCondition("Ready") is not { IsTrue: true } && pod.Text("metadata", "labels", "controller-revision-hash") != revision
-                && pod.List("metadata", "ownerReferences").Any(owner => owner.Text("uid") == set.Text("metadata", "uid"));
+                && pod.IsOwnedBy(set);
             if (isStuck && pod.Text("metadata", "name") is { } name) await api.DeleteAsync(new ObjectIdentity("v1", "Pod", KubernetesApi.SpaceOf(identity), name), cancellationToken);
         }
     }
