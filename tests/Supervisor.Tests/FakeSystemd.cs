@@ -13,6 +13,7 @@ internal sealed class FakeSystemd(BusConnection bus)
     public Dictionary<string, string> Units { get; } = [];
     public Dictionary<string, string> SubStates { get; } = [];
     public List<string> Jobs { get; } = [];
+    private int _announced;
 
     public async Task StartAsync()
     {
@@ -29,7 +30,14 @@ internal sealed class FakeSystemd(BusConnection bus)
     }
 
     /// <summary>A unit's state changed: what systemd announces then.</summary>
-    public async Task AnnounceChangeAsync(string unit = AnyUnit)
+    public Task AnnounceChangeAsync(string unit = AnyUnit)
+    {
+        _announced++;
+        return AnnounceAsync(unit);
+    }
+
+    /// <summary>Systemd announces a unit as it is.</summary>
+    public async Task AnnounceAsync(string unit)
     {
         await ExportUnitAsync(unit);
         await bus.EmitPropertiesChangedAsync(UnitPath(unit), "org.freedesktop.systemd1.Unit", ["ActiveState"]);
@@ -37,7 +45,7 @@ internal sealed class FakeSystemd(BusConnection bus)
 
     private async Task ExportUnitAsync(string unit)
     {
-        if (_exported.Add(unit)) await bus.ExportAsync(UnitPath(unit), "org.freedesktop.systemd1.Unit", [], [new("ActiveState", "s", () => "active")]);
+        if (_exported.Add(unit)) await bus.ExportAsync(UnitPath(unit), "org.freedesktop.systemd1.Unit", [], [new("ActiveState", "s", () => _announced % 2 == 0 ? "active" : "inactive")]);
     }
 
     /// <summary>sd_bus_path_encode(3): all but letters and digits as _ and two hex digits.</summary>

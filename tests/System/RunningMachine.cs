@@ -78,7 +78,7 @@ internal sealed class RunningMachine : IAsyncDisposable
     public async Task RebootAsync()
     {
         var boot = await RunAsync("cat /proc/sys/kernel/random/boot_id");
-        await RunAsync("systemctl reboot --no-block");
+        await RunAsync("(sleep 3; systemctl reboot) >/dev/null 2>&1 &"); // the shell goes down with the machine, and its answer must be out
         await WaitAsync("the next boot", async () =>
         {
             if (await StatusAsync() is null) return false;
@@ -162,6 +162,18 @@ internal sealed class RunningMachine : IAsyncDisposable
         var (exitCode, output) = await Shell.RunAsync(command, TestContext.Current.CancellationToken);
         Assert.True(exitCode == 0, $"{command}: exit code {exitCode}\n{output}");
         return output;
+    }
+
+    /// <summary>Runs appliancectl once the device has nothing else to do: it has looks of its own, and does one thing at a time.</summary>
+    public async Task<(int ExitCode, string Said)> AskAsync(string command)
+    {
+        var answer = (ExitCode: 0, Said: "");
+        await WaitAsync($"an answer to {command}", async () =>
+        {
+            answer = await Shell.RunAsync($"appliancectl {command}", TestContext.Current.CancellationToken);
+            return !answer.Said.Contains("is under way", StringComparison.Ordinal);
+        });
+        return answer;
     }
 
     /// <summary>Begins a command whose end nobody sees: it takes long, or the machine goes down before it can answer.</summary>

@@ -14,6 +14,7 @@ const string Usage = """
       [--running-root FILE] [--running-uki FILE] [--device ID] [--wanted V] [--force] [--rate BYTES] [--proxy URL] [--plan-only] [--quiet] [--now TIME] [--pause MILLISECONDS]
       [--label FILE] [--gpt DISK --root-number N --verity-number N]
     update-client-host pack --root-image FILE [--uki FILE] --id ID --board BOARD --arch ARCH --version V --output FILE.bundle
+    update-client-host fetch --root root.json --repo URL|DIR --channel stable --id ID --arch ARCH --state DIR --output FILE [--from FILE --from-version V]
     update-client-host chunks --index FILE --repo DIR --data PATH --seed FILE
     Updates plain files (or devices) and prints what it took as JSON. For tests and benchmarks.
     """;
@@ -26,6 +27,11 @@ if (args is ["pack", ..])
 if (args is ["chunks", ..])
 {
     await ChunksVerb.RunAsync(new Arguments(args));
+    return 0;
+}
+if (args is ["fetch", ..])
+{
+    await FetchVerb.RunAsync(new Arguments(args));
     return 0;
 }
 if (args is not ["install", ..])
@@ -52,7 +58,7 @@ try
     };
     var source = await RepositoryLocation.OpenAsync(options["repo"], http, interrupt.Token);
     var trust = new TufClient(source, Path.Combine(options["state"], "trust"), File.ReadAllBytes(options["root"]), new TufClientOptions { Time = options.Optional("now") is { } now ? new FixedTime(DateTimeOffset.Parse(now)) : TimeProvider.System });
-    var device = new DeviceFacts { DeviceId = options.Optional("device") ?? "bench", ImageId = options["id"], Board = options["board"], Architecture = options["arch"], Version = options["version"] };
+    var device = new DeviceFacts { DeviceId = options.Optional("device") ?? "bench", Id = options["id"], Board = options["board"], Architecture = options["arch"], Version = options["version"] };
     var update = new UpdateOptions { StateFolder = options["state"], Version = options.Optional("wanted"), Force = options.Has("force") };
     var slot = new TargetSlot
     {
@@ -60,7 +66,7 @@ try
         Verity = new SlotRegion(options["target-verity"]),
         Uki = options["target-uki"],
         Marker = options.Optional("gpt") is { } disk
-            ? new GptSlotMarker(disk, device.ImageId, int.Parse(options["root-number"]), int.Parse(options["verity-number"]))
+            ? new GptSlotMarker(disk, device.Id, int.Parse(options["root-number"]), int.Parse(options["verity-number"]))
             : new FileSlotMarker(options.Optional("label") ?? options["target-root"] + ".label"),
     };
     var running = new RunningSlot(options.Optional("running-root"), options.Optional("running-uki"));

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 
@@ -14,6 +15,28 @@ public static class PemCertificate
         using var certificate = X509Certificate2.CreateFromPem(pem, pem);
         // A certificate straight from PEM has an ephemeral key, which TLS does not take on every platform.
         return X509CertificateLoader.LoadPkcs12(certificate.Export(X509ContentType.Pkcs12), null);
+    }
+
+    /// <summary>Makes a self-signed certificate of a server, with its key, as <see cref="Load"/> reads them.</summary>
+    /// <param name="hostname">The server's name; it is also known by it in <c>.local</c>, and as this machine itself.</param>
+    /// <param name="from">When it begins.</param>
+    /// <param name="until">When it ends.</param>
+    public static string CreateSelfSigned(string hostname, DateTimeOffset from, DateTimeOffset until)
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest($"CN={hostname}", key, HashAlgorithmName.SHA256);
+        var names = new SubjectAlternativeNameBuilder();
+        names.AddDnsName(hostname);
+        names.AddDnsName($"{hostname}.local");
+        names.AddDnsName("localhost");
+        names.AddIpAddress(IPAddress.Loopback);
+        names.AddIpAddress(IPAddress.IPv6Loopback);
+        request.CertificateExtensions.Add(names.Build());
+        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(false, false, 0, critical: true));
+        request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.DigitalSignature, critical: true));
+        request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid("1.3.6.1.5.5.7.3.1")], critical: false)); // serverAuth
+        using var certificate = request.CreateSelfSigned(from, until);
+        return certificate.ExportCertificatePem() + "\n" + key.ExportPkcs8PrivateKeyPem() + "\n";
     }
 
     /// <summary>SHA-256 of a certificate in hexadecimal, as consoles show it and people compare it.</summary>

@@ -3,6 +3,9 @@ namespace Appliance.Core.Health;
 /// <summary>One declared health check: what <see cref="Kind"/> names is set, and nothing else of the kinds; the reader enforces it.</summary>
 public sealed record HealthCheck
 {
+    /// <summary>The check of a device whose image brings releases of workloads.</summary>
+    public static readonly HealthCheck Releases = new() { Name = "releases", Workloads = true, Timeout = TimeSpan.FromMinutes(1), Interval = TimeSpan.FromMinutes(1) };
+
     /// <summary>Unique name, shown on the page and in logs.</summary>
     public required string Name { get; init; }
 

@@ -10,7 +10,7 @@ internal static class HealthShapes
     private const int MostChecks = 100;
 
     /// <summary>Names of the checks that every device has.</summary>
-    private static readonly string[] BuiltIn = ["systemd", "data", "page", "network", "settings", "state"];
+    private static readonly string[] BuiltIn = ["systemd", "data", "page", "network", "settings", "state", HealthCheck.Releases.Name];
 
     /// <summary>The keys that say what a check looks at; exactly one must be there.</summary>
     private static readonly string[] Kinds = ["unit", "http", "tcp", "command", "disk", "timeSync", "updateServer", "node", "workloads"];
@@ -37,7 +37,7 @@ internal static class HealthShapes
             new("updateServer", Yes, "The update repository must answer.", ""),
             new("node", Yes, "The workload engine's node must be ready.", ""),
             new("workloads", Yes, "The workload engine must run and none of its workloads may have failed.", ""),
-            new("timeout", CommonShapes.Duration(TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(10)), "Longest time one attempt may take.", "10s"),
+            new("timeout", CommonShapes.Duration(TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(10)), "Longest time one attempt may take. Default: 1min for `node` and `workloads`, 10s for the others.", ""),
             new("interval", CommonShapes.Duration(TimeSpan.FromSeconds(1), TimeSpan.FromHours(1)), "Pause between two attempts. Default: 5s for `http`, `tcp` and `command`, 5min for `updateServer`, 1min for the others (units are followed besides).", ""),
             new("successes", CommonShapes.Number(1, 100), "Attempts in a row that must succeed before the check passes.", "1"),
             new("failures", CommonShapes.Number(1, 100), "Attempts in a row that must fail before a check that passed fails.", "1"),
@@ -72,13 +72,14 @@ internal static class HealthShapes
             UpdateServer = bag.Has("updateServer"),
             Node = bag.Has("node"),
             Workloads = bag.Has("workloads"),
-            Timeout = bag.Get("timeout", TimeSpan.FromSeconds(10)),
             Successes = bag.Get("successes", 1),
             Failures = bag.Get("failures", 1),
         };
         // What depends on others' machines is no reason by itself to call a boot bad.
-        return check with { Interval = bag.Get("interval", UsualInterval(check.Kind)), Gate = bag.Get("severity", check.Kind is not (HealthCheckKind.TimeSync or HealthCheckKind.UpdateServer)) };
+        return check with { Timeout = bag.Get("timeout", UsualTimeout(check.Kind)), Interval = bag.Get("interval", UsualInterval(check.Kind)), Gate = bag.Get("severity", check.Kind is not (HealthCheckKind.TimeSync or HealthCheckKind.UpdateServer)) };
     }
+
+    private static TimeSpan UsualTimeout(HealthCheckKind kind) => kind is HealthCheckKind.Node or HealthCheckKind.Workloads ? HealthCheck.Releases.Timeout : TimeSpan.FromSeconds(10);
 
     private static TimeSpan UsualInterval(HealthCheckKind kind) => kind switch
     {

@@ -2,6 +2,7 @@ using System.Text.Json.Serialization;
 using Appliance.Core.Access;
 using Appliance.Core.Telemetry;
 using Appliance.Core.Updates;
+using Appliance.Core.Workloads;
 
 namespace Appliance.Core.Images;
 
@@ -12,6 +13,7 @@ namespace Appliance.Core.Images;
     UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
     WriteIndented = true)]
 [JsonSerializable(typeof(AccessSettings))]
+[JsonSerializable(typeof(SignaturePolicy))]
 [JsonSerializable(typeof(TelemetrySettings))]
 [JsonSerializable(typeof(UpdateSettings))]
 public sealed partial class ImageSettingsJson : JsonSerializerContext;

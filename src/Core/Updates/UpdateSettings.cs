@@ -39,4 +39,10 @@ public sealed record UpdateSettings
 
     /// <summary>True installs a signed bundle from a USB stick that is put in.</summary>
     public bool Usb { get; set; }
+
+    /// <summary>Ids of the workloads that it takes from its channel by itself; those that are here are followed anyway.</summary>
+    public IReadOnlyList<string> Workloads { get; set; } = [];
+
+    /// <summary>Longest that pods are waited for which a restart sends to other nodes of the cluster; zero sends none.</summary>
+    public TimeSpan Drain { get; set; } = TimeSpan.FromMinutes(2);
 }

@@ -11,6 +11,11 @@ public static class WorkloadArchiveReader
     /// <summary>Members of an OCI image layout.</summary>
     internal const string Blobs = "blobs/sha256/", Layout = "oci-layout", Index = "index.json";
 
+    internal const string ManifestType = "application/vnd.oci.image.manifest.v1+json";
+
+    /// <summary>By what engines find an image in an archive: skopeo and podman by the first, containerd by the second.</summary>
+    internal static readonly string[] Names = ["org.opencontainers.image.ref.name", "io.containerd.image.name"];
+
     private const int LargestDocument = 4 << 20, MostMembers = 30_000;
 
     /// <summary>Reads the release at the front of a payload, and nothing else of it.</summary>
@@ -45,19 +50,22 @@ public static class WorkloadArchiveReader
             else if (entry.Name == Index) index = JsonNode.Parse(await ReadAsync(entry, cancellationToken));
             else if (entry.Name != Layout) throw new InvalidDataException($"it has a member {entry.Name}, which does not belong there");
         }
-        foreach (var image in release.Images) Verify(image, index, documents, blobs);
+        var entries = (index?["manifests"] as JsonArray)?.ToList() ?? [];
+        // Engines take all that the index names, by names of their own choice.
+        if (entries.Count != release.Images.Count) throw new InvalidDataException($"its index names {entries.Count} images, and it has {release.Images.Count}");
+        foreach (var image in release.Images) Verify(image, entries, documents, blobs);
         return release;
     });
 
-    private static void Verify(WorkloadImage image, JsonNode? index, Dictionary<string, JsonNode> documents, HashSet<string> blobs)
+    private static void Verify(WorkloadImage image, List<JsonNode?> entries, Dictionary<string, JsonNode> documents, HashSet<string> blobs)
     {
         if (!documents.TryGetValue(image.Manifest, out var manifest) || !documents.TryGetValue(image.Config, out var config)) throw new InvalidDataException($"the image {image.Reference} is not in it");
         if ((string?)manifest["config"]?["digest"] != image.Config) throw new InvalidDataException($"the manifest of the image {image.Reference} names another configuration");
         var layers = Texts(manifest["layers"] as JsonArray, layer => layer?["digest"]);
         if (!layers.SequenceEqual(Texts(config["rootfs"]?["diff_ids"] as JsonArray, layer => layer))) throw new InvalidDataException($"the layers of the image {image.Reference} are not those of its configuration");
         if (layers.Find(layer => !blobs.Contains(layer)) is { } missing) throw new InvalidDataException($"the layer {missing} of the image {image.Reference} is missing");
-        var named = (index?["manifests"] as JsonArray)?.FirstOrDefault(entry => (string?)entry?["annotations"]?["org.opencontainers.image.ref.name"] == image.Pinned);
-        if ((string?)named?["digest"] != image.Manifest) throw new InvalidDataException($"its index names another image {image.Pinned}");
+        if (!entries.Exists(entry => (string?)entry?["digest"] == image.Manifest && (string?)entry["mediaType"] == ManifestType && entry["annotations"] is JsonObject { Count: 2 } names && Names.All(name => (string?)names[name] == image.Pinned)))
+            throw new InvalidDataException($"its index names another image {image.Pinned}, or none");
     }
 
     private static List<string> Texts(JsonArray? list, Func<JsonNode?, JsonNode?> choose) => (list ?? []).Select(item => (string?)choose(item) ?? "").ToList();

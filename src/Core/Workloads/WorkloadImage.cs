@@ -17,4 +17,7 @@ public sealed record WorkloadImage
 
     /// <summary>Digest of its configuration, the same in both: <c>sha256:…</c>.</summary>
     public required string Config { get; init; }
+
+    /// <summary>Signatures of the image by who made it, where the workload asks for them.</summary>
+    public ImageProof? Proof { get; init; }
 }

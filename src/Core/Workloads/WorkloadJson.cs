@@ -10,5 +10,6 @@ namespace Appliance.Core.Workloads;
     AllowDuplicateProperties = false,
     RespectNullableAnnotations = true,
     MaxDepth = WorkloadReleaseReader.DeepestNesting)]
+[JsonSerializable(typeof(ImageProof))]
 [JsonSerializable(typeof(WorkloadRelease))]
 public sealed partial class WorkloadJson : JsonSerializerContext;

@@ -15,6 +15,9 @@ public sealed record WorkloadRelease
     /// <summary>Name of the payload in its bundle.</summary>
     public const string PayloadName = "workload.tar";
 
+    /// <summary>Where an image has the releases that it brings: <c>ID/workload.tar</c> below it.</summary>
+    public const string ImageFolder = "/usr/lib/appliance/workloads";
+
     /// <summary>Name of this document in the payload.</summary>
     public const string MemberName = "release.json";
 

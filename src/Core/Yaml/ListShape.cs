@@ -4,7 +4,7 @@ using YamlDotNet.RepresentationModel;
 namespace Appliance.Core.Yaml;
 
 /// <summary>A list of values of one shape; texts each once unless said otherwise.</summary>
-internal sealed class ListShape<T>(Shape item, string expected, int longest = 1000, bool distinct = true) : Shape
+internal sealed class ListShape<T>(Shape item, string expected, int longest = 1000, bool distinct = true) : Shape, IListShape
 {
     public override string Expected { get; } = expected;
 
@@ -24,6 +24,6 @@ internal sealed class ListShape<T>(Shape item, string expected, int longest = 10
 
     public override JsonObject ToJsonSchema() => new() { ["type"] = "array", ["items"] = item.ToJsonSchema(), ["maxItems"] = longest };
 
-    /// <summary>The shape of the entries, for the reference table.</summary>
+    /// <inheritdoc/>
     public Shape Item => item;
 }

@@ -9,6 +9,7 @@ using Appliance.ImageBuilder.Disk;
 using Appliance.ImageBuilder.Packages;
 using Appliance.ImageBuilder.Pipeline;
 using Appliance.ImageBuilder.Tools;
+using Appliance.ImageBuilder.Workloads;
 
 namespace Appliance.ImageBuilder.Build;
 
@@ -187,7 +188,7 @@ internal sealed class OutputFolder(ImageDefinition definition, BuildOptions opti
             ["sourceDate"] = definition.SourceDate,
             ["rootHash"] = parts.RootHash,
             ["kernel"] = parts.KernelVersion,
-            ["workloads"] = new JsonObject { ["engine"] = workloads.Engine?.Name, ["wanted"] = definition.Workloads.Engine?.Name, ["fallbackReason"] = workloads.FallbackReason },
+            ["workloads"] = new JsonObject { ["engine"] = workloads.Engine?.Name, ["wanted"] = definition.Workloads.Engine?.Name, ["fallbackReason"] = workloads.FallbackReason, ["included"] = new JsonArray([.. definition.Workloads.Include.Select(WorkloadDefinition.Read).Select(workload => (JsonNode)new JsonObject { ["id"] = workload.Id, ["version"] = workload.Version })]) },
             ["components"] = components,
             ["packages"] = packages.Count,
             ["sizes"] = new JsonObject

@@ -26,8 +26,8 @@ internal sealed class DefinitionLookup(string definitionFolder, string libraryFo
     public EngineDefinition? Engine(string name, Func<string, UserError> error) =>
         name == "none" ? null : (EngineDefinition)Read("engines", name, error, EngineShape(name));
 
-    /// <summary>The absolute path of an overlay folder.</summary>
-    public string Overlay(string path, Func<string, UserError> error)
+    /// <summary>The absolute path of a folder.</summary>
+    public string Folder(string path, Func<string, UserError> error)
     {
         foreach (var folder in new[] { DefinitionFolder, libraryFolder })
         {
@@ -105,7 +105,7 @@ internal sealed class DefinitionLookup(string definitionFolder, string libraryFo
         {
             Name = name,
             Packages = bag.List<string>("packages"),
-            Overlays = bag.List<string>("overlays").Select((overlay, index) => Overlay(overlay, problem => bag.ErrorAt("overlays", index, problem))).ToList(),
+            Overlays = bag.List<string>("overlays").Select((overlay, index) => Folder(overlay, problem => bag.ErrorAt("overlays", index, problem))).ToList(),
             Components = bag.List<string>("components"),
             ServicesEnable = bag.List<string>("services"),
             PersistedEtc = bag.List<string>("persist"),

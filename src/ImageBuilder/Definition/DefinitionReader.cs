@@ -1,4 +1,3 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using Appliance.Core;
 using Appliance.Core.Yaml;
@@ -17,17 +16,6 @@ internal static class DefinitionReader
 
     /// <summary>Reads the pinned components.</summary>
     public static IReadOnlyList<ComponentPin> ReadComponents(string path) => (IReadOnlyList<ComponentPin>)ComponentsShape.Load(path);
-
-    /// <summary>The JSON Schema (draft 2020-12) of an image definition, for editors.</summary>
-    public static string JsonSchema()
-    {
-        var schema = ImageShape.For(new DefinitionLookup("", "")).ToJsonSchema();
-        var json = new JsonObject { ["$schema"] = "https://json-schema.org/draft/2020-12/schema", ["title"] = "Appliance image definition" };
-        foreach (var (key, value) in schema) json[key] = value?.DeepClone();
-        return json.ToJsonString(SchemaStyle) + "\n";
-    }
-
-    private static readonly JsonSerializerOptions SchemaStyle = new() { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     private static readonly MappingShape ComponentShape = new("a component with name, version, architecture, url, sha256 and path",
         [

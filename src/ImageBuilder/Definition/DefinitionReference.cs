@@ -1,17 +1,37 @@
 using System.Text;
-using Appliance.Core.Health;
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using Appliance.Core.Yaml;
+using Appliance.ImageBuilder.Workloads;
 
 namespace Appliance.ImageBuilder.Definition;
 
-/// <summary>The reference table of the docs, from the declarations that the reader uses.</summary>
-internal static class DefinitionReference
+/// <summary>What can be said in a file, from the declarations that its reader uses: the schema for editors and the table of the docs.</summary>
+/// <param name="title">What the file is.</param>
+/// <param name="shape">Its declaration.</param>
+internal sealed class DefinitionReference(string title, MappingShape shape)
 {
+    private static readonly JsonSerializerOptions SchemaStyle = new() { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    /// <summary>Image definitions.</summary>
+    public static DefinitionReference Image { get; } = new("Appliance image definition", ImageShape.For(new DefinitionLookup("", "")));
+
+    /// <summary>A workload's <c>workload.yaml</c>.</summary>
+    public static DefinitionReference Workload { get; } = new("Appliance workload", WorkloadDefinition.ShapeIn(""));
+
+    /// <summary>The JSON Schema (draft 2020-12).</summary>
+    public string JsonSchema()
+    {
+        var json = new JsonObject { ["$schema"] = "https://json-schema.org/draft/2020-12/schema", ["title"] = title };
+        foreach (var (key, value) in shape.ToJsonSchema()) json[key] = value?.DeepClone();
+        return json.ToJsonString(SchemaStyle) + "\n";
+    }
+
     /// <summary>One Markdown table row a key, nested keys with dots.</summary>
-    public static string Markdown()
+    public string Markdown()
     {
         var text = new StringBuilder("| key | value | default | what it means |\n|---|---|---|---|\n");
-        Append(text, "", ImageShape.For(new DefinitionLookup("", "")));
+        Append(text, "", shape);
         return text.ToString();
     }
 
@@ -23,8 +43,7 @@ internal static class DefinitionReference
             var standard = field.Default switch { null => "**required**", "" => "", "{}" => "", var value => $"`{value}`" };
             text.Append($"| `{name}` | {field.Shape.Expected.Replace("|", "\\|", StringComparison.Ordinal)} | {standard} | {field.Description} |\n");
             if (field.Shape is MappingShape inner) Append(text, name + ".", inner);
-            else if (field.Shape is ListShape<UserDefinition> { Item: MappingShape user }) Append(text, name + "[].", user);
-            else if (field.Shape is ListShape<HealthCheck> { Item: MappingShape check }) Append(text, name + "[].", check);
+            else if (field.Shape is IListShape { Item: MappingShape entry }) Append(text, name + "[].", entry);
         }
     }
 }

@@ -1,10 +1,12 @@
 using Appliance.Core;
 using Appliance.Core.Access;
+using Appliance.Core.Bundles;
 using Appliance.Core.Health;
 using Appliance.Core.Telemetry;
 using Appliance.Core.Tuf;
 using Appliance.Core.Updates;
 using Appliance.Core.Yaml;
+using Appliance.ImageBuilder.Workloads;
 
 namespace Appliance.ImageBuilder.Definition;
 
@@ -57,13 +59,16 @@ internal static class ImageShape
         new("users", new ListShape<UserDefinition>(DefinitionShapes.User, "a list of users"), "People who may log in. Without any, nobody can.", "[]"),
         new("persist", DefinitionShapes.EtcPaths, "Paths below /etc kept on the data partition; everything else in /etc belongs to the image.", "[]"),
         new("state", DefinitionShapes.StatePaths, "Paths tied to the version, below /var or within `persist`: kept aside before a new version starts, and put back when the device goes back.", "[]"),
-        new("workloads", new MappingShape("a mapping with engine and fallback",
+        new("workloads", new MappingShape("a mapping with engine, fallback, follow, include and signatures",
             [
                 new("engine", EngineName(), "What runs the workloads: a file `engines/NAME.yaml`, or `none`.", "none"),
                 new("fallback", EngineName(), "Baked in with a warning when the engine's binaries cannot be had; without it that is an error.", ""),
+                new("follow", new ListShape<string>(new TextShape("the id of a workload such as shop", "[A-Za-z0-9][A-Za-z0-9._-]*", BundleRules.IsIdentifier), "a list of workloads' ids"), "Workloads that the device takes from its channel by itself; those that are here are followed anyway.", "[]"),
+                new("include", DefinitionShapes.Folders, "Workloads (folders with a `workload.yaml`) whose releases the image brings: they are applied before a boot counts as good, and come and go with the image.", "[]"),
+                new(SignatureRules.Key, SignatureRules.Shape, "Which container images the device runs: every one must fall under a rule. Without rules, those of any release.", "[]"),
             ], bag => bag), "The workload engine.", "{}"),
         new("health", HealthShapes.Declaration, "When a boot counts as good.", "{}"),
-        new("updates", new MappingShape("a mapping with root, url, channel, check, install, reboot, windows, rate, proxy and usb",
+        new("updates", new MappingShape("a mapping with root, url, channel, check, install, reboot, drain, windows, rate, proxy and usb",
             [
                 new("root", DefinitionShapes.File, "The TUF `root.json` the device trusts first, baked in. Without it the device takes no update.", ""),
                 new("url", new TextShape("an http, https or file URL", @"(https?|file)://[!-~]+", IsRepository), "The repository the device asks. Without it updates are only pushed to it or brought on a stick.", ""),
@@ -71,6 +76,7 @@ internal static class ImageShape
                 new("check", CommonShapes.Duration(TimeSpan.FromSeconds(1), TimeSpan.FromDays(7)), "Pause between two looks into the repository, give or take a fifth.", "1h"),
                 new("install", Automatic(), "Whether what a look finds is installed, or waits until somebody asks for it.", "automatic"),
                 new("reboot", Automatic(), "Whether the device restarts into an installed version by itself, in a window, or waits until somebody does.", "automatic"),
+                new("drain", CommonShapes.Duration(TimeSpan.Zero, TimeSpan.FromMinutes(30)), "Longest that a restart waits for the pods that it sends to other nodes of the cluster; `0s` sends none. A node that is alone keeps its pods.", "2min"),
                 new("windows", new ListShape<string>(Window, "a list of times of the week"), "When the device may restart by itself, in its local time. None means at any time.", "[]"),
                 new("rate", DefinitionShapes.Rate, "Most that a download may take, a second.", ""),
                 new("proxy", new TextShape("an http URL such as http://proxy.example.net:3128", @"http://[!-~]+", IsProxy), "The proxy to the repository. Everybody on the device can read it, so it takes no password.", ""),
@@ -90,6 +96,8 @@ internal static class ImageShape
             ], CreateTelemetry), "Where the device reports to.", ""),
     ];
 
+    private static readonly TimeSpan TimeoutWithReleases = TimeSpan.FromMinutes(15);
+
     private static readonly Shape Window = new TextShape("a time of the week such as 02:00-04:00 or Mon-Fri 22:00-05:30", "((Mon|Tue|Wed|Thu|Fri|Sat|Sun)([,-](Mon|Tue|Wed|Thu|Fri|Sat|Sun))* )?[0-2][0-9]:[0-5][0-9]-[0-2][0-9]:[0-5][0-9]", text => MaintenanceWindow.TryParse(text) is not null, 64);
 
     private static ValueShape Automatic() => ValueShape.Choice(("automatic", true), ("manual", false));
@@ -102,8 +110,11 @@ internal static class ImageShape
 
     private static bool IsProxy(string text) => Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri is { Host.Length: > 0, AbsolutePath: "/", UserInfo: "", Query: "", Fragment: "" };
 
-    private static UpdateDefinition? CreateUpdates(Bag? bag, DefinitionLookup lookUp)
+    private static UpdateDefinition? CreateUpdates(Bag? bag, Bag? workloads, DefinitionLookup lookUp)
     {
+        var follow = workloads?.List<string>("follow") ?? [];
+        if (follow.Count > 0 && bag?.Has("url") != true) throw workloads!.ErrorAt("follow", 0, "there is no repository that it could come from; name one in updates.url, or leave it out");
+        if (follow.Count > 0 && workloads!.Get("engine", "none") == "none") throw workloads.ErrorAt("follow", 0, "there is no workload engine to run it; name one in workloads.engine, or leave it out");
         if (bag is null) return null;
         if (bag.Has("url") && !bag.Has("root")) throw bag.Error("url", "there is a repository but no root, and a device takes nothing that it cannot verify; name the repository's root.json in updates.root");
         UserError AtRoot(string problem) => bag.Error("root", problem);
@@ -115,10 +126,12 @@ internal static class ImageShape
             Check = bag.Get("check", TimeSpan.FromHours(1)),
             Install = bag.Get("install", true),
             Reboot = bag.Get("reboot", true),
+            Drain = bag.Get("drain", TimeSpan.FromMinutes(2)),
             Windows = bag.List<string>("windows"),
             BytesPerSecond = bag.Get<long?>("rate", null),
             Proxy = bag.Get<string?>("proxy", null),
             Usb = bag.Get("usb", false),
+            Workloads = follow,
         }, root);
     }
 
@@ -142,12 +155,40 @@ internal static class ImageShape
         };
     }
 
+    /// <summary>A release that must be imported, applied and proven takes longer than services do.</summary>
+    private static HealthSettings CreateHealth(HealthDeclaration? health, bool hasEngine, bool hasReleases)
+    {
+        var settings = CreateHealth(health, hasEngine);
+        return hasReleases && health?.Timeout is null ? settings with { Timeout = TimeoutWithReleases } : settings;
+    }
+
     private static HealthSettings CreateHealth(HealthDeclaration? health, bool hasEngine)
     {
         if (health is null) return new HealthSettings();
         var needing = health.Checks.ToList().FindIndex(check => check.Node || check.Workloads);
         if (needing >= 0 && !hasEngine) throw health.Bag.ErrorAt("checks", needing, "there is no workload engine to ask; name one in workloads.engine, or leave the check out");
         return health.Alone();
+    }
+
+    /// <summary>The folders of the workloads that the image brings.</summary>
+    private static List<string> ReadIncluded(Bag? bag, BoardDefinition board, IReadOnlyList<string> disabled, DefinitionLookup lookUp)
+    {
+        var named = bag?.List<string>("include") ?? [];
+        var (folders, ids) = (new List<string>(), new List<string>());
+        for (var i = 0; i < named.Count; i++)
+        {
+            UserError At(string problem) => bag!.ErrorAt("include", i, problem);
+            if (disabled.Contains("k3s.service")) throw At("k3s.service is disabled, and a node without a control plane has nothing to apply it to; leave out one of the two");
+            if (bag!.Get("engine", "none") == "none") throw At("there is no workload engine to run it; name one in workloads.engine, or leave it out");
+            var folder = lookUp.Folder(named[i], At);
+            var workload = WorkloadDefinition.Read(folder);
+            if (workload.Architecture != board.Architecture) throw At($"its images are for {workload.Architecture}, and the board is {board.Architecture}; set architecture in its workload.yaml");
+            if (ids.Contains(workload.Id)) throw At($"a workload {workload.Id} is named already");
+            if (bag.List<string>("follow").Contains(workload.Id)) throw At($"{workload.Id} is followed, too; it comes either with the image or from the channel");
+            folders.Add(folder);
+            ids.Add(workload.Id);
+        }
+        return folders;
     }
 
     /// <summary>The key <c>state</c>: what is below /etc must be persisted, for the rest of /etc changes with the image anyway.</summary>
@@ -180,13 +221,15 @@ internal static class ImageShape
         var workloads = bag.Get<Bag?>("workloads", null);
         var engine = lookUp.Engine(workloads?.Get("engine", "none") ?? "none", problem => workloads!.Error("engine", problem));
         var fallback = lookUp.Engine(workloads?.Get("fallback", "none") ?? "none", problem => workloads!.Error("fallback", problem));
+        var board = lookUp.Board(bag.Get<string>("board"), problem => bag.Error("board", problem));
+        var included = ReadIncluded(workloads, board, services?.List<string>("disable") ?? [], lookUp);
         return new ImageDefinition
         {
             Folder = lookUp.DefinitionFolder,
             Id = id,
             Version = version,
             Suite = bag.Get("suite", "trixie"),
-            Board = lookUp.Board(bag.Get<string>("board"), problem => bag.Error("board", problem)),
+            Board = board,
             SourceDate = bag.Get("sourceDate", new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero)),
             Hostname = bag.Get("hostname", "appliance"),
             Locale = bag.Get("locale", "C.UTF-8"),
@@ -194,7 +237,7 @@ internal static class ImageShape
             PackagesAdd = packages?.List<string>("add") ?? [],
             PackagesRemove = packages?.List<string>("remove") ?? [],
             KeepPackageManager = packages?.Get("keepManager", false) ?? false,
-            Overlays = bag.List<string>("overlays").Select((overlay, index) => lookUp.Overlay(overlay, problem => bag.ErrorAt("overlays", index, problem))).ToList(),
+            Overlays = bag.List<string>("overlays").Select((overlay, index) => lookUp.Folder(overlay, problem => bag.ErrorAt("overlays", index, problem))).ToList(),
             ServicesEnable = services?.List<string>("enable") ?? [],
             ServicesDisable = services?.List<string>("disable") ?? [],
             Sizes = bag.Get("sizes", new PartitionSizes()),
@@ -203,9 +246,9 @@ internal static class ImageShape
             Users = users,
             PersistedEtc = persisted,
             State = CreateState(bag, [.. persisted, .. engine?.PersistedEtc ?? [], .. fallback?.PersistedEtc ?? []]),
-            Workloads = new() { Engine = engine, Fallback = fallback },
-            Health = CreateHealth(bag.Get<HealthDeclaration?>("health", null), hasEngine: engine is not null),
-            Updates = CreateUpdates(bag.Get<Bag?>("updates", null), lookUp),
+            Workloads = new() { Engine = engine, Fallback = fallback, Include = included, Signatures = workloads is null ? [] : SignatureRules.Read(workloads, lookUp.File) },
+            Health = CreateHealth(bag.Get<HealthDeclaration?>("health", null), hasEngine: engine is not null, included.Count > 0),
+            Updates = CreateUpdates(bag.Get<Bag?>("updates", null), workloads, lookUp),
             Listen = access?.Get<string?>("listen", null),
             ClientAuthority = ReadClientAuthority(access, lookUp),
             Telemetry = bag.Get<TelemetrySettings?>("telemetry", null),

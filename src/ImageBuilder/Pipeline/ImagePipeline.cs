@@ -1,10 +1,12 @@
 using Appliance.Core;
+using Appliance.Core.Workloads;
 using Appliance.ImageBuilder.Build;
 using Appliance.ImageBuilder.Components;
 using Appliance.ImageBuilder.Definition;
 using Appliance.ImageBuilder.Disk;
 using Appliance.ImageBuilder.Packages;
 using Appliance.ImageBuilder.Tools;
+using Appliance.ImageBuilder.Workloads;
 
 namespace Appliance.ImageBuilder.Pipeline;
 
@@ -26,13 +28,14 @@ internal sealed class ImagePipeline(ImageDefinition definition, WorkloadChoice w
         var tools = Guard(BootstrapAsync("tools", ToolPackages, [], token), failure);
         var root = Guard(BootstrapAsync("base", RootPackages(), definition.Board.ModulesExclude, token), failure);
         var initrd = Guard(InitrdAsync(root, token), failure);
-        var overlays = Guard(OverlaysAsync(root, supervisor, token), failure);
+        var releases = Guard(ReleasesAsync(token), failure);
+        var overlays = Guard(OverlaysAsync(root, supervisor, releases, token), failure);
         var erofs = Guard(ErofsAsync(tools, root, overlays, token), failure);
         var verity = Guard(VerityAsync(tools, erofs, token), failure);
         var uki = Guard(UkiAsync(tools, initrd, overlays, verity, token), failure);
         var esp = Guard(EspAsync(tools, uki, token), failure);
 
-        await WhenAllFirstErrorAsync([supervisor, tools, root, initrd, overlays, erofs, verity, uki, esp], cancellationToken);
+        await WhenAllFirstErrorAsync([supervisor, tools, root, initrd, releases, overlays, erofs, verity, uki, esp], cancellationToken);
         var rootHash = (await File.ReadAllTextAsync((await verity).File("root-hash"), token)).Trim();
         return new ImageParts
         {
@@ -91,12 +94,41 @@ internal sealed class ImagePipeline(ImageDefinition definition, WorkloadChoice w
         }, cancellationToken));
     }
 
-    private async Task<StageResult> OverlaysAsync(Task<StageResult> root, Task<StageResult> supervisor, CancellationToken cancellationToken)
+    /// <summary>The payloads of the releases that the image brings, each in a folder with its workload's id.</summary>
+    private async Task<StageResult> ReleasesAsync(CancellationToken cancellationToken)
+    {
+        var builds = definition.Workloads.Include.ToDictionary(folder => WorkloadDefinition.Read(folder).Id, folder => new WorkloadBuild(new() { Folder = folder, CacheFolder = cache.Folder, Locked = options.Locked, Refresh = options.Refresh }, observer));
+        var key = new StageKey().Add("stage", "workloads").Add("program", typeof(WorkloadBuild).Module.ModuleVersionId.ToString()).Add("locked", options.Locked.ToString());
+        var known = true;
+        foreach (var build in builds.Values) known &= await build.AddToAsync(key, cancellationToken);
+        // Tags may stand for another image now; which, only the build can say.
+        var built = await stages.RunAsync("workloads", key, fresh: !known || options.Refresh && builds.Count > 0, async folder =>
+        {
+            foreach (var (id, build) in builds)
+                await build.WritePayloadAsync(Path.Combine(Directory.CreateDirectory(Path.Combine(folder, id)).FullName, WorkloadRelease.PayloadName), cancellationToken);
+        });
+        await RequireSignedAsync(built.Folder, cancellationToken);
+        return built;
+    }
+
+    /// <summary>The device would refuse at its first boot what is refused here.</summary>
+    private async Task RequireSignedAsync(string releases, CancellationToken cancellationToken)
+    {
+        var policy = new SignaturePolicy { Rules = definition.Workloads.Signatures };
+        foreach (var folder in Directory.EnumerateDirectories(releases))
+        {
+            await using var payload = File.OpenRead(Path.Combine(folder, WorkloadRelease.PayloadName));
+            if (policy.FindFaults(await WorkloadArchiveReader.ReadReleaseAsync(payload, cancellationToken)) is { Count: > 0 } faults)
+                throw new UserError($"The image brings the workload {Path.GetFileName(folder)}, whose images it does not let run:{string.Concat(faults.Select(fault => $"\n  {fault}"))}", "Have workload.yaml ask for the signatures, or change workloads.signatures in the definition.");
+        }
+    }
+
+    private async Task<StageResult> OverlaysAsync(Task<StageResult> root, Task<StageResult> supervisor, Task<StageResult> releases, CancellationToken cancellationToken)
     {
         var tree = await root;
         var binary = (await supervisor).File(SupervisorPublication.BinaryName);
-        var content = new RootContent(definition, workloads, binary, tree.File("tree"), libraryFolder);
-        var key = Key("overlays", "overlays.sh").Add("base", tree.Identity).Add("supervisor", (await supervisor).Identity);
+        var content = new RootContent(definition, workloads, binary, (await releases).Folder, tree.File("tree"), libraryFolder);
+        var key = Key("overlays", "overlays.sh").Add("base", tree.Identity).Add("supervisor", (await supervisor).Identity).Add("workloads", (await releases).Identity);
         content.AddTo(key);
         return await stages.RunAsync("overlays", key, false, folder =>
         {

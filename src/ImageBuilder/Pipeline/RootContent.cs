@@ -6,13 +6,14 @@ using Appliance.Core.Health;
 using Appliance.Core.Images;
 using Appliance.Core.Telemetry;
 using Appliance.Core.Updates;
+using Appliance.Core.Workloads;
 using Appliance.ImageBuilder.Definition;
 using Appliance.ImageBuilder.Disk;
 
 namespace Appliance.ImageBuilder.Pipeline;
 
 /// <summary>What is laid over the base tree to make it this image's root: overlays, components, and the files the definition stands for.</summary>
-internal sealed class RootContent(ImageDefinition definition, WorkloadChoice workloads, string supervisorBinary, string baseTree, string libraryFolder)
+internal sealed class RootContent(ImageDefinition definition, WorkloadChoice workloads, string supervisorBinary, string releases, string baseTree, string libraryFolder)
 {
     /// <summary>Packages that only building needs: dracut and its tools, and without <c>packages.keepManager</c> the package manager.</summary>
     private static readonly string[] InitrdTools = ["dracut", "dracut-core", "dracut-install", "cpio", "xz-utils", "pigz"];
@@ -49,6 +50,8 @@ internal sealed class RootContent(ImageDefinition definition, WorkloadChoice wor
         var files = new List<string> { $"{supervisorBinary}\t/usr/lib/appliance/appliance-supervisor\t0755" };
         foreach (var component in workloads.Components)
             files.Add($"{component.File}\t{component.Pin.InstallPath}\t{(component.Pin.Executable ? "0755" : "0644")}");
+        foreach (var release in Directory.EnumerateDirectories(releases).Order(StringComparer.Ordinal))
+            files.Add($"{Path.Combine(release, WorkloadRelease.PayloadName)}\t{WorkloadRelease.ImageFolder}/{Path.GetFileName(release)}/{WorkloadRelease.PayloadName}\t0644");
         var number = 0;
         foreach (var file in GeneratedFiles())
         {
@@ -114,6 +117,7 @@ internal sealed class RootContent(ImageDefinition definition, WorkloadChoice wor
             yield return new(UpdateSettings.SettingsPath, JsonSerializer.Serialize(updates.Settings, ImageSettingsJson.Default.UpdateSettings) + "\n");
             if (updates.TrustedRoot is { } trusted) yield return new(UpdateSettings.TrustedRootPath, trusted);
         }
+        if (definition.Workloads.Signatures is { Count: > 0 } rules) yield return new(SignaturePolicy.SettingsPath, JsonSerializer.Serialize(new SignaturePolicy { Rules = rules }, ImageSettingsJson.Default.SignaturePolicy) + "\n");
         if (definition.ClientAuthority is { } authority) yield return new(ClientAuthority.FilePath, authority);
         if (definition.Listen is { } listen) yield return new(AccessSettings.SettingsPath, JsonSerializer.Serialize(new AccessSettings { Listen = listen }, ImageSettingsJson.Default.AccessSettings) + "\n");
         if (definition.Telemetry is { } telemetry) yield return new(TelemetrySettings.SettingsPath, JsonSerializer.Serialize(telemetry, ImageSettingsJson.Default.TelemetrySettings) + "\n");

@@ -45,7 +45,7 @@ internal static class BundleCommand
             using (var observer = BuildObservers.For(asJson))
                 done = from is not null
                     ? await ExportAsync(new OfflineExport(from, result.GetValue(channel)!, result.GetValue(version), TimeProvider.System, result.GetValue(id)), path, observer, cancellationToken)
-                    : await BuildAsync(new WorkloadBuildOptions { Folder = folder!, Output = path, CacheFolder = Path.GetFullPath(result.GetValue(cache)!), Locked = result.GetValue(locked), Refresh = result.GetValue(refresh) }, observer, cancellationToken);
+                    : await BuildAsync(new WorkloadBuildOptions { Folder = folder!, CacheFolder = Path.GetFullPath(result.GetValue(cache)!), Locked = result.GetValue(locked), Refresh = result.GetValue(refresh) }, path, observer, cancellationToken);
             done["event"] = "done";
             done["file"] = path;
             done["size"] = new FileInfo(path).Length;
@@ -61,9 +61,9 @@ internal static class BundleCommand
         return new JsonObject { ["id"] = release.Offer.Id, ["version"] = release.Offer.Version, ["board"] = release.Offer.Board };
     }
 
-    private static async Task<JsonObject> BuildAsync(WorkloadBuildOptions options, IBuildObserver observer, CancellationToken cancellationToken)
+    private static async Task<JsonObject> BuildAsync(WorkloadBuildOptions options, string output, IBuildObserver observer, CancellationToken cancellationToken)
     {
-        var (release, size) = await new WorkloadBuild(options, observer).RunAsync(cancellationToken);
+        var (release, size) = await new WorkloadBuild(options, observer).WriteBundleAsync(output, cancellationToken);
         var images = new JsonArray();
         foreach (var image in release.Images) images.Add((JsonNode)new JsonObject { ["name"] = image.Reference, ["digest"] = image.Source, ["pinned"] = image.Pinned });
         return new JsonObject { ["id"] = release.Id, ["version"] = release.Version, ["objects"] = release.Objects.Count, ["images"] = images, ["plain"] = size };

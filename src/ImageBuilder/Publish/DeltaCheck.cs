@@ -5,6 +5,7 @@ using Appliance.Core.Delta;
 using Appliance.Core.Releases;
 using Appliance.UpdateClient.Chunks;
 using Appliance.UpdateClient.Sources;
+using Appliance.UpdateClient.Trust;
 
 namespace Appliance.ImageBuilder.Publish;
 

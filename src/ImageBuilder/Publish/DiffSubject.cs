@@ -1,6 +1,8 @@
 using Appliance.Core;
 using Appliance.Core.Bundles;
+using Appliance.Core.Workloads;
 using Appliance.UpdateClient.Sources;
+using Appliance.UpdateClient.Trust;
 
 namespace Appliance.ImageBuilder.Publish;
 
@@ -16,14 +18,18 @@ internal sealed record DiffSubject(string Name, IReadOnlyDictionary<string, stri
 
     private const string BillName = "sbom.cdx.json";
 
+    /// <summary>What a workload's bundle says of itself; null for an operating system.</summary>
+    public WorkloadRelease? Release { get; private init; }
+
     /// <summary>Opens what a person wrote: a bundle, the folder of a build, a root image, or <c>REPOSITORY@[CHANNEL/]VERSION</c>.</summary>
     /// <param name="text">What was written.</param>
+    /// <param name="id">Id of what is meant in a repository; null for its images, and for workloads where no image has the version.</param>
     /// <param name="work">Folder for unpacked payloads.</param>
     /// <param name="time">The clock for the repository's expiry.</param>
     /// <param name="progress">Bytes unpacked so far and in all.</param>
     /// <param name="cancellationToken">Ends the work.</param>
     /// <exception cref="UserError">There is no such thing.</exception>
-    public static async Task<DiffSubject> OpenAsync(string text, string work, TimeProvider time, Action<long, long>? progress, CancellationToken cancellationToken)
+    public static async Task<DiffSubject> OpenAsync(string text, string? id, string work, TimeProvider time, Action<long, long>? progress, CancellationToken cancellationToken)
     {
         if (Directory.Exists(text))
         {
@@ -33,7 +39,7 @@ internal sealed record DiffSubject(string Name, IReadOnlyDictionary<string, stri
         }
         if (File.Exists(text)) return text.EndsWith(".bundle", StringComparison.Ordinal) ? await OfBundleAsync(text, text, work, progress, cancellationToken) : OfImage(text);
         var at = text.LastIndexOf('@');
-        if (at > 0 && Directory.Exists(text[..at])) return await OfRepositoryAsync(text[..at], text[(at + 1)..], text, work, time, progress, cancellationToken);
+        if (at > 0 && Directory.Exists(text[..at])) return await OfRepositoryAsync(text[..at], text[(at + 1)..], id, text, work, time, progress, cancellationToken);
         throw new UserError($"There is no {text}.", "Name a bundle, the folder of a build, a root image, or REPOSITORY@[CHANNEL/]VERSION.");
     }
 
@@ -44,10 +50,24 @@ internal sealed record DiffSubject(string Name, IReadOnlyDictionary<string, stri
         var unpacked = await UnpackedBundle.UnpackAsync(path, work, progress, cancellationToken);
         var packed = unpacked.Manifest.Payloads.ToDictionary(payload => payload.Name, payload => payload.Frames.Sum(frame => (long)frame.Size));
         var bill = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(path))!, BillName);
-        return new DiffSubject(name, unpacked.Files, packed, File.Exists(bill) ? bill : null);
+        return new DiffSubject(name, unpacked.Files, packed, File.Exists(bill) ? bill : null) { Release = await ReadReleaseAsync(name, unpacked.Files, cancellationToken) };
     }
 
-    private static async Task<DiffSubject> OfRepositoryAsync(string path, string wanted, string name, string work, TimeProvider time, Action<long, long>? progress, CancellationToken cancellationToken)
+    private static async Task<WorkloadRelease?> ReadReleaseAsync(string name, IReadOnlyDictionary<string, string> files, CancellationToken cancellationToken)
+    {
+        if (!files.TryGetValue(WorkloadRelease.PayloadName, out var payload)) return null;
+        try
+        {
+            await using var stream = File.OpenRead(payload);
+            return await WorkloadArchiveReader.ReadReleaseAsync(stream, cancellationToken);
+        }
+        catch (InvalidDataException e)
+        {
+            throw new UserError($"{name} holds a workload that cannot be read: {e.Message}", "Pack it again with appliance bundle --workload.", e);
+        }
+    }
+
+    private static async Task<DiffSubject> OfRepositoryAsync(string path, string wanted, string? id, string name, string work, TimeProvider time, Action<long, long>? progress, CancellationToken cancellationToken)
     {
         var slash = wanted.IndexOf('/');
         var (channel, version) = slash < 0 ? (null, wanted) : (wanted[..slash], wanted[(slash + 1)..]);
@@ -55,9 +75,10 @@ internal sealed record DiffSubject(string Name, IReadOnlyDictionary<string, stri
         using var trusted = await TrustedRepository.OpenAsync(new FolderSource(path), null, time, cancellationToken);
         foreach (var candidate in trusted.Channels.Where(candidate => channel is null || candidate == channel))
         {
-            var release = PublishedRelease.ReadAll(folder, await trusted.Client.ReadChannelAsync(candidate, cancellationToken)).FirstOrDefault(release => release.Offer.Version == version);
+            var release = PublishedRelease.ReadAll(folder.Path, await trusted.Client.ReadChannelAsync(candidate, cancellationToken))
+                .Where(release => release.Offer.Version == version && (id is null || release.Offer.Id == id)).MinBy(release => release.Offer.Kind);
             if (release is not null) return await OfBundleAsync(name, folder.Locate(release.Release.Bundle.Path), work, progress, cancellationToken);
         }
-        throw new UserError($"{path} has no version {version}{(channel is null ? "" : $" in {channel}")}.", $"Its channels: {string.Join(", ", trusted.Channels)}");
+        throw new UserError($"{path} has no version {version}{(id is null ? "" : $" of {id}")}{(channel is null ? "" : $" in {channel}")}.", $"Its channels: {string.Join(", ", trusted.Channels)}");
     }
 }

@@ -1,27 +1,47 @@
 using System.Text.Json.Nodes;
 using Appliance.Core;
 using Appliance.Core.Delta;
+using Appliance.Core.Workloads;
 using Microsoft.Win32.SafeHandles;
 
 namespace Appliance.ImageBuilder.Publish;
 
-/// <summary>What differs between two images: packages by their bills of materials, files by what lies in the root file system.</summary>
+/// <summary>
+/// What differs between two versions: packages by their bills of materials, files by what lies in the root file system, and of workloads
+/// the images and the objects.
+/// </summary>
 internal static class ImageDiff
 {
     /// <summary>A package or file of which the two sides differ; null where a side lacks it.</summary>
     public sealed record Change<T>(string Name, T? Old, T? New) where T : struct;
 
-    /// <summary>A package and its versions; null where a side lacks it.</summary>
-    public sealed record PackageChange(string Name, string? Old, string? New);
+    /// <summary>A package and its versions, or an image and its digests; null where a side lacks it.</summary>
+    public sealed record VersionChange(string Name, string? Old, string? New);
+
+    /// <summary>An object of a workload that only one side has, or that is not the same on both.</summary>
+    public sealed record ObjectChange(string Object, bool InOld, bool InNew);
 
     /// <summary>Compares bills of materials (CycloneDX).</summary>
     /// <exception cref="UserError">A file is no bill of materials.</exception>
-    public static IReadOnlyList<PackageChange> Packages(string oldBill, string newBill)
+    public static IReadOnlyList<VersionChange> Packages(string oldBill, string newBill)
     {
-        var (old, fresh) = (ReadBill(oldBill), ReadBill(newBill));
-        return old.Keys.Union(fresh.Keys).Order(StringComparer.Ordinal)
-            .Select(name => new PackageChange(name, old.GetValueOrDefault(name), fresh.GetValueOrDefault(name)))
-            .Where(change => change.Old != change.New).ToList();
+        return Versions(ReadBill(oldBill), ReadBill(newBill));
+    }
+
+    /// <summary>Compares the images of two releases by the digests that their registries have.</summary>
+    public static IReadOnlyList<VersionChange> Images(WorkloadRelease old, WorkloadRelease fresh) =>
+        Versions(old.Images.ToDictionary(image => image.Reference, image => image.Source), fresh.Images.ToDictionary(image => image.Reference, image => image.Source));
+
+    /// <summary>
+    /// Compares the objects of two releases. An object in which only the image's content is another counts too: a device has to replace it.
+    /// </summary>
+    public static IReadOnlyList<ObjectChange> Objects(WorkloadRelease old, WorkloadRelease fresh)
+    {
+        var (before, after) = (old.Objects.ToDictionary(ObjectIdentity.Of), fresh.Objects.ToDictionary(ObjectIdentity.Of));
+        return before.Keys.Union(after.Keys)
+            .Where(identity => !JsonNode.DeepEquals(before.GetValueOrDefault(identity), after.GetValueOrDefault(identity)))
+            .Select(identity => new ObjectChange(identity.ToString(), before.ContainsKey(identity), after.ContainsKey(identity)))
+            .OrderBy(change => change.Object, StringComparer.Ordinal).ToList();
     }
 
     /// <summary>Compares the files of two EROFS images by path, size and content; sizes in bytes. Null when an image cannot be read as such.</summary>
@@ -42,6 +62,11 @@ internal static class ImageDiff
         }
         return changes;
     }
+
+    private static List<VersionChange> Versions(Dictionary<string, string> old, Dictionary<string, string> fresh) =>
+        old.Keys.Union(fresh.Keys).Order(StringComparer.Ordinal)
+            .Select(name => new VersionChange(name, old.GetValueOrDefault(name), fresh.GetValueOrDefault(name)))
+            .Where(change => change.Old != change.New).ToList();
 
     private static bool SameBytes(SafeFileHandle a, long atA, SafeFileHandle b, long atB, long length)
     {

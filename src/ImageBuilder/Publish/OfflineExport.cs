@@ -4,6 +4,7 @@ using Appliance.Core.Bundles;
 using Appliance.Core.Releases;
 using Appliance.Core.Tuf;
 using Appliance.UpdateClient.Sources;
+using Appliance.UpdateClient.Trust;
 
 namespace Appliance.ImageBuilder.Publish;
 
@@ -22,7 +23,7 @@ internal sealed class OfflineExport(string repository, string channel, string? v
     public async Task<PublishedRelease> WriteAsync(string path, Action<long, long>? progress, CancellationToken cancellationToken)
     {
         using var trusted = await TrustedRepository.OpenAsync(new FolderSource(_folder.Path), null, time, cancellationToken);
-        var release = Choose(PublishedRelease.ReadAll(_folder, await trusted.Client.ReadChannelAsync(channel, cancellationToken)));
+        var release = Choose(PublishedRelease.ReadAll(_folder.Path, await trusted.Client.ReadChannelAsync(channel, cancellationToken)));
         var partial = $"{path}.partial";
         try
         {

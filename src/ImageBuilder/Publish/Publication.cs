@@ -5,6 +5,7 @@ using Appliance.Core.Releases;
 using Appliance.Core.Tuf;
 using Appliance.Core.Tuf.Publishing;
 using Appliance.ImageBuilder.Pipeline;
+using Appliance.UpdateClient.Trust;
 
 namespace Appliance.ImageBuilder.Publish;
 
@@ -146,7 +147,7 @@ internal sealed class Publication(PublishOptions options, TufRepositoryWriter me
         siblings.Where(sibling => sibling.Offer.Version != version).OrderByDescending(sibling => sibling.Offer.Version, UapiVersion.Comparer).Skip(keep - 1).ToList();
 
     private List<PublishedRelease> AllReleases() =>
-        metadata.Channels.SelectMany(channel => PublishedRelease.ReadAll(folder, metadata.TargetsOf(channel.Name))).ToList();
+        metadata.Channels.SelectMany(channel => PublishedRelease.ReadAll(folder.Path, metadata.TargetsOf(channel.Name))).ToList();
 
     private static string NameOf(BundleHeader header) => header.Kind == BundleKind.Workload
         ? $"{header.Id}_{header.Version}_{header.Architecture}.workload"

@@ -1,6 +1,7 @@
 using Appliance.Core.Bundles;
 using Appliance.Core.Delta;
 using Appliance.Core.Releases;
+using Appliance.UpdateClient.Trust;
 
 namespace Appliance.ImageBuilder.Publish;
 

@@ -8,6 +8,7 @@ using Appliance.ImageBuilder.Pipeline;
 using Appliance.ImageBuilder.Workloads;
 using Appliance.UpdateClient;
 using Appliance.UpdateClient.Sources;
+using Appliance.UpdateClient.Trust;
 
 namespace Appliance.ImageBuilder.Publish;
 
@@ -27,7 +28,7 @@ internal sealed class RepositoryCheck(string? root, TimeProvider time, IBuildObs
         {
             using var trusted = await TrustedRepository.OpenAsync(new FolderSource(folder.Path), root, time, cancellationToken);
             foreach (var channel in trusted.Channels)
-                foreach (var target in await trusted.Client.ReadChannelAsync(channel, cancellationToken)) Try(target.Path, () => releases.AddRange(PublishedRelease.ReadAll(folder, [target])));
+                foreach (var target in await trusted.Client.ReadChannelAsync(channel, cancellationToken)) Try(target.Path, () => releases.AddRange(PublishedRelease.ReadAll(folder.Path, [target])));
             return trusted.Channels;
         });
         var objects = releases.SelectMany(release => release.Release.Objects()).Distinct().ToList();

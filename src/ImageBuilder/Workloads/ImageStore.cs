@@ -15,17 +15,14 @@ namespace Appliance.ImageBuilder.Workloads;
 /// <param name="onLine">Gets skopeo's lines.</param>
 internal sealed class ImageStore(string folder, string architecture, Action<string> onLine)
 {
-    /// <summary>Name of an image's manifest in its folder.</summary>
-    public const string ManifestName = "manifest.json";
-
-    private const string Partial = ".partial";
+    private readonly ImageCopy _copy = new(folder, onLine);
 
     /// <summary>The image with this digest, from the store or its registry.</summary>
     /// <exception cref="UserError">It cannot be fetched.</exception>
     public async Task<StoredImage> FetchAsync(ImageReference image, string digest, CancellationToken cancellationToken)
     {
         var path = PathOf(digest);
-        if (File.Exists(Path.Combine(path, ManifestName)) && await DigestOfAsync(path, cancellationToken) == digest) return new StoredImage(image.ToString(), path, digest);
+        if (File.Exists(Path.Combine(path, ImageCopy.ManifestName)) && await DigestOfAsync(path, cancellationToken) == digest) return new StoredImage(image.ToString(), path, digest);
         var fetched = await CopyAsync($"docker://{image.Repository}@{digest}", image.ToString(), cancellationToken);
         return fetched.Digest == digest ? fetched
             : throw new UserError($"{image.Repository}@{digest} is an image for several architectures.", $"Name the tag, and let workload.lock.yaml keep the digest for {architecture}.");
@@ -43,24 +40,20 @@ internal sealed class ImageStore(string folder, string architecture, Action<stri
 
     private async Task<StoredImage> CopyAsync(string source, string name, CancellationToken cancellationToken)
     {
-        Directory.CreateDirectory(folder);
-        var partial = Path.Combine(folder, $"{Guid.NewGuid():N}{Partial}");
         try
         {
-            await ToolRunner.RunAsync("skopeo", ["copy", "--override-os", "linux", "--override-arch", architecture, source, $"dir:{partial}"], onLine: onLine, cancellationToken: cancellationToken);
-            var digest = await DigestOfAsync(partial, cancellationToken);
-            var path = PathOf(digest);
-            if (Directory.Exists(path)) Directory.Delete(path, recursive: true);
-            Directory.Move(partial, path);
-            return new StoredImage(name, path, digest);
+            return await _copy.UseAsync(source, ["--override-os", "linux", "--override-arch", architecture], async partial =>
+            {
+                var digest = await DigestOfAsync(partial, cancellationToken);
+                var path = PathOf(digest);
+                if (Directory.Exists(path)) Directory.Delete(path, recursive: true);
+                Directory.Move(partial, path);
+                return new StoredImage(name, path, digest);
+            }, cancellationToken);
         }
         catch (ToolFailure e)
         {
-            throw new UserError($"The image {name} cannot be had: {LastLine(e.Tail)}", "`skopeo inspect` with the same name shows why; `skopeo login` stores credentials, and registries.conf says which registries are mirrors or speak plain HTTP.", e);
-        }
-        finally
-        {
-            if (Directory.Exists(partial)) Directory.Delete(partial, recursive: true);
+            throw new UserError($"The image {name} cannot be had: {ImageCopy.ReasonOf(e)}", "`skopeo inspect` with the same name shows why; `skopeo login` stores credentials, and registries.conf says which registries are mirrors or speak plain HTTP.", e);
         }
     }
 
@@ -88,11 +81,9 @@ internal sealed class ImageStore(string folder, string architecture, Action<stri
 
     private static async Task<string> DigestOfAsync(string path, CancellationToken cancellationToken)
     {
-        await using var manifest = File.OpenRead(Path.Combine(path, ManifestName));
+        await using var manifest = File.OpenRead(Path.Combine(path, ImageCopy.ManifestName));
         return OciDigest.OfHash(await SHA256.HashDataAsync(manifest, cancellationToken));
     }
 
     private string PathOf(string digest) => Path.Combine(folder, OciDigest.HexOf(digest));
-
-    private static string LastLine(string tail) => tail.Split('\n', StringSplitOptions.RemoveEmptyEntries).LastOrDefault() ?? "skopeo gave no reason";
 }

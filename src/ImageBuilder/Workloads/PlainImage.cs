@@ -17,7 +17,7 @@ namespace Appliance.ImageBuilder.Workloads;
 /// <param name="Layers">The layers in order: digest and file.</param>
 internal sealed record PlainImage(string Source, byte[] Manifest, byte[] Config, IReadOnlyList<(string Digest, string File)> Layers)
 {
-    private const string ManifestType = "application/vnd.oci.image.manifest.v1+json", ConfigType = "application/vnd.oci.image.config.v1+json", LayerType = "application/vnd.oci.image.layer.v1.tar";
+    private const string ManifestType = WorkloadArchiveReader.ManifestType, ConfigType = "application/vnd.oci.image.config.v1+json", LayerType = "application/vnd.oci.image.layer.v1.tar";
     private const string DockerManifestType = "application/vnd.docker.distribution.manifest.v2+json";
     private const int LargestDocument = 4 << 20, MostLayers = 127;
 
@@ -38,7 +38,7 @@ internal sealed record PlainImage(string Source, byte[] Manifest, byte[] Config,
     {
         try
         {
-            var manifest = Document(await ReadAsync(image, ImageStore.ManifestName, null, cancellationToken));
+            var manifest = Document(await ReadAsync(image, ImageCopy.ManifestName, null, cancellationToken));
             var type = (string?)manifest["mediaType"] ?? ManifestType;
             if (type is not (ManifestType or DockerManifestType) || manifest["config"] is not JsonObject config || manifest["layers"] is not JsonArray layers)
                 throw new InvalidDataException($"its manifest is of the kind {type}, which is no image of today");

@@ -67,8 +67,7 @@ internal static class WorkloadArchive
         foreach (var image in release.Images)
         {
             var descriptor = images.First(plain => plain.Digest == image.Manifest).Descriptor();
-            // The first is what containers-storage and skopeo look for, the second what containerd does.
-            descriptor["annotations"] = new JsonObject { ["org.opencontainers.image.ref.name"] = image.Pinned, ["io.containerd.image.name"] = image.Pinned };
+            descriptor["annotations"] = new JsonObject(WorkloadArchiveReader.Names.Select(name => KeyValuePair.Create(name, (JsonNode?)image.Pinned)));
             manifests.Add((JsonNode)descriptor);
         }
         return JsonSerializer.SerializeToUtf8Bytes<JsonNode>(new JsonObject { ["schemaVersion"] = 2, ["mediaType"] = "application/vnd.oci.image.index.v1+json", ["manifests"] = manifests }, AsWritten);

@@ -1,13 +1,10 @@
 namespace Appliance.ImageBuilder.Workloads;
 
-/// <summary>What one run of <c>appliance bundle --workload</c> was asked to do.</summary>
+/// <summary>How a workload's release is made.</summary>
 internal sealed record WorkloadBuildOptions
 {
     /// <summary>The workload's folder.</summary>
     public required string Folder { get; init; }
-
-    /// <summary>The bundle to write.</summary>
-    public required string Output { get; init; }
 
     /// <summary>Fetched images are kept here.</summary>
     public required string CacheFolder { get; init; }

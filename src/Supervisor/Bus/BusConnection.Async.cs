@@ -21,6 +21,11 @@ internal sealed partial class BusConnection
         Wake();
         await _closed.Task;
         _thread.Join();
-        _ = SdBusNative.close(_wake);
+        lock (_waking)
+        {
+            // Once: afterwards the number may be somebody else's descriptor.
+            if (_wake >= 0) _ = SdBusNative.close(_wake);
+            _wake = -1;
+        }
     }
 }

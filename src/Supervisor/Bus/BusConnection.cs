@@ -13,7 +13,8 @@ internal sealed unsafe partial class BusConnection : IAsyncDisposable
 {
     private const int CloseOnExec = 0x80000, NonBlocking = 0x800, Interrupted = 4, PollIn = 1;
     private readonly nint _bus;
-    private readonly int _wake;
+    private readonly Lock _waking = new();
+    private int _wake;
     private readonly Thread _thread;
     private readonly ConcurrentQueue<Action> _posted = new();
     private readonly HashSet<PendingCall> _pending = [];
@@ -117,7 +118,10 @@ internal sealed unsafe partial class BusConnection : IAsyncDisposable
     private void Wake()
     {
         ulong one = 1;
-        write(_wake, &one, sizeof(ulong));
+        lock (_waking)
+        {
+            if (_wake >= 0) write(_wake, &one, sizeof(ulong));
+        }
     }
 
     private void Loop()

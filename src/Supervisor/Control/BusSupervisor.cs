@@ -57,15 +57,25 @@ internal sealed class BusSupervisor : ISupervisor
     {
         // The worker has another working directory.
         var source = order.Source is { } path && !order.IsAddress ? Path.GetFullPath(path) : order.Source;
+        var isWorkload = order.Method.EndsWith("Workload", StringComparison.Ordinal);
+        if (order.Method is "RollBackWorkload" or "RemoveWorkload") return _client.RunJobAsync(order.Method, order.Workload ?? "", null, show, cancellationToken);
         var isCheck = order.Method == "Check";
         var options = new Dictionary<object, object> { ["by"] = new Variant("s", Environment.UserName) };
-        foreach (var (name, value) in new (string, object?)[] { ("source", isCheck ? source : null), ("channel", order.Channel), ("version", order.Version), ("force", order.Force ? true : null), ("reboot", order.Reboot) })
+        foreach (var (name, value) in new (string, object?)[] { ("source", isCheck || isWorkload && order.Source != JobOrder.StandardInput ? source : null), ("channel", order.Channel), ("version", order.Version), ("force", order.Force ? true : null), ("reboot", order.Reboot) })
             if (value is not null) options[name] = new Variant(value is bool ? "b" : "s", value);
         if (isCheck) return _client.RunJobAsync(order.Method, null, options, show, cancellationToken);
+        if (order.Source != JobOrder.StandardInput && isWorkload) return _client.RunJobAsync(order.Method, order.Workload ?? "", options, show, cancellationToken);
         return order.Source == JobOrder.StandardInput
-            ? _client.RunJobAsync("InstallStream", new SafeFileHandle(0, ownsHandle: false), options, show, cancellationToken)
+            ? _client.RunJobAsync(order.Method + "Stream", new SafeFileHandle(0, ownsHandle: false), options, show, cancellationToken)
             : _client.RunJobAsync(order.Method, source ?? "", options, show, cancellationToken);
     }
+
+    /// <inheritdoc/>
+    public async Task<JsonObject> ReadWorkloadAsync(string id) => (JsonObject)BusJson.Translate((await _client.CallAsync("WorkloadStatus", "s", id))[0])!;
+
+    /// <inheritdoc/>
+    public async Task<IReadOnlyList<string>> ReadWorkloadLogAsync(string id, string? container, int lines) =>
+        [.. ((List<object>)(await _client.CallAsync("WorkloadLog", "ssu", id, container ?? "", (uint)lines))[0]).Cast<string>()];
 
     /// <inheritdoc/>
     public async Task<JsonArray> ReadLogAsync(JournalQuery query)

@@ -56,6 +56,7 @@ internal static class ControlCommands
         WithArgument("mark-bad", "slot", "Makes the boot loader pass a slot over (a or b).", "MarkBad"),
         WithArgument("clear-failed", "version", "Lets a version that was tried and not kept be offered again.", "ClearFailed"),
         Simple("history", "Shows how updates ended.", ShowHistory),
+        WorkloadCommands.Create(),
         LogCommand.Create(),
         SupportBundle(),
         SetupCode(),
@@ -258,7 +259,8 @@ internal static class ControlCommands
         return command;
     }
 
-    private static async Task<int> JobAsync(ISupervisor supervisor, JobOrder order, bool json, CancellationToken cancellationToken)
+    /// <summary>Runs a job to its end, shows it, and tells how it ended.</summary>
+    public static async Task<int> JobAsync(ISupervisor supervisor, JobOrder order, bool json, CancellationToken cancellationToken)
     {
         var progress = new ProgressText(Console.Error, json);
         var job = await supervisor.RunJobAsync(order, progress.Show, cancellationToken);

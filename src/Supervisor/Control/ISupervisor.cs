@@ -29,6 +29,15 @@ internal interface ISupervisor : IAsyncDisposable
     /// <returns>The job as it ended.</returns>
     Task<JsonObject> RunJobAsync(JobOrder order, Action<JsonObject> show, CancellationToken cancellationToken);
 
+    /// <summary>A workload with its objects, as <c>/api/v1/workloads/status</c> gives it.</summary>
+    Task<JsonObject> ReadWorkloadAsync(string id);
+
+    /// <summary>What the containers of a workload printed last.</summary>
+    /// <param name="id">The workload.</param>
+    /// <param name="container">One container, or null for all.</param>
+    /// <param name="lines">Most lines of each.</param>
+    Task<IReadOnlyList<string>> ReadWorkloadLogAsync(string id, string? container, int lines);
+
     /// <summary>Lines of the device's journal, the oldest first, as <c>/api/v1/logs</c> gives them.</summary>
     Task<JsonArray> ReadLogAsync(JournalQuery query);
 

@@ -6,8 +6,11 @@ internal sealed record JobOrder
     /// <summary>The source that means a bundle on standard input.</summary>
     public const string StandardInput = "-";
 
-    /// <summary>Check or Install.</summary>
+    /// <summary>Check or Install; of workloads CheckWorkload, ApplyWorkload, RollBackWorkload or RemoveWorkload.</summary>
     public required string Method { get; init; }
+
+    /// <summary>The workload it is about; null for the one that a bundle brings.</summary>
+    public string? Workload { get; init; }
 
     /// <summary>Where from, as it was typed: an address, a path, <see cref="StandardInput"/>; null for the device's own repository.</summary>
     public string? Source { get; init; }

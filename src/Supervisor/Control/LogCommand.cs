@@ -45,5 +45,5 @@ internal static class LogCommand
     }
 
     /// <summary>A terminal obeys no line of the journal.</summary>
-    private static string Plain(string line) => string.Concat(line.Select(character => character is not ('\n' or '\t') && char.IsControl(character) ? '?' : character));
+    public static string Plain(string line) => string.Concat(line.Select(character => character is not ('\n' or '\t') && char.IsControl(character) ? '?' : character));
 }

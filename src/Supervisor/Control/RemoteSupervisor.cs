@@ -12,7 +12,7 @@ namespace Appliance.Supervisor.Control;
 /// <param name="connection">A log-in; it is disposed along.</param>
 internal sealed class RemoteSupervisor(DeviceConnection connection) : ISupervisor
 {
-    private const string Updates = "api/v1/updates";
+    private const string Updates = "api/v1/updates", Workloads = "api/v1/workloads";
     private static readonly TimeSpan Pace = TimeSpan.FromMilliseconds(500);
 
     /// <inheritdoc/>
@@ -37,15 +37,23 @@ internal sealed class RemoteSupervisor(DeviceConnection connection) : ISuperviso
         await using var cancel = cancellationToken.Register(() => _ = connection.PostAsync(Route("Cancel")));
         if (order.Source is null || order.IsAddress)
         {
-            var begun = (JsonObject)(await connection.PostAsync(Route(order.Method), ("source", order.Source), ("channel", order.Channel), ("version", order.Version), ("force", Word(order.Force)), ("reboot", Word(order.Reboot))))!;
+            var begun = (JsonObject)(await connection.PostAsync(Route(order.Method), ("id", order.Workload), ("source", order.Source), ("channel", order.Channel), ("version", order.Version), ("force", Word(order.Force)), ("reboot", Word(order.Reboot))))!;
             return await FollowAsync((int)begun["id"]!, show);
         }
-        if (order.Method == "Check") throw new UserError($"{connection.Host} cannot look into {order.Source} on this computer.", "Name an address, or install the bundle, which is sent then.");
+        if (order.Method is "Check" or "CheckWorkload") throw new UserError($"{connection.Host} cannot look into {order.Source} on this computer.", "Name an address, or install the bundle, which is sent then.");
         if (order.Channel is not null || order.Version is not null) throw new UserError("A bundle that is sent has one version.", "Leave out --version and --channel.");
         await using var bundle = OpenBundle(order.Source);
-        var sending = connection.SendStreamAsync($"{Route("Bundle")}?force={Word(order.Force)}&reboot={Word(order.Reboot)}", bundle, IsJob);
+        var to = order.Method == "ApplyWorkload" ? $"{Workloads}/bundle?force={Word(order.Force)}" : $"{Route("Bundle")}?force={Word(order.Force)}&reboot={Word(order.Reboot)}";
+        var sending = connection.SendStreamAsync(to, bundle, IsJob);
         return await ShowWhileAsync(sending, show, cancellationToken);
     }
+
+    /// <inheritdoc/>
+    public async Task<JsonObject> ReadWorkloadAsync(string id) => (JsonObject)await connection.GetAsync($"{Workloads}/status?id={Uri.EscapeDataString(id)}");
+
+    /// <inheritdoc/>
+    public async Task<IReadOnlyList<string>> ReadWorkloadLogAsync(string id, string? container, int lines) =>
+        [.. ((JsonArray)await connection.GetAsync($"{Workloads}/log?id={Uri.EscapeDataString(id)}&lines={lines.ToString(CultureInfo.InvariantCulture)}{(container is null ? "" : $"&container={Uri.EscapeDataString(container)}")}")).Select(line => (string)line!)];
 
     /// <inheritdoc/>
     public async Task<JsonArray> ReadLogAsync(JournalQuery query)
@@ -64,7 +72,10 @@ internal sealed class RemoteSupervisor(DeviceConnection connection) : ISuperviso
     /// <inheritdoc/>
     public Task<string> SetupCodeAsync(bool reset) => throw new UserError("The setup code is told on the device only.", "Its console shows it; so does appliancectl setup-code there.");
 
-    private static string Route(string method) => $"{Updates}/{JsonNamingPolicy.KebabCaseLower.ConvertName(method)}";
+    /// <summary>Of workloads the last word of a method is the folder: <c>RollBackWorkload</c> is <c>workloads/roll-back</c>.</summary>
+    private static string Route(string method) => method.EndsWith("Workload", StringComparison.Ordinal)
+        ? $"{Workloads}/{JsonNamingPolicy.KebabCaseLower.ConvertName(method[..^"Workload".Length])}"
+        : $"{Updates}/{JsonNamingPolicy.KebabCaseLower.ConvertName(method)}";
 
     private static string? Word(bool? flag) => flag switch { true => "true", false => "false", null => null };
 
@@ -114,6 +125,7 @@ internal sealed class RemoteSupervisor(DeviceConnection connection) : ISuperviso
     /// <summary>A job as its object on the bus shows it: what is not known is not null there, and moments are numbers.</summary>
     private static JsonObject Named(JsonObject job)
     {
+        job["workload"] ??= "";
         job["version"] ??= "";
         job["secondsLeft"] ??= -1.0;
         job["startedAt"] = BusValues.Moment((DateTimeOffset)job["startedAt"]!);

@@ -35,24 +35,20 @@ internal sealed class SupervisorClient(BusConnection bus)
     }
 
     /// <summary>Begins a job, and shows it until it ends.</summary>
-    /// <param name="method">Check, Install or InstallStream.</param>
-    /// <param name="source">Its first argument, or null for none.</param>
-    /// <param name="options">Its options.</param>
+    /// <param name="method">The method.</param>
+    /// <param name="first">Its first argument, a text or a descriptor, or null for none.</param>
+    /// <param name="options">Its options, or null for none.</param>
     /// <param name="show">Gets the job with every change.</param>
     /// <param name="cancellationToken">Stops the job.</param>
     /// <returns>The job as it ended.</returns>
-    public async Task<JsonObject> RunJobAsync(string method, object? source, Dictionary<object, object> options, Action<JsonObject> show, CancellationToken cancellationToken)
+    public async Task<JsonObject> RunJobAsync(string method, object? first, Dictionary<object, object>? options, Action<JsonObject> show, CancellationToken cancellationToken)
     {
         using var changed = new SemaphoreSlim(0);
         // Before the call, so that no change is missed.
         await bus.SubscribeAsync($"type='signal',path_namespace='{SupervisorObject.Path}',interface='{Properties}',member='PropertiesChanged'", _ => changed.Release());
         await bus.SubscribeAsync($"type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg0='{SupervisorObject.Name}'", _ => changed.Release());
-        var reply = source switch
-        {
-            null => await CallAsync(method, "a{sv}", options),
-            SafeFileHandle => await CallAsync(method, "ha{sv}", source, options),
-            _ => await CallAsync(method, "sa{sv}", source, options),
-        };
+        var signature = (first switch { null => "", SafeFileHandle => "h", _ => "s" }) + (options is null ? "" : "a{sv}");
+        var reply = await CallAsync(method, signature, [.. new object?[] { first, options }.OfType<object>()]);
         var path = ((ObjectPath)reply[0]).Value;
         await using var cancel = cancellationToken.Register(() => _ = CallAsync("Cancel"));
         while (true)

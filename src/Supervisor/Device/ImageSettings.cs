@@ -5,6 +5,7 @@ using Appliance.Core.Access;
 using Appliance.Core.Images;
 using Appliance.Core.Telemetry;
 using Appliance.Core.Updates;
+using Appliance.Core.Workloads;
 
 namespace Appliance.Supervisor.Device;
 
@@ -22,6 +23,10 @@ internal static class ImageSettings
     /// <summary>Where the status page listens; without a file, at every address.</summary>
     /// <exception cref="UserError">The file cannot be used.</exception>
     public static AccessSettings ReadAccess(string root) => Read(root, AccessSettings.SettingsPath, ImageSettingsJson.Default.AccessSettings, "access");
+
+    /// <summary>Which container images may run; without a file, those of any release.</summary>
+    /// <exception cref="UserError">The file cannot be used.</exception>
+    public static SignaturePolicy ReadSignatures(string root) => Read(root, SignaturePolicy.SettingsPath, ImageSettingsJson.Default.SignaturePolicy, "workloads.signatures");
 
     private static T Read<T>(string root, string path, JsonTypeInfo<T> type, string section) where T : class, new()
     {

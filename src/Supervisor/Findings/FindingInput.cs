@@ -2,6 +2,7 @@ using Appliance.Supervisor.Boot;
 using Appliance.Supervisor.Health;
 using Appliance.Supervisor.Telemetry;
 using Appliance.Supervisor.Updates;
+using Appliance.Supervisor.Workloads;
 
 namespace Appliance.Supervisor.Findings;
 
@@ -34,6 +35,9 @@ internal sealed record FindingInput
 
     /// <summary>What the engine remembers.</summary>
     public required UpdateState Updates { get; init; }
+
+    /// <summary>The workloads, without their objects.</summary>
+    public IReadOnlyList<WorkloadStatus> Workloads { get; init; } = [];
 
     /// <summary>Both slots; empty while they are not known.</summary>
     public IReadOnlyList<SlotStatus> Slots { get; init; } = [];

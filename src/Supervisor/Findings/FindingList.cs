@@ -2,12 +2,13 @@ using Appliance.Supervisor.Device;
 using Appliance.Supervisor.Health;
 using Appliance.Supervisor.Telemetry;
 using Appliance.Supervisor.Updates;
+using Appliance.Supervisor.Workloads;
 using Serilog;
 
 namespace Appliance.Supervisor.Findings;
 
 /// <summary>Keeps the findings as they are now: after every change that is reported, and every minute for what nobody reports.</summary>
-internal sealed class FindingList(DeviceFacts facts, HealthMonitor health, UpdateEngine engine, IReadOnlyList<CertificateTerm> certificates, TimeProvider time, ReportSender? reports = null) : BackgroundService
+internal sealed class FindingList(DeviceFacts facts, HealthMonitor health, UpdateEngine engine, WorkloadUpdates workloads, IReadOnlyList<CertificateTerm> certificates, TimeProvider time, ReportSender? reports = null) : BackgroundService
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMinutes(1);
 
@@ -33,6 +34,7 @@ internal sealed class FindingList(DeviceFacts facts, HealthMonitor health, Updat
         void WakeFor(HealthReport _) => _sleep.Wake();
 
         engine.Changed += _sleep.Wake;
+        workloads.Changed += _sleep.Wake;
         health.Changed += WakeFor;
         try
         {
@@ -45,6 +47,7 @@ internal sealed class FindingList(DeviceFacts facts, HealthMonitor health, Updat
         finally
         {
             engine.Changed -= _sleep.Wake;
+            workloads.Changed -= _sleep.Wake;
             health.Changed -= WakeFor;
         }
     }
@@ -63,6 +66,7 @@ internal sealed class FindingList(DeviceFacts facts, HealthMonitor health, Updat
             RootVerified = facts.Slot.Verified,
             Health = health.Report,
             Updates = engine.State,
+            Workloads = workloads.Known,
             Slots = engine.Slots,
             Data = facts.Data,
             Memory = facts.Memory,

@@ -3,6 +3,7 @@ using Appliance.Core;
 using Appliance.Supervisor.Boot;
 using Appliance.Supervisor.Health;
 using Appliance.Supervisor.Updates;
+using Appliance.Supervisor.Workloads;
 
 namespace Appliance.Supervisor.Findings;
 
@@ -24,7 +25,7 @@ internal static class FindingRules
     /// <summary>All that is found, what matters most first.</summary>
     public static IReadOnlyList<Finding> Find(FindingInput input)
     {
-        IEnumerable<Finding> all = [.. Checks(input), .. Versions(input), .. Updates(input), .. Slots(input), .. Machine(input), .. Clock(input), .. Certificates(input), .. Reports(input)];
+        IEnumerable<Finding> all = [.. Checks(input), .. Versions(input), .. Updates(input), .. Workloads(input), .. Slots(input), .. Machine(input), .. Clock(input), .. Certificates(input), .. Reports(input)];
         return all.OrderByDescending(finding => finding.Severity).ThenBy(finding => finding.Id, StringComparer.Ordinal).ThenBy(finding => finding.Subject, StringComparer.Ordinal).ToList();
     }
 
@@ -62,6 +63,16 @@ internal static class FindingRules
         if (updates is { Phase: EnginePhase.Probation, Pending: { } trial })
             yield return new("on-trial", FindingSeverity.Note, $"Version {trial.Version} is on trial", "It is kept when it is healthy, and left for the one before when it is not.", "Wait for the verdict.", trial.Boots is [.., var boot] ? boot.StartedAt : trial.InstalledAt) { Subject = trial.Version };
     }
+
+    private static IEnumerable<Finding> Workloads(FindingInput input) =>
+        from workload in input.Workloads
+        let last = workload.State.History is [.., var newest] ? newest : null
+        where last?.Outcome is ReleaseTransaction.Reverted or ReleaseTransaction.Failed
+        select new Finding("release-not-kept", FindingSeverity.Warning, $"Release {last.Version} of {workload.Id} was not kept", last.Detail, workload.State.Current is { } current ? $"Version {current} is the one that is kept. Publish a newer release; appliancectl workloads status {workload.Id} shows what runs." : "Publish a newer release.", last.At)
+        {
+            Subject = $"{workload.Id} {last.Version}",
+            Command = $"workloads status {workload.Id}",
+        };
 
     private static IEnumerable<Finding> Slots(FindingInput input)
     {

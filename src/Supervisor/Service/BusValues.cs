@@ -15,7 +15,7 @@ internal static class BusValues
         foreach (var (name, value) in members)
         {
             if (value is null) continue;
-            bag[name] = new Variant(value switch { string => "s", bool => "b", int => "i", ulong => "t", IReadOnlyList<string> => "as", _ => throw new NotSupportedException(name) }, value);
+            bag[name] = new Variant(value switch { string => "s", bool => "b", int => "i", ulong => "t", IReadOnlyList<string> => "as", IReadOnlyList<Dictionary<object, object>> => "aa{sv}", _ => throw new NotSupportedException(name) }, value);
         }
         return bag;
     }

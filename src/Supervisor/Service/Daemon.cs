@@ -17,6 +17,7 @@ using Appliance.Supervisor.Telemetry;
 using Appliance.Supervisor.Updates;
 using Appliance.Supervisor.Web;
 using Appliance.Supervisor.Worker;
+using Appliance.Supervisor.Workloads;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Serilog;
@@ -57,7 +58,7 @@ internal static class Daemon
         services.Configure<SocketTransportOptions>(transport => transport.CreateBoundListenSocket = ListenSocket.Create);
         services.AddSingleton(systemd);
         var baseline = Path.Combine(options.StateFolder, "baseline.json");
-        services.AddSingleton(provider => new HealthMonitor(declared.Settings, Probes(provider.GetRequiredService<IServer>()), provider.GetRequiredService<TimeProvider>(),
+        services.AddSingleton(provider => new HealthMonitor(declared.Settings, Probes(provider.GetRequiredService<IServer>(), provider.GetRequiredService<WorkloadUpdates>), provider.GetRequiredService<TimeProvider>(),
             SavedBaseline.ReadForTrial(baseline, options.TrialPath, facts.Image.Version, DeviceBoot.ReadBootId(options.Root)),
             // On the disk before the gate can see it and restart the machine. The engine knows the monitor, so it is looked up late.
             report => provider.GetRequiredService<UpdateEngine>().NoteVerdict(report)));
@@ -87,15 +88,18 @@ internal static class Daemon
         StatusServer.Map(app);
         return app;
 
-        IReadOnlyList<IHealthProbe> Probes(IServer server)
+        IReadOnlyList<IHealthProbe> Probes(IServer server, Func<WorkloadUpdates> workloads)
         {
-            var probes = new DeclaredProbes(options.Root, systemd, new UnitWorkloads(options.Root, facts.Image.WorkloadsEngine, systemd), new HttpClient { Timeout = Timeout.InfiniteTimeSpan }, updates);
+            var included = new ImageReleases(options.Root).Ids;
+            var probes = new DeclaredProbes(options.Root, systemd, new WorkloadHealth(new UnitWorkloads(options.Root, facts.Image.WorkloadsEngine, systemd), included, facts.Image.Version, workloads), new HttpClient { Timeout = Timeout.InfiniteTimeSpan }, updates);
             return
             [
                 new SystemdProbe(systemd), new DataProbe(options.StateFolder), new PageProbe(server, certificate), new NetworkProbe(options.Root, DeviceFacts.Addresses),
                 new StateProbe(new StateLayout(options.Root).Failure),
                 .. declared.Problems.Count == 0 ? Array.Empty<IHealthProbe>() : [new BrokenSettingsProbe(declared.Problems)],
                 .. declared.Settings.Checks.Select(probes.Create),
+                // What the image brings is a part of it: without that running, no boot of it is good.
+                .. included.Count > 0 ? [probes.Create(HealthCheck.Releases)] : Array.Empty<IHealthProbe>(),
             ];
         }
     }
@@ -112,6 +116,9 @@ internal static class Daemon
         services.AddSingleton<JobObjects>();
         services.AddSingleton<UpdateInterface>();
         services.AddHostedService(provider => provider.GetRequiredService<UpdateSchedule>());
+        services.AddSingleton<WorkloadUpdates>();
+        services.AddSingleton<WorkloadInterface>();
+        services.AddHostedService(provider => ActivatorUtilities.CreateInstance<WorkloadSchedule>(provider, provider.GetRequiredService<DeviceView>().Facts.Image));
     }
 
     /// <summary>A page that listens elsewhere than it was told is better than none.</summary>

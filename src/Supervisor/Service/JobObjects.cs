@@ -13,7 +13,7 @@ internal sealed class JobObjects(BusConnection bus, TimeProvider time) : IDispos
 
     private const int MostKept = 8;
     private static readonly TimeSpan Pace = TimeSpan.FromMilliseconds(250);
-    private static readonly string[] Changing = ["State", "Phase", "Version", "Done", "Total", "Downloaded", "BytesPerSecond", "SecondsLeft", "Message"];
+    private static readonly string[] Changing = ["State", "Phase", "Workload", "Version", "Done", "Total", "Downloaded", "BytesPerSecond", "SecondsLeft", "Message"];
 
     private readonly Queue<(string Path, BusExport Export)> _kept = new();
     private readonly SemaphoreSlim _one = new(1);
@@ -65,6 +65,7 @@ internal sealed class JobObjects(BusConnection bus, TimeProvider time) : IDispos
         new("Kind", "s", () => job.View.Kind),
         new("State", "s", () => DeviceView.Word(job.View.State)),
         new("Phase", "s", () => job.View.Phase),
+        new("Workload", "s", () => job.View.Workload ?? ""),
         new("Version", "s", () => job.View.Version ?? ""),
         new("Done", "t", () => (ulong)job.View.Done),
         new("Total", "t", () => (ulong)job.View.Total),

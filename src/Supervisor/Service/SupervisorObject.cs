@@ -5,13 +5,14 @@ using Appliance.Supervisor.Findings;
 using Appliance.Supervisor.Health;
 using Appliance.Supervisor.Systemd;
 using Appliance.Supervisor.Updates;
+using Appliance.Supervisor.Workloads;
 using Serilog;
 using static Appliance.Supervisor.Service.BusValues;
 
 namespace Appliance.Supervisor.Service;
 
 /// <summary>Exports <c>io.appliance.Supervisor1</c> and follows systemd: the daemon's side of the bus.</summary>
-internal sealed class SupervisorObject(BusConnection bus, Systemd1 systemd, DeviceView device, HealthMonitor health, UpdateEngine engine, UpdateInterface updates, StateInterface state, FindingInterface found, FindingList findings, AccessInterface access, SupportInterface support, JobObjects jobs, TimeProvider time, IHostApplicationLifetime lifetime) : IHostedService
+internal sealed class SupervisorObject(BusConnection bus, Systemd1 systemd, DeviceView device, HealthMonitor health, UpdateEngine engine, UpdateInterface updates, WorkloadInterface workloads, WorkloadUpdates workloadUpdates, StateInterface state, FindingInterface found, FindingList findings, AccessInterface access, SupportInterface support, JobObjects jobs, TimeProvider time, IHostApplicationLifetime lifetime) : IHostedService
 {
     /// <summary>Bus name and interface.</summary>
     public const string Name = "io.appliance.Supervisor1";
@@ -27,10 +28,11 @@ internal sealed class SupervisorObject(BusConnection bus, Systemd1 systemd, Devi
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         await bus.ManageObjectsAsync(Path);
-        await bus.ExportAsync(Path, Name, [.. updates.Methods, .. access.Methods, support.Method], Properties(), [new("JobNew", "o", ["job"]), new("JobRemoved", "oss", ["job", "state", "message"])]);
-        engine.JobStarted += jobs.Add;
+        await bus.ExportAsync(Path, Name, [.. updates.Methods, .. workloads.Methods, .. access.Methods, support.Method], Properties(), [new("JobNew", "o", ["job"]), new("JobRemoved", "oss", ["job", "state", "message"])]);
+        engine.Jobs.Started += jobs.Add;
         string[] changing = [.. UpdateInterface.Changing, "BootState", "TriesLeft"]; // the engine may call a boot good, too
         engine.Changed += () => Announce(changing);
+        workloadUpdates.Changed += () => Announce(WorkloadInterface.Changing);
         health.Changed += _ => Announce("Health", "HealthReasons", "Checks");
         findings.Changed += () => Announce("Findings");
         await systemd.FollowChangesAsync(unit =>
@@ -74,6 +76,7 @@ internal sealed class SupervisorObject(BusConnection bus, Systemd1 systemd, Devi
         // With every change it would be sent whole, for one new line.
         new("CheckHistory", "a(sa(tss))", () => health.Report.Checks.Select(check => new object[] { check.Name, check.History.Select(Change).ToList() }).ToList()) { EmitsChange = false },
         .. updates.Properties,
+        workloads.Property,
         .. state.Properties,
         found.Property,
     ];

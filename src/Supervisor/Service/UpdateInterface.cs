@@ -11,8 +11,6 @@ namespace Appliance.Supervisor.Service;
 /// <summary>The members of <c>io.appliance.Supervisor1</c> that are about updates.</summary>
 internal sealed class UpdateInterface(UpdateEngine engine, UpdateSchedule schedule)
 {
-    private const string Operator = "an operator";
-
     /// <summary>Names of the properties that change with the engine.</summary>
     public static readonly string[] Changing = ["UpdateState", "PendingVersion", "Slots", "CurrentJob", "LastResult", "LastCheck", "FailedVersions", "History"];
 
@@ -20,13 +18,13 @@ internal sealed class UpdateInterface(UpdateEngine engine, UpdateSchedule schedu
     public IReadOnlyList<BusMethod> Methods =>
     [
         new("Check", "a{sv}", "o", ["options", "job"], arguments => BusErrors.Named(() => [JobObjects.PathOf(engine.Check(Request(arguments[0])))])),
-        new("Install", "sa{sv}", "o", ["source", "options", "job"], arguments => BusErrors.Named(() => [JobObjects.PathOf(engine.Install(Request(arguments[1]) with { Source = Text("source", arguments[0]) }))])),
-        new("InstallStream", "ha{sv}", "o", ["bundle", "options", "job"], arguments => BusErrors.Named(() => [JobObjects.PathOf(InstallStream((SafeFileHandle)arguments[0], Request(arguments[1])))])),
+        new("Install", "sa{sv}", "o", ["source", "options", "job"], arguments => BusErrors.Named(() => [JobObjects.PathOf(engine.Install(Request(arguments[1]) with { Source = BusRequest.Text("source", arguments[0]) }))])),
+        new("InstallStream", "ha{sv}", "o", ["bundle", "options", "job"], arguments => BusErrors.Named(() => [JobObjects.PathOf(BusRequest.WithStream((SafeFileHandle)arguments[0], bundle => engine.Install(Request(arguments[1]), bundle)))])),
         new("Cancel", "", "", [], _ => BusErrors.Named(() => { engine.Cancel(); return []; })),
         BusMethod.Slow("Reboot", "b", "as", ["force", "inhibitors"], arguments => BusErrors.NamedAsync(async () => [await engine.RebootAsync((bool)arguments[0], CancellationToken.None)])),
-        BusMethod.Slow("Rollback", "b", "as", ["force", "inhibitors"], arguments => BusErrors.NamedAsync(async () => [await engine.RollbackAsync(Operator, (bool)arguments[0], CancellationToken.None)])),
+        BusMethod.Slow("Rollback", "b", "as", ["force", "inhibitors"], arguments => BusErrors.NamedAsync(async () => [await engine.RollbackAsync(BusRequest.Operator, (bool)arguments[0], CancellationToken.None)])),
         BusMethod.Slow("MarkGood", "", "", [], _ => BusErrors.NamedAsync(async () => { await engine.MarkGoodAsync(CancellationToken.None); return []; })),
-        BusMethod.Slow("MarkBad", "s", "", ["slot"], arguments => BusErrors.NamedAsync(async () => { await engine.MarkBadAsync((string)arguments[0], Operator, CancellationToken.None); return []; })),
+        BusMethod.Slow("MarkBad", "s", "", ["slot"], arguments => BusErrors.NamedAsync(async () => { await engine.MarkBadAsync((string)arguments[0], BusRequest.Operator, CancellationToken.None); return []; })),
         new("NoteRefused", "ss", "", ["by", "reason"], arguments => BusErrors.Named(() => { engine.NoteRefused((string)arguments[0], (string)arguments[1]); return []; })),
         new("ClearFailed", "s", "", ["version"], arguments => BusErrors.Named(() => { engine.ClearFailed((string)arguments[0]); return []; })),
     ];
@@ -49,45 +47,25 @@ internal sealed class UpdateInterface(UpdateEngine engine, UpdateSchedule schedu
     public static string StateWord(UpdateEngine engine) =>
         engine.Rebooting ? "rebooting" : engine.State.Phase == EnginePhase.Idle && engine.Job is { View: { State: JobState.Running } } ? "checking" : DeviceView.Word(engine.State.Phase);
 
-    private UpdateJob InstallStream(SafeFileHandle bundle, InstallRequest request)
-    {
-        var stream = new FileStream(bundle, FileAccess.Read, bufferSize: 0);
-        try
-        {
-            return engine.Install(request, stream);
-        }
-        catch
-        {
-            stream.Dispose();
-            throw;
-        }
-    }
-
     /// <summary>The options of Check and Install; one that is not known is refused, since it may have been meant.</summary>
     private static InstallRequest Request(object options)
     {
-        var request = new InstallRequest { By = Operator };
-        foreach (var (key, value) in (Dictionary<object, object>)options)
+        var request = new InstallRequest { By = BusRequest.Operator };
+        foreach (var (name, given) in BusRequest.Options(options))
         {
-            var (name, given) = ((string)key, ((Variant)value).Value);
             request = name switch
             {
-                "source" => request with { Source = Text(name, given) },
-                "channel" => request with { Channel = Text(name, given) },
-                "version" => request with { Version = Text(name, given) },
-                "force" => request with { Force = Flag(name, given) },
-                "reboot" => request with { Reboot = Flag(name, given) },
-                "by" => request with { By = Text(name, given) ?? Operator },
+                "source" => request with { Source = BusRequest.Text(name, given) },
+                "channel" => request with { Channel = BusRequest.Text(name, given) },
+                "version" => request with { Version = BusRequest.Text(name, given) },
+                "force" => request with { Force = BusRequest.Flag(name, given) },
+                "reboot" => request with { Reboot = BusRequest.Flag(name, given) },
+                "by" => request with { By = BusRequest.Text(name, given) ?? BusRequest.Operator },
                 _ => throw new UserError($"There is no option {name}.", "The options are source, channel, version, force, reboot and by."),
             };
         }
         return request;
     }
-
-    private static string? Text(string name, object value) =>
-        value is string text ? (text.Length > 0 ? text : null) : throw new UserError($"The option {name} takes text (D-Bus type s).");
-
-    private static bool Flag(string name, object value) => value is bool flag ? flag : throw new UserError($"The option {name} takes a yes or no (D-Bus type b).");
 
     private static Dictionary<object, object> Slot(SlotStatus slot) => Bag(
         ("Name", slot.Name), ("Running", slot.Running), ("State", DeviceView.Word(slot.State)), ("Version", slot.Version), ("RootHash", slot.RootHash), ("TriesLeft", slot.TriesLeft ?? -1), ("TriesDone", slot.TriesDone));

@@ -25,6 +25,21 @@ internal sealed class Systemd1(BusConnection bus)
         return names.Select(name => found[name].FirstOrDefault() ?? new ManagedUnit(name, "", "not-found", "inactive", "dead")).ToList();
     }
 
+    /// <summary>Runs the generators and reads all unit files anew.</summary>
+    public Task ReloadAsync() => bus.CallAsync(Service, Manager, ManagerInterface, "Reload");
+
+    /// <summary>Has a unit started, or started anew when it runs. It is under way when this returns.</summary>
+    public Task RestartAsync(string name) => bus.CallAsync(Service, Manager, ManagerInterface, "RestartUnit", "ss", name, "replace");
+
+    /// <summary>Has a unit started if it does not run. It is under way when this returns.</summary>
+    public Task StartAsync(string name) => bus.CallAsync(Service, Manager, ManagerInterface, "StartUnit", "ss", name, "replace");
+
+    /// <summary>Has a unit stopped. It is under way when this returns.</summary>
+    public Task StopAsync(string name) => bus.CallAsync(Service, Manager, ManagerInterface, "StopUnit", "ss", name, "replace");
+
+    /// <summary>Forgets that a unit has failed.</summary>
+    public Task ResetFailedAsync(string name) => bus.CallAsync(Service, Manager, ManagerInterface, "ResetFailedUnit", "s", name);
+
     /// <summary>Names of the units that have a job in the queue.</summary>
     public async Task<IReadOnlyList<string>> ListJobUnitsAsync() =>
         ((List<object>)(await bus.CallAsync(Service, Manager, ManagerInterface, "ListJobs"))[0]).Select(job => (string)((object[])job)[1]).ToList();
@@ -32,8 +47,13 @@ internal sealed class Systemd1(BusConnection bus)
     /// <summary>Calls back, on the bus thread, with the name of a unit whose job ended or whose state changed.</summary>
     public async Task FollowChangesAsync(Action<string> changed)
     {
+        var states = new UnitStates();
         await bus.SubscribeAsync($"type='signal',sender='{Service}',path='{Manager}',interface='{ManagerInterface}',member='JobRemoved'", signal => changed((string)signal.Arguments[2]));
-        await bus.SubscribeAsync($"type='signal',sender='{Service}',path_namespace='{Manager}/unit',interface='org.freedesktop.DBus.Properties',member='PropertiesChanged',arg0='org.freedesktop.systemd1.Unit'", signal => changed(UnitName(signal.Path)));
+        await bus.SubscribeAsync($"type='signal',sender='{Service}',path_namespace='{Manager}/unit',interface='org.freedesktop.DBus.Properties',member='PropertiesChanged',arg0='org.freedesktop.systemd1.Unit'", signal =>
+        {
+            var unit = UnitName(signal.Path);
+            if (states.IsNew(unit, signal.Arguments[1])) changed(unit);
+        });
         await bus.CallAsync(Service, Manager, ManagerInterface, "Subscribe");
     }
 

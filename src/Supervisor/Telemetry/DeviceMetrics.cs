@@ -5,6 +5,7 @@ using Appliance.Supervisor.Findings;
 using Appliance.Supervisor.Health;
 using Appliance.Supervisor.Service;
 using Appliance.Supervisor.Updates;
+using Appliance.Supervisor.Workloads;
 using Tag = System.Collections.Generic.KeyValuePair<string, object?>;
 
 namespace Appliance.Supervisor.Telemetry;
@@ -26,7 +27,7 @@ internal sealed class DeviceMetrics : IDisposable
     private readonly Counter<long> _downloaded;
 
     /// <summary>Begins to measure.</summary>
-    public DeviceMetrics(DeviceView device, HealthMonitor health, FindingList findings, UpdateEngine engine, X509Certificate2 certificate)
+    public DeviceMetrics(DeviceView device, HealthMonitor health, FindingList findings, UpdateEngine engine, WorkloadUpdates workloads, X509Certificate2 certificate)
     {
         _engine = engine;
         var facts = device.Facts;
@@ -40,6 +41,8 @@ internal sealed class DeviceMetrics : IDisposable
         Gauge("appliance.update.failed_versions", "", "Versions that were tried and not kept.", () => [new(engine.State.Failed.Count)]);
         Gauge("appliance.slot", "", "Both slots, as labels.",
             () => engine.Slots.Select(slot => new Measurement<double>(1, new Tag("slot", slot.Name), new("state", DeviceView.Word(slot.State)), new("version", slot.Version ?? ""), new("running", slot.Running ? "true" : "false"))));
+        Gauge("appliance.workload", "", "The workloads, as labels.",
+            () => workloads.Known.Select(workload => new Measurement<double>(1, new Tag("workload", workload.Id), new("version", workload.State.Current ?? ""), new("state", workload.State.Trial is { } trial ? DeviceView.Word(trial.Phase) : "idle"), new("last", workload.State.History is [.., var last] ? last.Outcome : ""))));
         Gauge("appliance.uptime", "s", "Time since power-on.", () => [new(facts.Uptime.TotalSeconds)]);
         Gauge("appliance.load", "", "Runnable and running tasks, averaged over a minute.", () => [new(facts.Load)]);
         Gauge("appliance.memory.size", "By", "Memory.", () => [new(facts.Memory.Total)]);
@@ -52,14 +55,14 @@ internal sealed class DeviceMetrics : IDisposable
         Gauge("appliance.supervisor.memory", "By", "Resident memory of the supervisor.", () => [new(Environment.WorkingSet)]);
         _meter.CreateObservableCounter("appliance.supervisor.cpu", () => Environment.CpuUsage.TotalTime.TotalSeconds, "s", "Processor time of the supervisor.");
         _jobSeconds = _meter.CreateHistogram("appliance.job.duration", "s", "Jobs that ended since the supervisor started.", advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [1, 10, 60, 300, 900, 3600] });
-        _downloaded = _meter.CreateCounter<long>("appliance.update.downloaded", "By", "Bytes that installations fetched since the supervisor started.");
-        engine.JobStarted += Follow;
+        _downloaded = _meter.CreateCounter<long>("appliance.update.downloaded", "By", "Bytes that installations and releases fetched since the supervisor started.");
+        engine.Jobs.Started += Follow;
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        _engine.JobStarted -= Follow;
+        _engine.Jobs.Started -= Follow;
         _meter.Dispose();
     }
 

@@ -4,11 +4,12 @@ using Appliance.Supervisor.Findings;
 using Appliance.Supervisor.Health;
 using Appliance.Supervisor.Updates;
 using Appliance.Supervisor.Web;
+using Appliance.Supervisor.Workloads;
 
 namespace Appliance.Supervisor.Telemetry;
 
 /// <summary>Reports how the device stands: after changes, and every quarter of an hour.</summary>
-internal sealed class StatusReporter(DeviceView device, HealthMonitor health, FindingList findings, UpdateEngine engine, UpdateSchedule schedule, OtlpLogs logs, TimeProvider time) : BackgroundService
+internal sealed class StatusReporter(DeviceView device, HealthMonitor health, FindingList findings, UpdateEngine engine, UpdateSchedule schedule, WorkloadUpdates workloads, OtlpLogs logs, TimeProvider time) : BackgroundService
 {
     /// <summary>The record's event name.</summary>
     public const string EventName = "appliance.status";
@@ -30,6 +31,7 @@ internal sealed class StatusReporter(DeviceView device, HealthMonitor health, Fi
         void WakeFor(HealthReport _) => _sleep.Wake();
 
         engine.Changed += _sleep.Wake;
+        workloads.Changed += _sleep.Wake;
         health.Changed += WakeFor;
         findings.Changed += _sleep.Wake;
         try
@@ -45,6 +47,7 @@ internal sealed class StatusReporter(DeviceView device, HealthMonitor health, Fi
         finally
         {
             engine.Changed -= _sleep.Wake;
+            workloads.Changed -= _sleep.Wake;
             health.Changed -= WakeFor;
             findings.Changed -= _sleep.Wake;
         }
@@ -52,7 +55,7 @@ internal sealed class StatusReporter(DeviceView device, HealthMonitor health, Fi
 
     private void Report()
     {
-        var status = new StatusReport(device.Take(), DeviceUpdates.Of(engine, schedule), DeviceFinding.AllOf(findings));
+        var status = new StatusReport(device.Take(), DeviceUpdates.Of(engine, schedule), workloads.Known, DeviceFinding.AllOf(findings));
         logs.Add(time.GetUtcNow(), 6, JsonSerializer.Serialize(status, StatusJson.Default.StatusReport), [new("event.name", EventName)]);
         logs.Flush();
     }

@@ -19,5 +19,5 @@ internal sealed record InstallRequest
     public bool? Reboot { get; init; }
 
     /// <summary>Who asked, in words for the history.</summary>
-    public string By { get; init; } = "schedule";
+    public string By { get; init; } = UpdateJob.OfTheDevice;
 }

@@ -6,7 +6,7 @@ internal sealed record JobView
     /// <summary>Its number.</summary>
     public required int Id { get; init; }
 
-    /// <summary><c>check</c> or <c>install</c>.</summary>
+    /// <summary><c>check</c> or <c>install</c>; of workloads <c>apply</c>, <c>roll back</c>, <c>remove</c> or <c>resume</c>.</summary>
     public required string Kind { get; init; }
 
     /// <summary>Where it is.</summary>
@@ -20,6 +20,9 @@ internal sealed record JobView
 
     /// <summary>When it began.</summary>
     public required DateTimeOffset StartedAt { get; init; }
+
+    /// <summary>The workload it is about, or null.</summary>
+    public string? Workload { get; init; }
 
     /// <summary>The version it is about, once known.</summary>
     public string? Version { get; init; }

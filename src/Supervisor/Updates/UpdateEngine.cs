@@ -15,9 +15,7 @@ namespace Appliance.Supervisor.Updates;
 /// </summary>
 internal sealed class UpdateEngine : IDisposable
 {
-    private readonly Lock _lock = new();
     private readonly SemaphoreSlim _committing = new(1);
-    private readonly CancellationTokenSource _stopping = new();
     private readonly UpdateMemory _memory;
     private readonly DeviceSlots _slots;
     private readonly GivingUp _givingUp;
@@ -25,8 +23,6 @@ internal sealed class UpdateEngine : IDisposable
     private readonly IBaseline _baseline;
     private readonly IDeviceBoot _device;
     private readonly TimeProvider _time;
-    private UpdateJob? _current;
-    private int _lastJob;
     private Func<CancellationToken, Task>? _followUp;
 
     /// <summary>An engine.</summary>
@@ -40,6 +36,12 @@ internal sealed class UpdateEngine : IDisposable
         (_memory, _worker, _baseline, _device, _time) = (memory, worker, baseline, device, time);
         _slots = new DeviceSlots(worker);
         _givingUp = new GivingUp(memory, _slots, worker, device, time);
+        Jobs = new JobDesk(time)
+        {
+            Obstacle = () => _followUp is null ? null : new UserError("What the last restart began is not over: its hooks still run.", "Wait a moment; the journal says when it is over."),
+            BeforeEnd = () => RefreshSlotsAsync(CancellationToken.None),
+        };
+        Jobs.Changed += () => Changed?.Invoke();
         memory.Changed += () => Changed?.Invoke();
         _slots.Changed += () => Changed?.Invoke();
     }
@@ -47,17 +49,14 @@ internal sealed class UpdateEngine : IDisposable
     /// <summary>Raised when the state, the slots, the job at hand or what the boot is worth change.</summary>
     public event Action? Changed;
 
-    /// <summary>Raised with every new job.</summary>
-    public event Action<UpdateJob>? JobStarted;
+    /// <summary>The long work at hand, this engine's and others'.</summary>
+    public JobDesk Jobs { get; }
 
     /// <summary>What the engine remembers.</summary>
     public UpdateState State => _memory.State;
 
     /// <summary>The job at hand, or the last one.</summary>
-    public UpdateJob? Job
-    {
-        get { lock (_lock) return _current; }
-    }
+    public UpdateJob? Job => Jobs.Current;
 
     /// <summary>Both slots as they were when they were last read; empty before that.</summary>
     public IReadOnlyList<SlotStatus> Slots => _slots.Known;
@@ -67,8 +66,6 @@ internal sealed class UpdateEngine : IDisposable
 
     /// <summary>True between asking for the restart and its coming.</summary>
     public bool Rebooting { get; private set; }
-
-    private bool IsBusy => _current?.View.State == JobState.Running;
 
     /// <summary>Finds out what this boot means, before anything else is done; what follows from it is done by <see cref="FollowUpAsync"/>.</summary>
     public async Task<BootOutcome> ReviewBootAsync(CancellationToken cancellationToken)
@@ -133,14 +130,7 @@ internal sealed class UpdateEngine : IDisposable
 
     /// <summary>Stops the job at hand.</summary>
     /// <exception cref="UserError">There is none.</exception>
-    public void Cancel()
-    {
-        lock (_lock)
-        {
-            if (!IsBusy) throw new UserError("No job is under way.");
-            _current!.Cancel();
-        }
-    }
+    public void Cancel() => Jobs.Cancel();
 
     /// <summary>Restarts the device, into the new version when one is installed.</summary>
     /// <returns>Those who hold the restart up; empty when it comes.</returns>
@@ -160,12 +150,12 @@ internal sealed class UpdateEngine : IDisposable
     /// <exception cref="UserError">The other slot has nothing that could run.</exception>
     public async Task<IReadOnlyList<string>> RollbackAsync(string by, bool force, CancellationToken cancellationToken)
     {
-        RequireNoJob();
+        await Jobs.ClearAsync();
         if (State is { Phase: EnginePhase.Installed, Pending: { } waiting })
             throw new UserError($"The other slot holds version {waiting.Version}, which was never tried: there is nothing to go back to.", $"Restart into it (appliancectl reboot), or give it up (mark-bad {waiting.Slot}).");
         cancellationToken.ThrowIfCancellationRequested();
         await GiveUpAsync(null, $"{by} went back from it", leave: true);
-        return await RebootAsync(force, _stopping.Token);
+        return await RebootAsync(force, Jobs.Stopping);
     }
 
     /// <summary>Brings to its end what a cut, a failure or an inhibitor kept from it. True when the restart comes.</summary>
@@ -202,7 +192,7 @@ internal sealed class UpdateEngine : IDisposable
     /// <summary>Makes the boot loader pass a slot over, and the engine its version.</summary>
     public async Task MarkBadAsync(string slot, string by, CancellationToken cancellationToken)
     {
-        RequireNoJob();
+        await Jobs.ClearAsync();
         cancellationToken.ThrowIfCancellationRequested();
         await GiveUpAsync(slot, $"{by} marked it bad", leave: false);
     }
@@ -284,14 +274,12 @@ internal sealed class UpdateEngine : IDisposable
     public Task<bool> RefreshSlotsAsync(CancellationToken cancellationToken) => _slots.RefreshAsync(cancellationToken);
 
     /// <summary>Stops the job at hand without an end: the next start goes on with it.</summary>
-    public void Stop() => _stopping.Cancel();
+    public void Stop() => Jobs.Stop();
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        _stopping.Cancel();
-        _current?.Dispose();
-        _stopping.Dispose();
+        Jobs.Dispose();
         _committing.Dispose();
     }
 
@@ -324,13 +312,13 @@ internal sealed class UpdateEngine : IDisposable
         try
         {
             // Whoever asked for it may hang up: what was begun is brought to its end.
-            await _givingUp.RunAsync(slot, why, leave, _stopping.Token);
+            await _givingUp.RunAsync(slot, why, leave, Jobs.Stopping);
         }
         finally
         {
             _committing.Release();
         }
-        await RefreshSlotsAsync(_stopping.Token);
+        await RefreshSlotsAsync(Jobs.Stopping);
     }
 
     private async Task CheckAsync(UpdateJob job, InstallRequest request)
@@ -345,6 +333,7 @@ internal sealed class UpdateEngine : IDisposable
         if (bundle is null)
         {
             var found = await LookAsync(job, request, plan: false);
+            job.Hold();
             if (found.Verdict == "failedBefore") throw FailedBefore(found.Version!);
             var waits = State.Pending?.Version == found.Version;
             if (found.Verdict != "available" || (!request.Force && waits))
@@ -362,10 +351,10 @@ internal sealed class UpdateEngine : IDisposable
         WorkerResult result;
         try
         {
-            result = await _worker.RunAsync(ToWorker(WorkerVerb.Install, request), bundle, new Progress(job), job.Cancelled);
+            result = await _worker.RunAsync(ToWorker(WorkerVerb.Install, request), bundle, job, job.Cancelled);
             if (result.Verdict == "failedBefore") throw FailedBefore(result.Version!);
         }
-        catch (Exception e) when (!_stopping.IsCancellationRequested)
+        catch (Exception e) when (!Jobs.Stopping.IsCancellationRequested)
         {
             var (outcome, why) = e is OperationCanceledException ? ("cancelled", "somebody stopped it") : ("failed", e.Message);
             // What somebody stopped does not restart the device by itself.
@@ -417,6 +406,7 @@ internal sealed class UpdateEngine : IDisposable
     private async Task<WorkerResult> LookAsync(UpdateJob job, InstallRequest request, bool plan)
     {
         job.Update(view => view with { Phase = "checking" });
+        job.Yield();
         try
         {
             var found = await _worker.RunAsync(ToWorker(WorkerVerb.Check, request) with { Plan = plan }, null, null, job.Cancelled);
@@ -438,73 +428,6 @@ internal sealed class UpdateEngine : IDisposable
         _ => $"version {_device.Version} is the newest",
     };
 
-    private UpdateJob Start(string kind, InstallRequest request, Func<UpdateJob, Task> work)
-    {
-        UpdateJob job;
-        lock (_lock)
-        {
-            if (IsBusy && _current is { } running && running.View.Kind == kind && running.Request with { By = request.By } == request && request.Source != "-") return running;
-            RequireNoJob();
-            _current?.Dispose();
-            _current = job = new UpdateJob(++_lastJob, kind, request, _time.GetUtcNow(), _stopping.Token);
-        }
-        JobStarted?.Invoke(job);
-        Changed?.Invoke();
-        job.Work = Task.Run(() => RunAsync(job, work));
-        return job;
-    }
-
-    private async Task RunAsync(UpdateJob job, Func<UpdateJob, Task> work)
-    {
-        if (await OutcomeOfAsync(job, work) is not { } outcome) return;
-        // Before the end is told: who hears of it looks at the slots.
-        await RefreshSlotsAsync(CancellationToken.None);
-        End(job, outcome.State, outcome.Message);
-    }
-
-    /// <summary>How a job ended; null when the daemon stops, the worker perhaps before it: the journal says what to go on with.</summary>
-    private async Task<(JobState State, string? Message)?> OutcomeOfAsync(UpdateJob job, Func<UpdateJob, Task> work)
-    {
-        try
-        {
-            await work(job);
-            return (JobState.Done, null);
-        }
-        catch (Exception) when (_stopping.IsCancellationRequested)
-        {
-            return null;
-        }
-        catch (OperationCanceledException)
-        {
-            return (JobState.Cancelled, "stopped");
-        }
-        catch (UserError e)
-        {
-            return (JobState.Failed, e.ToString());
-        }
-        catch (Exception e)
-        {
-            if (e is not WorkerException) Log.Error(e, "Job {Job} failed", job.Id);
-            return (JobState.Failed, e.Message);
-        }
-    }
-
-    private void End(UpdateJob job, JobState how, string? message)
-    {
-        job.Update(view => view with { State = how, Phase = "", Message = message ?? view.Message });
-        Log.Write(how == JobState.Failed ? Serilog.Events.LogEventLevel.Error : Serilog.Events.LogEventLevel.Information, "Job {Job} ({Kind}, by {By}) ended: {Outcome} {Message}", job.Id, job.View.Kind, job.View.By, how, job.View.Message);
-        Changed?.Invoke();
-    }
-
-    private void RequireNoJob()
-    {
-        lock (_lock)
-            if (IsBusy) throw new UserError($"Job {_current!.Id} ({_current.View.Kind}) is under way.", "Wait until it ends, or stop it (appliancectl cancel).");
-        if (_followUp is not null) throw new UserError("What the last restart began is not over: its hooks still run.", "Wait a moment; the journal says when it is over.");
-    }
-
-    private sealed class Progress(UpdateJob job) : IProgress<WorkerProgress>
-    {
-        public void Report(WorkerProgress value) => job.Report(value);
-    }
+    /// <summary>A bundle that is sent is never the one that is being sent already.</summary>
+    private UpdateJob Start(string kind, InstallRequest request, Func<UpdateJob, Task> work) => Jobs.Start(kind, request.By, request.Source == "-" ? null : request with { By = "" }, work);
 }

@@ -17,6 +17,7 @@ internal sealed class UpdateSchedule(UpdateEngine engine, IDeviceBoot device, Up
     // By what measures time and not by the clock, which a device without a battery sets only later, and perhaps back.
     private TimeSpan _nextLook, _nextRestart;
     private bool _reviewed, _followedUp;
+    private UpdateJob? _look;
 
     /// <summary>When the repository is looked into next, or null when nobody does.</summary>
     public DateTimeOffset? NextLook => settings.Url is null ? null : time.GetUtcNow() + (_nextLook - Now);
@@ -84,6 +85,8 @@ internal sealed class UpdateSchedule(UpdateEngine engine, IDeviceBoot device, Up
         if (!_followedUp) await engine.FollowUpAsync(cancellationToken);
         _followedUp = true;
         var now = Now;
+        // A look that gave way comes again soon, and not only in hours.
+        if (_look is { GaveWay: true }) (_look, _nextLook) = (null, now + Retry);
         switch (engine.State)
         {
             case { Phase: EnginePhase.Downloading } when engine.Job?.View.State != JobState.Running:
@@ -96,7 +99,7 @@ internal sealed class UpdateSchedule(UpdateEngine engine, IDeviceBoot device, Up
             case { Phase: EnginePhase.Probation, Pending.GivenUp: null } when device.BootState == BootState.Good:
                 await engine.CommitAsync(cancellationToken);
                 break;
-            case { Phase: EnginePhase.Installed, Pending: { GivenUp: null } pending } when now >= _nextRestart && MayRestart(pending):
+            case { Phase: EnginePhase.Installed, Pending: { GivenUp: null } pending } when now >= _nextRestart && MayRestart(pending) && engine.Job?.View.State != JobState.Running:
                 _nextRestart = now + Retry; // also when it fails: whoever makes it fail is not asked every second
                 var inhibitors = await engine.RebootAsync(force: false, cancellationToken);
                 if (inhibitors.Count > 0) Log.Warning("The restart into version {Version} waits for {Inhibitors}", pending.Version, string.Join("; ", inhibitors));
@@ -104,8 +107,7 @@ internal sealed class UpdateSchedule(UpdateEngine engine, IDeviceBoot device, Up
                 break;
             case { Phase: EnginePhase.Idle } when settings.Url is not null && now >= _nextLook && engine.Job?.View.State != JobState.Running:
                 _nextLook = now + (settings.Check * (0.8 + (0.4 * Random.Shared.NextDouble())));
-                if (settings.Install) engine.Install(new InstallRequest());
-                else engine.Check(new InstallRequest());
+                _look = settings.Install ? engine.Install(new InstallRequest()) : engine.Check(new InstallRequest());
                 break;
         }
     }

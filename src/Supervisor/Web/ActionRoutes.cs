@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Appliance.Core;
 using Appliance.Supervisor.Access;
+using Appliance.Supervisor.Updates;
 using Appliance.Supervisor.Worker;
 using Microsoft.AspNetCore.Http.Features;
 using Serilog;
@@ -30,13 +31,22 @@ internal sealed class ActionRoutes(IEndpointRouteBuilder routes, OwnerAccess acc
     });
 
     /// <summary>Something only the owner may do, with a body of any length that is read as it comes.</summary>
-    public void MapStream(string path, Func<Caller, HttpContext, Task<IResult>> act) => MapPost(path, async context =>
+    private void MapStream(string path, Func<Caller, HttpContext, Task<IResult>> act) => MapPost(path, async context =>
     {
         var caller = Caller.Of(context, access);
         RequireOwner(context, caller, null);
         context.Features.GetRequiredFeature<IHttpMaxRequestBodySizeFeature>().MaxRequestBodySize = null;
         Log.Information("{Who} asks for {Action}", caller.Name, path);
         return await act(caller, context);
+    });
+
+    /// <summary>A job of the owner's that reads the body; it is answered when it has ended, and stopped when the sender goes away.</summary>
+    public void MapJob(string path, Func<Caller, HttpContext, UpdateJob> begin) => MapStream(path, async (caller, context) =>
+    {
+        var job = begin(caller, context);
+        await using var gone = context.RequestAborted.Register(job.Cancel);
+        await job.Work;
+        return Answers.Job(job, job.View.State == JobState.Done ? StatusCodes.Status200OK : StatusCodes.Status409Conflict);
     });
 
     /// <summary>A page that only the owner sees; who is not is sent to where one becomes the owner.</summary>

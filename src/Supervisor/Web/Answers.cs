@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using Appliance.Supervisor.Updates;
 
 namespace Appliance.Supervisor.Web;
 
@@ -11,6 +12,9 @@ internal static class Answers
 
     /// <summary>JSON for programs.</summary>
     public static IResult Json<T>(T value, JsonTypeInfo<T> type, int status = StatusCodes.Status200OK) => Results.Content(JsonSerializer.Serialize(value, type), "application/json", statusCode: status);
+
+    /// <summary>A job, which goes on unless the status says how it ended.</summary>
+    public static IResult Job(UpdateJob job, int status = StatusCodes.Status202Accepted) => Json(job.View, StatusJson.Default.JobView, status);
 
     /// <summary>An error for programs.</summary>
     public static IResult Problem(DeviceProblem problem) => Results.Content(JsonSerializer.Serialize(problem, StatusJson.Default.DeviceProblem), "application/problem+json", statusCode: problem.Status);

@@ -1,6 +1,7 @@
 using Appliance.Supervisor.Findings;
 using Appliance.Supervisor.Health;
 using Appliance.Supervisor.Updates;
+using Appliance.Supervisor.Workloads;
 
 namespace Appliance.Supervisor.Web;
 
@@ -15,17 +16,19 @@ internal sealed class LiveChanges : IDisposable
 
     private readonly UpdateEngine _engine;
     private readonly HealthMonitor _health;
+    private readonly WorkloadUpdates _workloads;
     private readonly FindingList _findings;
     private readonly TimeProvider _time;
     private readonly SemaphoreSlim _free = new(MostListeners);
     private TaskCompletionSource _next = New();
 
     /// <summary>Follows everything that pages show.</summary>
-    public LiveChanges(UpdateEngine engine, HealthMonitor health, FindingList findings, TimeProvider time)
+    public LiveChanges(UpdateEngine engine, WorkloadUpdates workloads, HealthMonitor health, FindingList findings, TimeProvider time)
     {
-        (_engine, _health, _findings, _time) = (engine, health, findings, time);
+        (_engine, _workloads, _health, _findings, _time) = (engine, workloads, health, findings, time);
+        workloads.Changed += Tell;
         engine.Changed += Tell;
-        engine.JobStarted += Follow;
+        engine.Jobs.Started += Follow;
         health.Changed += TellOf;
         findings.Changed += Tell;
     }
@@ -65,7 +68,8 @@ internal sealed class LiveChanges : IDisposable
     public void Dispose()
     {
         _engine.Changed -= Tell;
-        _engine.JobStarted -= Follow;
+        _workloads.Changed -= Tell;
+        _engine.Jobs.Started -= Follow;
         _health.Changed -= TellOf;
         _findings.Changed -= Tell;
         _free.Dispose();

@@ -1,4 +1,3 @@
-using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
@@ -31,27 +30,9 @@ internal static class PageCertificate
                 Log.Warning("The page's certificate {Path} is damaged ({Reason}); making a new one", path, e.Message);
             }
         }
-        var pem = Create(hostname);
+        var pem = PemCertificate.CreateSelfSigned(hostname, From, Until);
         DurableFile.Write(path, Encoding.ASCII.GetBytes(pem));
         Log.Information("Made a certificate for the status page in {Path}", path);
         return PemCertificate.Load(pem);
-    }
-
-    private static string Create(string hostname)
-    {
-        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var request = new CertificateRequest($"CN={hostname}", key, HashAlgorithmName.SHA256);
-        var names = new SubjectAlternativeNameBuilder();
-        names.AddDnsName(hostname);
-        names.AddDnsName($"{hostname}.local");
-        names.AddDnsName("localhost");
-        names.AddIpAddress(IPAddress.Loopback);
-        names.AddIpAddress(IPAddress.IPv6Loopback);
-        request.CertificateExtensions.Add(names.Build());
-        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(false, false, 0, critical: true));
-        request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.DigitalSignature, critical: true));
-        request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid("1.3.6.1.5.5.7.3.1")], critical: false)); // serverAuth
-        using var certificate = request.CreateSelfSigned(From, Until);
-        return certificate.ExportCertificatePem() + "\n" + key.ExportPkcs8PrivateKeyPem() + "\n";
     }
 }

@@ -6,7 +6,7 @@ using Appliance.Supervisor.Updates;
 namespace Appliance.Supervisor.Web;
 
 /// <summary>The JSON of the HTTP surface.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, Converters = [typeof(SlotStateWord), typeof(JobStateWord)])]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, Converters = [typeof(SlotStateWord), typeof(JobStateWord), typeof(TrialPhaseWord)])]
 [JsonSerializable(typeof(DeviceStatus))]
 [JsonSerializable(typeof(DeviceHealth))]
 [JsonSerializable(typeof(IReadOnlyList<DeviceFinding>))]

@@ -10,6 +10,7 @@ using Appliance.Supervisor.Journal;
 using Appliance.Supervisor.Service;
 using Appliance.Supervisor.Support;
 using Appliance.Supervisor.Updates;
+using Appliance.Supervisor.Workloads;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 
@@ -102,6 +103,7 @@ internal static class StatusServer
         var actions = new ActionRoutes(app, access, frame);
         AccessRoutes.Map(app, actions, access, app.Services.GetRequiredService<ClientLogIn>(), frame);
         UpdateRoutes.Map(actions, frame, engine, schedule);
+        WorkloadRoutes.Map(actions, frame, app.Services.GetRequiredService<WorkloadUpdates>(), engine);
         LogRoutes.Map(actions, frame, app.Services.GetRequiredService<JournalReader>(), device.Facts);
         DeviceRoutes.Map(actions, frame, device, app.Services.GetRequiredService<SupportBundle>(), app.Services.GetRequiredService<SupervisorObject>());
         MapFile("style.css", "text/css; charset=utf-8");

@@ -25,13 +25,10 @@ internal static class UpdateRoutes
         actions.Map(MarkGood, Page, async (_, _, cancellation) => { await engine.MarkGoodAsync(cancellation); return Results.NoContent(); });
         actions.Map($"{Api}/mark-bad", Page, async (caller, form, cancellation) => { await engine.MarkBadAsync(form["slot"].ToString(), caller.Name, cancellation); return Results.NoContent(); });
         actions.Map(ClearFailed, Page, (_, form, _) => { engine.ClearFailed(form["version"].ToString()); return Done(); });
-        actions.MapStream(Bundle, async (caller, context) =>
+        actions.MapJob(Bundle, (caller, context) =>
         {
             var query = context.Request.Query;
-            var job = engine.Install(new InstallRequest { By = caller.Name, Force = query["force"] == "true", Reboot = Flag(query["reboot"]) }, context.Request.Body);
-            await using var gone = context.RequestAborted.Register(job.Cancel);
-            await job.Work;
-            return Answers.Json(job.View, StatusJson.Default.JobView, job.View.State == JobState.Done ? StatusCodes.Status200OK : StatusCodes.Status409Conflict);
+            return engine.Install(new InstallRequest { By = caller.Name, Force = query["force"] == "true", Reboot = Flag(query["reboot"]) }, context.Request.Body);
         });
 
         DeviceUpdates Take() => DeviceUpdates.Of(engine, schedule);
@@ -61,7 +58,7 @@ internal static class UpdateRoutes
 
     private static Task<IResult> Done() => Task.FromResult(Results.NoContent());
 
-    private static Task<IResult> Job(UpdateJob job) => Task.FromResult(Answers.Json(job.View, StatusJson.Default.JobView, StatusCodes.Status202Accepted));
+    private static Task<IResult> Job(UpdateJob job) => Task.FromResult(Answers.Job(job));
 
     private static IResult Restarting(IReadOnlyList<string> inhibitors) => inhibitors.Count == 0
         ? Results.NoContent()

@@ -46,7 +46,8 @@ internal sealed class WorkerClient(string socketPath) : IWorker
 
     private static async Task<WorkerResult> ReadResultAsync(NetworkStream stream, IProgress<WorkerProgress>? progress, CancellationToken cancellationToken)
     {
-        while (await WorkerLine.ReadAsync(stream, cancellationToken) is { } line)
+        var answers = new BufferedStream(stream, CopyBuffer); // not closed: hanging up needs the connection
+        while (await WorkerLine.ReadAsync(answers, WorkerLine.LongestAnswer, cancellationToken) is { } line)
         {
             var reply = JsonSerializer.Deserialize(line, WorkerJson.Default.WorkerReply);
             if (reply?.Progress is { } step) progress?.Report(step);

@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using Appliance.Supervisor.Boot;
 using Appliance.Supervisor.Service;
+using Appliance.Supervisor.Workloads;
 
 namespace Appliance.Supervisor.Worker;
 
@@ -14,7 +15,7 @@ internal static class WorkerEntry
         var options = new WorkerOptions();
         using var socket = new Socket(new SafeSocketHandle(0, ownsHandle: false));
         await using var connection = new NetworkStream(socket, ownsSocket: false);
-        await new WorkerServer(options, cancellationToken => BootScheme.OpenAsync(options.Root, cancellationToken), TimeProvider.System).ServeAsync(connection, CancellationToken.None);
+        await new WorkerServer(options, cancellationToken => BootScheme.OpenAsync(options.Root, cancellationToken), () => EngineAccess.Open(options.Root, options.BusAddress, TimeProvider.System), TimeProvider.System).ServeAsync(connection, CancellationToken.None);
         await Serilog.Log.CloseAndFlushAsync();
         return 0;
     }

@@ -1,4 +1,5 @@
 using Appliance.Supervisor.Hooks;
+using Appliance.Supervisor.Workloads;
 
 namespace Appliance.Supervisor.Worker;
 
@@ -10,6 +11,15 @@ internal sealed record WorkerOptions
 
     /// <summary>The worker's own folder on the data partition: trust, the journal of the installation, the trial.</summary>
     public string UpdateFolder { get; init; } = "/var/lib/appliance/update";
+
+    /// <summary>Folder of the workloads' releases.</summary>
+    public string WorkloadFolder { get; init; } = "/var/lib/appliance/workloads";
+
+    /// <summary>How long a release of a workload may take.</summary>
+    public ReleaseTiming WorkloadTiming { get; init; } = new();
+
+    /// <summary>For tests: called before every change of a workload on the disk.</summary>
+    public Action<string>? OnWorkloadStep { get; init; }
 
     /// <summary>D-Bus address, or null for the system bus.</summary>
     public string? BusAddress { get; init; }

@@ -1,4 +1,5 @@
 using Appliance.Supervisor.Boot;
+using Appliance.Supervisor.Workloads;
 
 namespace Appliance.Supervisor.Worker;
 
@@ -56,6 +57,21 @@ internal sealed record WorkerResult
 
     /// <summary>What went wrong without stopping it.</summary>
     public IReadOnlyList<string>? Warnings { get; init; }
+
+    /// <summary>The workload it is about.</summary>
+    public string? Workload { get; init; }
+
+    /// <summary>The workloads, or the one that was asked for.</summary>
+    public IReadOnlyList<WorkloadStatus>? Workloads { get; init; }
+
+    /// <summary>How far the engine's node is.</summary>
+    public Readiness? Node { get; init; }
+
+    /// <summary>How applications of releases ended.</summary>
+    public IReadOnlyList<WorkloadOutcome>? Outcomes { get; init; }
+
+    /// <summary>Lines of a log.</summary>
+    public IReadOnlyList<string>? Lines { get; init; }
 
     /// <summary>Who holds up the restart (inhibitor locks): it was not asked for.</summary>
     public IReadOnlyList<string>? Inhibitors { get; init; }

@@ -24,6 +24,15 @@ internal sealed record WorkerRequest
     /// <summary>For a check: finds out what the download would be, too.</summary>
     public bool Plan { get; init; }
 
+    /// <summary>The workload in question; of a bundle with one workload it need not be said.</summary>
+    public string? Workload { get; init; }
+
+    /// <summary>The container in question, or null for all.</summary>
+    public string? Container { get; init; }
+
+    /// <summary>Most lines of a log.</summary>
+    public int? Lines { get; init; }
+
     /// <summary>The slot in question.</summary>
     public string? Slot { get; init; }
 

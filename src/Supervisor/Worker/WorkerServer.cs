@@ -2,6 +2,7 @@ using System.Text.Json;
 using Appliance.Core;
 using Appliance.Supervisor.Boot;
 using Appliance.Supervisor.State;
+using Appliance.Supervisor.Workloads;
 using Serilog;
 
 namespace Appliance.Supervisor.Worker;
@@ -12,8 +13,9 @@ namespace Appliance.Supervisor.Worker;
 /// </summary>
 /// <param name="options">Places.</param>
 /// <param name="openBoot">Opens boot control; disposed of at the end where it can be.</param>
+/// <param name="openEngine">Opens the engine of workloads.</param>
 /// <param name="time">Clock.</param>
-internal sealed class WorkerServer(WorkerOptions options, Func<CancellationToken, Task<IBootControl>> openBoot, TimeProvider time)
+internal sealed class WorkerServer(WorkerOptions options, Func<CancellationToken, Task<IBootControl>> openBoot, Func<EngineAccess> openEngine, TimeProvider time)
 {
     /// <summary>Serves one connection to its end.</summary>
     public async Task ServeAsync(Stream connection, CancellationToken cancellationToken)
@@ -22,7 +24,7 @@ internal sealed class WorkerServer(WorkerOptions options, Func<CancellationToken
         var answers = new Answers(connection, stop);
         try
         {
-            if (await WorkerLine.ReadAsync(connection, cancellationToken) is not { } line) return;
+            if (await WorkerLine.ReadAsync(connection, WorkerLine.LongestRequest, cancellationToken) is not { } line) return;
             var request = JsonSerializer.Deserialize(line, WorkerJson.Default.WorkerRequest) ?? throw new UserError("an empty request came");
             // Whoever hangs up does not want it any more. A bundle that is sent along has an end that means nothing.
             if (request.Source != "-") _ = StopWhenClosedAsync(connection, stop);
@@ -48,11 +50,32 @@ internal sealed class WorkerServer(WorkerOptions options, Func<CancellationToken
         }
     }
 
-    private async Task<WorkerResult> RunAsync(WorkerRequest request, Stream connection, Answers answers, CancellationToken cancellationToken)
+    private Task<WorkerResult> RunAsync(WorkerRequest request, Stream connection, Answers answers, CancellationToken cancellationToken)
+    {
+        var workloads = new WorkloadWork(options, openEngine, time);
+        return request.Verb switch
+        {
+            WorkerVerb.Workloads => workloads.ReadAsync(request, cancellationToken),
+            WorkerVerb.WorkloadHealth => workloads.ReadHealthAsync(cancellationToken),
+            WorkerVerb.Node => workloads.ReadNodeAsync(cancellationToken),
+            WorkerVerb.ApplyIncluded => workloads.ApplyIncludedAsync(request, answers, cancellationToken),
+            WorkerVerb.CheckWorkload => workloads.CheckAsync(request, connection, cancellationToken),
+            WorkerVerb.FetchWorkload => workloads.FetchAsync(request, connection, answers, cancellationToken),
+            WorkerVerb.ApplyWorkload => workloads.ApplyAsync(request, answers, cancellationToken),
+            WorkerVerb.RollBackWorkload => workloads.RollBackAsync(request, answers, cancellationToken),
+            WorkerVerb.RemoveWorkload => workloads.RemoveAsync(request, answers, cancellationToken),
+            WorkerVerb.GiveUpWorkload => workloads.GiveUpAsync(request, answers, cancellationToken),
+            WorkerVerb.ResumeWorkloads => workloads.ResumeAsync(request, answers, cancellationToken),
+            WorkerVerb.WorkloadLog => workloads.ReadLogAsync(request, cancellationToken),
+            _ => RunOnSlotsAsync(request, connection, answers, cancellationToken),
+        };
+    }
+
+    private async Task<WorkerResult> RunOnSlotsAsync(WorkerRequest request, Stream connection, Answers answers, CancellationToken cancellationToken)
     {
         var boot = await openBoot(cancellationToken);
         using var owned = boot as IDisposable;
-        var (updates, trials) = (new UpdateWork(options, boot, time), new TrialWork(options, boot, new StateSnapshots(new StateLayout(options.Root), new StateDisk(), time)));
+        var (updates, trials) = (new UpdateWork(options, boot, time), new TrialWork(options, boot, openEngine, new StateSnapshots(new StateLayout(options.Root), new StateDisk(), time)));
         return request.Verb switch
         {
             WorkerVerb.Slots => new WorkerResult { Slots = await boot.ReadSlotsAsync(cancellationToken) },

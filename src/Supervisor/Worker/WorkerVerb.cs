@@ -26,4 +26,40 @@ internal enum WorkerVerb
 
     /// <summary>Tidies up after a version that was not.</summary>
     GiveUp,
+
+    /// <summary>Reads the workloads; of one that is named, its objects, too.</summary>
+    Workloads,
+
+    /// <summary>Reads the workloads with their objects.</summary>
+    WorkloadHealth,
+
+    /// <summary>Asks whether the engine takes workloads, and takes the node back that was drained for a restart.</summary>
+    Node,
+
+    /// <summary>Applies the releases that the image brings, and takes away those that an image before it brought.</summary>
+    ApplyIncluded,
+
+    /// <summary>Looks for a release of a workload.</summary>
+    CheckWorkload,
+
+    /// <summary>Fetches a release of a workload.</summary>
+    FetchWorkload,
+
+    /// <summary>Applies a release that was fetched.</summary>
+    ApplyWorkload,
+
+    /// <summary>Goes back to the release before.</summary>
+    RollBackWorkload,
+
+    /// <summary>Takes a workload away.</summary>
+    RemoveWorkload,
+
+    /// <summary>Gives a release up that was being applied.</summary>
+    GiveUpWorkload,
+
+    /// <summary>Ends what was being applied when the worker was interrupted.</summary>
+    ResumeWorkloads,
+
+    /// <summary>Reads what the containers of a workload printed.</summary>
+    WorkloadLog,
 }

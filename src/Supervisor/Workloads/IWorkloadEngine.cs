@@ -12,6 +12,13 @@ internal interface IWorkloadEngine
     /// <exception cref="Core.UserError">It cannot; the message has every reason.</exception>
     Task CheckAsync(WorkloadRelease release, CancellationToken cancellationToken);
 
+    /// <summary>Gives the engine the images of a release, those that it does not have.</summary>
+    /// <param name="release">The release.</param>
+    /// <param name="payload">Path of its payload.</param>
+    /// <param name="cancellationToken">Ends the work; it may be repeated.</param>
+    /// <exception cref="Core.UserError">There is no room, or the engine refuses.</exception>
+    Task ImportAsync(WorkloadRelease release, string payload, CancellationToken cancellationToken);
+
     /// <summary>Makes the engine's objects those of a release. It may be repeated; objects of other releases stay.</summary>
     /// <param name="release">The release.</param>
     /// <param name="force">Takes over what somebody else has changed meanwhile: a release that is brought back must come back.</param>
@@ -27,4 +34,15 @@ internal interface IWorkloadEngine
     /// <param name="kept">The one that stays, or null.</param>
     /// <param name="cancellationToken">Ends the work; it may be repeated.</param>
     Task<PrunedObjects> PruneAsync(WorkloadRelease gone, WorkloadRelease? kept, CancellationToken cancellationToken);
+
+    /// <summary>Deletes images that no release has any more, as far as nothing uses them.</summary>
+    Task ForgetImagesAsync(IReadOnlyCollection<string> images, CancellationToken cancellationToken);
+
+    /// <summary>The last lines that the containers of a release printed.</summary>
+    /// <param name="release">The release.</param>
+    /// <param name="container">One container, or null for all.</param>
+    /// <param name="lines">Most lines of each.</param>
+    /// <param name="cancellationToken">Ends the reading.</param>
+    /// <exception cref="Core.UserError">There is no such container.</exception>
+    Task<IReadOnlyList<string>> ReadLogAsync(WorkloadRelease release, string? container, int lines, CancellationToken cancellationToken);
 }

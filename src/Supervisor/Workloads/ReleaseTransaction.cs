@@ -14,29 +14,89 @@ namespace Appliance.Supervisor.Workloads;
 internal sealed class ReleaseTransaction(WorkloadStore store, IWorkloadEngine engine, ReleaseTiming timing, TimeProvider time)
 {
     /// <summary>Outcomes in the history.</summary>
-    public const string Applied = "applied", Reverted = "reverted", Failed = "failed";
+    public const string Applied = "applied", Reverted = "reverted", Failed = "failed", Removed = "removed";
 
     /// <summary>A release in whose application the power goes this often may be the reason.</summary>
     private const int MostAttempts = 3;
 
+    /// <summary>How the reason of a release begins in whose application the power went too often.</summary>
+    public const string Interrupted = "the device was interrupted";
+
     private const int MostShown = 5, LongestMessage = 300, LongestDetail = 4000;
 
-    /// <summary>Applies a release whose payload is in the store and whose images the engine has.</summary>
+    /// <summary>Images that other workloads have, which share one where their content is the same.</summary>
+    public Func<CancellationToken, Task<IReadOnlyCollection<string>>> ReadOthersImages { get; init; } = _ => Task.FromResult<IReadOnlyCollection<string>>([]);
+
+    /// <summary>The engine's name, for what is remembered.</summary>
+    public string EngineName { get; init; } = "";
+
+    /// <summary>Which images may run.</summary>
+    public SignaturePolicy Policy { get; init; } = new();
+
+    /// <summary>Called with what is being done, in a word.</summary>
+    public Action<string>? OnPhase { get; init; }
+
+    /// <summary>Applies a release whose payload is in the store.</summary>
     /// <param name="version">Its version.</param>
     /// <param name="force">Tries a version again that was not kept.</param>
     /// <param name="cancel">Gives the release up: the old one is brought back.</param>
     /// <param name="stop">Ends the program: the next one goes on.</param>
     /// <returns>How it ended.</returns>
     /// <exception cref="UserError">It was refused, and nothing was changed.</exception>
-    public async Task<ReleaseEvent> ApplyAsync(string version, bool force, CancellationToken cancel, CancellationToken stop)
+    public Task<ReleaseEvent> ApplyAsync(string version, bool force, CancellationToken cancel, CancellationToken stop) => ApplyAsync(version, force, null, cancel, stop);
+
+    private async Task<ReleaseEvent> ApplyAsync(string version, bool force, string? left, CancellationToken cancel, CancellationToken stop)
     {
         await ResumeAsync(version, stop);
         var state = store.Read();
         if (!force && state.WhyNotKept(version) is { } before) throw new UserError($"Version {version} was tried before and not kept: {before}", "Publish a newer version, or insist with --force.");
         var release = await store.ReadReleaseAsync(version, stop);
-        using (var either = CancellationTokenSource.CreateLinkedTokenSource(cancel, stop)) await engine.CheckAsync(release, either.Token);
-        store.Write(state with { Trial = new ReleaseTrial { Version = version, From = state.Current, Phase = TrialPhase.Applying } });
+        RequireSigned(release);
+        using (var either = CancellationTokenSource.CreateLinkedTokenSource(cancel, stop))
+        {
+            OnPhase?.Invoke("checking");
+            await engine.CheckAsync(release, either.Token);
+            OnPhase?.Invoke("importing");
+            // Before anything is on trial: that there is no room says nothing about the release.
+            await engine.ImportAsync(release, store.PayloadOf(version), either.Token);
+        }
+        store.Write(state with { Trial = new ReleaseTrial { Version = version, From = state.Current, Phase = TrialPhase.Applying, Left = left } });
         return await GoOnAsync(null, cancel, stop);
+    }
+
+    /// <summary>Goes back to the release before, which is proven like any other. The one that is left is not taken again by itself.</summary>
+    /// <param name="by">Who wants it, in words.</param>
+    /// <param name="cancel">Gives it up: the present one stays.</param>
+    /// <param name="stop">Ends the program: the next one goes on.</param>
+    /// <exception cref="UserError">There is none to go back to.</exception>
+    public async Task<ReleaseEvent> GoBackAsync(string by, CancellationToken cancel, CancellationToken stop)
+    {
+        await ResumeAsync(stop);
+        var state = store.Read();
+        if (state is not { Current: not null, Previous: { } previous }) throw new UserError("There is no release to go back to.", "Only the release before the present one is kept.");
+        return await ApplyAsync(previous, force: true, $"{by} went back from it", cancel, stop);
+    }
+
+    /// <summary>Takes the workload away. What holds data stays, unless its annotation lets it go.</summary>
+    /// <param name="stop">Ends the program: the next one goes on.</param>
+    /// <exception cref="UserError">The engine refuses; the next program tries again.</exception>
+    public async Task<ReleaseEvent> RemoveAsync(CancellationToken stop)
+    {
+        await ResumeAsync(stop);
+        var state = store.Read();
+        if (state.Current is not { } current)
+        {
+            store.Delete();
+            return new ReleaseEvent(time.GetUtcNow(), Removed, "", null, "there was no release of it");
+        }
+        store.Write(state with { Trial = new ReleaseTrial { Version = current, Phase = TrialPhase.Removing } });
+        return await GoOnAsync(null, CancellationToken.None, stop);
+    }
+
+    /// <summary>Notes that what is being applied is given up; the next program brings the old release back.</summary>
+    public static void GiveUp(WorkloadStore store, string reason)
+    {
+        if (store.Read() is { Trial: { Phase: TrialPhase.Applying } trial } state) store.Write(state with { Trial = trial with { Phase = TrialPhase.Reverting, Reason = reason } });
     }
 
     /// <summary>Ends what an earlier program left half done; null when there was nothing.</summary>
@@ -44,7 +104,7 @@ internal sealed class ReleaseTransaction(WorkloadStore store, IWorkloadEngine en
     public Task<ReleaseEvent?> ResumeAsync(CancellationToken stop) => ResumeAsync(null, stop);
 
     /// <summary>Does so, and leaves the payload of a version that is wanted next.</summary>
-    private async Task<ReleaseEvent?> ResumeAsync(string? wanted, CancellationToken stop)
+    public async Task<ReleaseEvent?> ResumeAsync(string? wanted, CancellationToken stop)
     {
         var state = store.Read();
         if (state.Trial is not { } trial) return null;
@@ -52,7 +112,7 @@ internal sealed class ReleaseTransaction(WorkloadStore store, IWorkloadEngine en
             store.Write(state with
             {
                 Trial = trial.Attempts < MostAttempts ? trial with { Attempts = trial.Attempts + 1 }
-                    : trial with { Phase = TrialPhase.Reverting, Reason = $"the device was interrupted {trial.Attempts} times while it was applied" },
+                    : trial with { Phase = TrialPhase.Reverting, Reason = $"{Interrupted} {trial.Attempts} times while it was applied" },
             });
         return await GoOnAsync(wanted, CancellationToken.None, stop);
     }
@@ -84,13 +144,15 @@ internal sealed class ReleaseTransaction(WorkloadStore store, IWorkloadEngine en
                     var reason = await TryAsync(trial.Version, cancel, stop);
                     store.Write(reason is null
                         // From here on the new one is kept.
-                        ? state with { Current = trial.Version, Previous = trial.From == trial.Version ? state.Previous : trial.From, Trial = trial with { Phase = TrialPhase.Pruning } }
+                        ? state with { Current = trial.Version, Applied = WorkloadStore.MarkOf(await store.ReadReleaseAsync(trial.Version, stop), EngineName), Previous = trial.From == trial.Version ? state.Previous : trial.From, Trial = trial with { Phase = TrialPhase.Pruning } }
                         : state with { Trial = trial with { Phase = TrialPhase.Reverting, Reason = reason } });
                     break;
                 case TrialPhase.Pruning:
-                    return End(state, wanted, Applied, trial, trial.From is { } old && old != trial.Version ? await PruneAsync(old, trial.Version, stop) : "");
+                    return await EndAsync(state, wanted, Applied, trial, trial.From is { } old && old != trial.Version ? await PruneAsync(old, trial.Version, stop) : "", stop);
+                case TrialPhase.Removing:
+                    return await RemoveAsync(trial, stop);
                 default:
-                    return End(state, wanted, trial.From == trial.Version ? Failed : Reverted, trial, trial.Reason + await RevertAsync(trial, stop));
+                    return await EndAsync(state, wanted, trial.From == trial.Version ? Failed : Reverted, trial, trial.Reason + await RevertAsync(trial, stop), stop);
             }
         }
     }
@@ -102,7 +164,11 @@ internal sealed class ReleaseTransaction(WorkloadStore store, IWorkloadEngine en
         try
         {
             var release = await store.ReadReleaseAsync(version, either.Token);
+            RequireSigned(release); // it may have been begun under an image that asked for less
+            await engine.ImportAsync(release, store.PayloadOf(version), either.Token);
+            OnPhase?.Invoke("applying");
             await engine.ApplyAsync(release, force: false, either.Token);
+            OnPhase?.Invoke("proving");
             return await ProveAsync(release, either.Token);
         }
         catch (UserError e)
@@ -145,7 +211,7 @@ internal sealed class ReleaseTransaction(WorkloadStore store, IWorkloadEngine en
         try
         {
             var pruned = await engine.PruneAsync(await store.ReadReleaseAsync(gone, stop), kept is null ? null : await store.ReadReleaseAsync(kept, stop), stop);
-            return pruned.Kept.Count == 0 ? "" : $"Kept of version {gone}: {string.Join("; ", pruned.Kept.Take(MostShown).Select(left => $"{left.Object}: {left.Reason}"))}";
+            return Left(gone, pruned);
         }
         catch (UserError e)
         {
@@ -157,12 +223,18 @@ internal sealed class ReleaseTransaction(WorkloadStore store, IWorkloadEngine en
     private async Task<string> RevertAsync(ReleaseTrial trial, CancellationToken stop)
     {
         if (trial.From == trial.Version) return ""; // it was only applied again
+        OnPhase?.Invoke("reverting");
         try
         {
             // First: what only the new one had may be what keeps the old one out, a webhook that refuses everything.
             await PruneAsync(trial.Version, trial.From, stop);
             var old = trial.From is null ? null : await store.ReadReleaseAsync(trial.From, stop);
-            if (old is not null) await engine.ApplyAsync(old, force: true, stop);
+            if (old is not null)
+            {
+                RequireSigned(old);
+                await engine.ImportAsync(old, store.PayloadOf(old.Version), stop);
+                await engine.ApplyAsync(old, force: true, stop);
+            }
             return old is not null && await ProveAsync(old, stop) is { } still ? $" Version {trial.From} was brought back and is not ready either: {still}" : "";
         }
         catch (UserError e)
@@ -171,14 +243,56 @@ internal sealed class ReleaseTransaction(WorkloadStore store, IWorkloadEngine en
         }
     }
 
-    private ReleaseEvent End(WorkloadState state, string? wanted, string outcome, ReleaseTrial trial, string detail)
+    private async Task<ReleaseEvent> EndAsync(WorkloadState state, string? wanted, string outcome, ReleaseTrial trial, string detail, CancellationToken stop)
     {
         var entry = new ReleaseEvent(time.GetUtcNow(), outcome, trial.Version, trial.From, Shorten(detail, LongestDetail));
-        var ended = (state with { Trial = null }).With(entry);
+        var ended = state with { Trial = null };
+        // What somebody went back from is not taken again by itself.
+        if (outcome == Applied && trial is { Left: { } left, From: { } from }) ended = ended.With(new ReleaseEvent(entry.At, Reverted, from, trial.Version, left));
+        ended = ended.With(entry);
+        await ForgetImagesAsync([.. ended.Kept, wanted], stop);
         store.Write(ended);
-        store.KeepOnly(ended.Current, ended.Previous, wanted);
+        store.KeepOnly([.. ended.Kept, wanted]);
         return entry;
     }
+
+    /// <summary>Images that only releases have which go now. Those of the release before stay: going back must not need a network.</summary>
+    private async Task ForgetImagesAsync(IReadOnlyCollection<string?> kept, CancellationToken stop)
+    {
+        var (staying, leaving) = (new HashSet<string>(StringComparer.Ordinal), new HashSet<string>(StringComparer.Ordinal));
+        foreach (var version in store.Versions) (kept.Contains(version) ? staying : leaving).UnionWith(await store.ReadImagesAsync(version, stop));
+        leaving.ExceptWith(staying);
+        if (leaving.Count > 0) leaving.ExceptWith(await ReadOthersImages(stop));
+        if (leaving.Count > 0) await engine.ForgetImagesAsync(leaving, stop);
+    }
+
+    private async Task<ReleaseEvent> RemoveAsync(ReleaseTrial trial, CancellationToken stop)
+    {
+        var detail = "";
+        WorkloadRelease? release = null;
+        try
+        {
+            release = await store.ReadReleaseAsync(trial.Version, stop);
+        }
+        catch (UserError e)
+        {
+            detail = $"What it had is not known, and stays: {e.Message}"; // nobody could ever remove it otherwise
+        }
+        if (release is not null) detail = Left(trial.Version, await engine.PruneAsync(release, null, stop));
+        await ForgetImagesAsync([], stop);
+        store.Delete();
+        return new ReleaseEvent(time.GetUtcNow(), Removed, trial.Version, null, detail);
+    }
+
+    /// <exception cref="UserError">The image's rules do not let it run.</exception>
+    private void RequireSigned(WorkloadRelease release)
+    {
+        if (Policy.FindFaults(release) is { Count: > 0 } unsigned)
+            throw new UserError($"This device does not run the images of {release.Id} {release.Version}:{FaultLines.Of(unsigned, MostShown)}", "Its image says which signatures they must carry (workloads.signatures): have the workload ask for them (signatures in its workload.yaml), and publish it as a new version.");
+    }
+
+    private static string Left(string version, PrunedObjects pruned) =>
+        pruned.Kept.Count == 0 ? "" : $"Kept of version {version}: {string.Join("; ", pruned.Kept.Take(MostShown).Select(left => $"{left.Object}: {left.Reason}"))}";
 
     private static string Words(List<ObjectStatus> objects) =>
         string.Join("; ", objects.Take(MostShown).Select(found => $"{found.Object}: {Shorten(found.Readiness.Message, LongestMessage)}")) + (objects.Count > MostShown ? $"; and {objects.Count - MostShown} more" : "");

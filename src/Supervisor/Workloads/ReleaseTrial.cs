@@ -15,6 +15,9 @@ internal sealed record ReleaseTrial
     /// <summary>How often it was begun; power cuts begin it again.</summary>
     public int Attempts { get; init; } = 1;
 
+    /// <summary>Why the release before is left, where somebody goes back from it.</summary>
+    public string? Left { get; init; }
+
     /// <summary>Why it is given up.</summary>
     public string? Reason { get; init; }
 }

@@ -11,4 +11,7 @@ internal enum TrialPhase
 
     /// <summary>It is not kept; the one before is brought back.</summary>
     Reverting,
+
+    /// <summary>The whole workload is taken away.</summary>
+    Removing,
 }

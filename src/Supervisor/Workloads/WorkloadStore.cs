@@ -17,6 +17,9 @@ internal sealed class WorkloadStore(string folder)
     /// <summary>Where the payload of a version is.</summary>
     public string PayloadOf(string version) => Path.Combine(folder, version, WorkloadRelease.PayloadName);
 
+    /// <summary>Whether there is a state: a release was applied here, or tried.</summary>
+    public bool Exists => File.Exists(Path.Combine(folder, StateName));
+
     /// <summary>Reads the state; an empty one when there is none yet.</summary>
     /// <exception cref="InvalidDataException">There is one and it cannot be used.</exception>
     public WorkloadState Read()
@@ -48,6 +51,61 @@ internal sealed class WorkloadStore(string folder)
         {
             throw new UserError($"The release {path} cannot be read: {e.Message}", "Apply it again from its bundle or repository.", e);
         }
+    }
+
+    /// <summary>Whether the payload of a release is here, and no other of its version.</summary>
+    public async Task<bool> HoldsAsync(WorkloadRelease release, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return MarkOf(await ReadReleaseAsync(release.Version, cancellationToken), "") == MarkOf(release, "");
+        }
+        catch (UserError)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Names the content of a release, whose document has all of it by hashes, and the engine that it is applied by.</summary>
+    public static string MarkOf(WorkloadRelease release, string engine) => $"{engine} {OciDigest.Of(JsonSerializer.SerializeToUtf8Bytes(release, WorkloadJson.Default.WorkloadRelease))}";
+
+    /// <summary>Gives a payload its place; its content is on the disk already.</summary>
+    /// <param name="payload">The file; it is moved.</param>
+    /// <param name="version">Its version.</param>
+    public void Put(string payload, string version)
+    {
+        OnStep?.Invoke("put a payload");
+        var place = PayloadOf(version);
+        Directory.CreateDirectory(Path.GetDirectoryName(place)!);
+        File.Move(payload, place, overwrite: true);
+        DurableFile.SyncFolder(Path.GetDirectoryName(place)!);
+        DurableFile.SyncFolder(folder);
+    }
+
+    /// <summary>Versions whose payload is here.</summary>
+    public IReadOnlyList<string> Versions => Directory.Exists(folder) ? [.. Directory.EnumerateDirectories(folder).Select(path => Path.GetFileName(path)!).Where(name => name[0] != '.')] : [];
+
+    /// <summary>Names of the images of a version; none when its payload cannot be read.</summary>
+    public async Task<IEnumerable<string>> ReadImagesAsync(string version, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return (await ReadReleaseAsync(version, cancellationToken)).Images.Select(image => image.Pinned);
+        }
+        catch (UserError)
+        {
+            return [];
+        }
+    }
+
+    /// <summary>Forgets the workload. Its state goes first: without one there is nothing to go on with.</summary>
+    public void Delete()
+    {
+        OnStep?.Invoke("delete the state");
+        DurableFile.Delete(Path.Combine(folder, StateName));
+        OnStep?.Invoke("delete the folder");
+        Directory.Delete(folder, recursive: true);
+        DurableFile.SyncFolder(Path.GetDirectoryName(folder)!);
     }
 
     /// <summary>Deletes the payloads of all versions but these. What is on its way has a name that begins with a dot.</summary>

@@ -11,14 +11,7 @@ namespace Appliance.UpdateClient.Install;
 /// </summary>
 internal sealed class SlotInstaller(IRepositorySource source, UpdatePlan plan, TargetSlot slot, UpdateOptions options, IProgress<UpdateProgress>? progress) : IDisposable
 {
-    /// <summary>Tries of one way without a window of progress, where trying again can help.</summary>
-    private const int TriesInPlace = 2;
-
-    private readonly WindowPool _windows = new(plan.Payloads.SelectMany(payload => payload.Payload.Frames).Max(frame => (int?)frame.Size) ?? 1);
-    private readonly ProgressMeter _meter = new(progress, options.Time, plan.Payloads.Sum(payload => payload.Payload.Size), () => source.BytesRead);
-    private readonly Dictionary<string, string> _ways = [];
-    private readonly List<string> _warnings = [];
-    private long _before;
+    private readonly PayloadRun _run = new(source, plan, options, progress);
 
     /// <summary>Installs.</summary>
     /// <exception cref="UserError">Something a person can mend; what was written is kept for the next run.</exception>
@@ -36,11 +29,10 @@ internal sealed class SlotInstaller(IRepositorySource source, UpdatePlan plan, T
             if (uki is not null) await WriteUkiAsync(uki, resume, cancellationToken);
         }
         await CommitAsync(uki is not null, cancellationToken);
-        _meter.Begin(UpdatePhase.Done);
-        return new UpdateResult(plan.Release.Header.Version, source.BytesRead, _ways, _warnings);
+        return _run.Finish();
     }
 
-    public void Dispose() => _windows.Dispose();
+    public void Dispose() => _run.Dispose();
 
     /// <summary>Before anything is touched: the boot partition has room for the entry once those that go have gone.</summary>
     private void RequireRoom(long needed)
@@ -77,9 +69,9 @@ internal sealed class SlotInstaller(IRepositorySource source, UpdatePlan plan, T
         var header = plan.Release.Header;
         var salt = Convert.FromHexString(header.Salt!);
         var tree = new VerityTreeWriter(root.Payload.Size, salt, ImageIdentity.NameBased(header.Id, "verity"), (offset, bytes) => verity.Write(bytes, offset));
-        await using var writer = NewWriter(root, target, tree, salt);
-        await WriteAsync(root, writer, resume, cancellationToken);
-        _meter.Begin(UpdatePhase.Finishing);
+        await using var writer = _run.NewWriter(root, target, tree, salt);
+        await _run.WriteAsync(root, writer, resume, cancellationToken);
+        _run.Begin(UpdatePhase.Finishing);
         target.Trim(root.Payload.Size);
         await writer.SyncAsync();
         // Every window was right, so a wrong root hash means that manifest and header do not belong together.
@@ -93,9 +85,9 @@ internal sealed class SlotInstaller(IRepositorySource source, UpdatePlan plan, T
     private async Task WriteUkiAsync(PayloadPlan uki, bool resume, CancellationToken cancellationToken)
     {
         using var target = BlockTarget.Open(new SlotRegion(slot.PartialUki), uki.Payload.Size);
-        await using var writer = NewWriter(uki, target, null, null);
-        await WriteAsync(uki, writer, resume, cancellationToken);
-        _meter.Begin(UpdatePhase.Finishing);
+        await using var writer = _run.NewWriter(uki, target);
+        await _run.WriteAsync(uki, writer, resume, cancellationToken);
+        _run.Begin(UpdatePhase.Finishing);
         target.Trim(uki.Payload.Size);
         await writer.SyncAsync();
     }
@@ -111,61 +103,6 @@ internal sealed class SlotInstaller(IRepositorySource source, UpdatePlan plan, T
         if (hasUki) ChangeEntries(() => slot.Rename(slot.PartialUki, Path.GetFullPath(slot.Uki)));
         PatchSpool.Clear(options.StateFolder);
         InstallJournal.Delete(options.StateFolder);
-    }
-
-    private PayloadWriter NewWriter(PayloadPlan payload, BlockTarget target, VerityTreeWriter? tree, byte[]? salt)
-    {
-        var before = _before;
-        _before += payload.Payload.Size;
-        return new PayloadWriter(payload.Payload, target, tree, salt, _windows, position => _meter.Report(before + position));
-    }
-
-    private async Task WriteAsync(PayloadPlan payload, PayloadWriter writer, bool resume, CancellationToken cancellationToken)
-    {
-        if (resume)
-        {
-            _meter.Begin(UpdatePhase.Resuming);
-            await writer.ResumeAsync(cancellationToken);
-        }
-        _meter.Begin(UpdatePhase.Writing);
-        if (writer.IsComplete) _ways[payload.Payload.Name] = "present";
-        Exception? last = null;
-        foreach (var way in payload.Ways)
-        {
-            if (writer.IsComplete) return;
-            last = await TryWayAsync(way, writer, cancellationToken);
-            if (last is null) _ways[payload.Payload.Name] = way.Name;
-        }
-        if (!writer.IsComplete)
-            throw new UserError($"Payload {payload.Payload.Name} of version {plan.Release.Header.Version} cannot be had: {last?.Message}.",
-                source.OnlyRelease is null ? "The repository is damaged or a proxy before it is: check it with `appliance verify`, or use another mirror." : "The bundle was damaged on its way: check it with `appliance verify`, then bring or send it again.", last);
-    }
-
-    /// <summary>Writes by one way as far as it leads. Null when the payload is complete, else what was wrong with the way's data.</summary>
-    private async Task<Exception?> TryWayAsync(PlannedWay way, PayloadWriter writer, CancellationToken cancellationToken)
-    {
-        Exception? first = null;
-        for (var tries = 1; ; tries++)
-        {
-            var start = writer.Position;
-            try
-            {
-                await using var stream = await way.Way.OpenAsync(start, cancellationToken);
-                await writer.WriteAsync(stream, cancellationToken);
-                return null;
-            }
-            // What cannot be read is the way's too: the version that runs has a bad block, and other ways do without it.
-            catch (Exception e) when (e is InvalidDataException or IOException)
-            {
-                if (writer.Position > start) (tries, first) = (1, null);
-                first ??= e;
-                // What came over a network may come right the second time; a patch was verified as a whole and is as it is.
-                if (tries < TriesInPlace && way.Name != PlannedWay.Patch) continue;
-                // The second failure may only say that a stream is not read twice.
-                _warnings.Add($"{way.Name}: {first.Message}");
-                return first;
-            }
-        }
     }
 
     private void WriteState(Action write) => Explain(write, $"The state folder {options.StateFolder}", "Free space on the data partition, or check that it is mounted and writable.");

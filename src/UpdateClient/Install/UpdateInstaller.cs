@@ -1,7 +1,5 @@
 using Appliance.Core;
 using Appliance.Core.Bundles;
-using Appliance.Core.Releases;
-using Appliance.UpdateClient.Sources;
 using Appliance.UpdateClient.Trust;
 
 namespace Appliance.UpdateClient.Install;
@@ -16,8 +14,6 @@ namespace Appliance.UpdateClient.Install;
 /// <param name="options">What is allowed.</param>
 public sealed class UpdateInstaller(IRepositorySource source, TufClient trust, DeviceFacts device, UpdateOptions options)
 {
-    private const string LockName = "lock";
-
     /// <summary>Brings the metadata up to date and looks for a version to install.</summary>
     /// <param name="channel">Channel of the repository.</param>
     /// <param name="cancellationToken">Ends the check.</param>
@@ -33,26 +29,19 @@ public sealed class UpdateInstaller(IRepositorySource source, TufClient trust, D
     /// <param name="running">What can be used of the running version.</param>
     /// <param name="slot">The slot that is to be written; what is in it may be used, too.</param>
     /// <param name="cancellationToken">Ends the planning.</param>
-    public async Task<UpdatePlan> PlanAsync(UpdateCheck check, RunningSlot running, TargetSlot slot, CancellationToken cancellationToken)
-    {
-        var target = check.Target ?? throw new ArgumentException("the check found nothing to install", nameof(check));
-        var bytes = await trust.ReadTargetAsync(target, ReleaseReader.LargestRelease, cancellationToken);
-        try
+    public Task<UpdatePlan> PlanAsync(UpdateCheck check, RunningSlot running, TargetSlot slot, CancellationToken cancellationToken) =>
+        FoundRelease.PlanAsync(source, trust, check, async found =>
         {
-            var release = ReleaseReader.Parse(bytes);
-            var header = release.Header;
-            var offer = check.Offer!;
-            if (header.Kind != offer.Kind || header.Id != offer.Id || header.Version != offer.Version || header.Board != offer.Board || header.Architecture != offer.Architecture || header.MinimumVersion != offer.MinimumVersion)
-                throw new InvalidDataException("the channel describes it otherwise than it does itself");
-            var manifest = ReleaseReader.ParseManifest(release, await source.ReadObjectAsync(release.Manifest, cancellationToken));
-            RequireParts(manifest);
-            return await new UpdatePlanner(source, device, running, slot, options).PlanAsync(release, manifest, cancellationToken);
-        }
-        catch (InvalidDataException e)
-        {
-            throw new UserError($"The release {target.Path} cannot be used: {e.Message}.", "It was published wrongly or by another program: publish its content as a new version.", e);
-        }
-    }
+            RequireParts(found.Manifest);
+            return await found.PlanPayloadsAsync(new PayloadPlanner(source, found.Release, device.Version, options.StateFolder), Places, cancellationToken);
+
+            (string?, string?)? Places(BundlePayloadKind kind) => kind switch
+            {
+                BundlePayloadKind.Root => (running.Root, slot.Root.Offset == 0 ? slot.Root.Path : null), // chunks know no pieces of disk images
+                BundlePayloadKind.Uki => (running.Uki, slot.PartialUki),
+                _ => null,
+            };
+        }, cancellationToken);
 
     /// <summary>Carries a plan out.</summary>
     /// <param name="plan">The plan.</param>
@@ -62,7 +51,7 @@ public sealed class UpdateInstaller(IRepositorySource source, TufClient trust, D
     /// <exception cref="UserError">Something a person can mend.</exception>
     public async Task<UpdateResult> InstallAsync(UpdatePlan plan, TargetSlot slot, IProgress<UpdateProgress>? progress, CancellationToken cancellationToken)
     {
-        using var guard = Lock();
+        using var guard = StateFolderLock.Take(options.StateFolder);
         using var installer = new SlotInstaller(source, plan, slot, options, progress);
         return await installer.RunAsync(cancellationToken);
     }
@@ -72,23 +61,5 @@ public sealed class UpdateInstaller(IRepositorySource source, TufClient trust, D
         if (manifest.Header.Kind != BundleKind.Image) throw new InvalidDataException("it is no image");
         if (manifest.Payloads.Count(payload => payload.Kind == BundlePayloadKind.Root) != 1) throw new InvalidDataException("it does not have one root file system");
         if (manifest.Payloads.Count(payload => payload.Kind == BundlePayloadKind.Uki) > 1) throw new InvalidDataException("it has several kernel images");
-    }
-
-    /// <summary>Two installations into one slot would undo each other.</summary>
-    private FileStream Lock()
-    {
-        try
-        {
-            Directory.CreateDirectory(options.StateFolder);
-            return new FileStream(Path.Combine(options.StateFolder, LockName), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-        }
-        catch (Exception e) when (e is UnauthorizedAccessException || e is IOException io && (NativeFile.IsReadOnly(io) || NativeFile.IsDiskFull(io)))
-        {
-            throw new UserError($"The state folder {options.StateFolder} cannot be written: {e.Message}", "Free space on the data partition, or check that it is mounted and writable.", e);
-        }
-        catch (IOException e)
-        {
-            throw new UserError($"Another update is under way: {e.Message}", "Wait until it ends, or stop it first.", e);
-        }
     }
 }

@@ -3,12 +3,12 @@ using Appliance.Core.Releases;
 
 namespace Appliance.UpdateClient.Install;
 
-/// <summary>What an update will do. It keeps files of the running slot open until it is disposed of.</summary>
+/// <summary>What an update will do. It keeps files of what is here open until it is disposed of.</summary>
 public sealed class UpdatePlan : IDisposable
 {
-    private readonly IReadOnlyList<IDisposable> _open;
+    private readonly IDisposable _open;
 
-    internal UpdatePlan(IReadOnlyList<IDisposable> open) => _open = open;
+    internal UpdatePlan(IDisposable open) => _open = open;
 
     /// <summary>The release, as it was signed.</summary>
     public required Release Release { get; init; }
@@ -23,8 +23,5 @@ public sealed class UpdatePlan : IDisposable
     public long DownloadBytes => Payloads.Sum(payload => payload.Ways[0].DownloadBytes ?? 0);
 
     /// <summary>Closes the files.</summary>
-    public void Dispose()
-    {
-        foreach (var file in _open) file.Dispose();
-    }
+    public void Dispose() => _open.Dispose();
 }

@@ -46,6 +46,39 @@ public sealed class WorkloadReleaseReaderTests
         Assert.Contains("workload release has format 2", error.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("../../etc/x")]
+    [InlineData("--all")]
+    [InlineData("two\nlines")]
+    [InlineData("a b")]
+    public void Refuses_ANameThatIsNone(string name)
+    {
+        Assert.Contains("has a name or namespace that is none", Refusal(node => node["objects"]![0]!["metadata"]!["name"] = name), StringComparison.Ordinal);
+        Assert.Contains("has a name or namespace that is none", Refusal(node => node["objects"]![0]!["metadata"]!["namespace"] = name), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("docker.io/library/web:1-aaaaaaaaaaaa", "Never", null)]
+    [InlineData("docker.io/library/web:1-aaaaaaaaaaaa", "IfNotPresent", "Pod web would pull")]
+    [InlineData("docker.io/library/web:1-aaaaaaaaaaaa", null, "Pod web would pull")]
+    [InlineData("docker.io/library/web:1", "Never", "is not in it")]
+    [InlineData(null, "Never", "is not in it")]
+    public void RequireOwnImages_LetsOnlyThoseRunThatTheSignatureCovers(string? image, string? policy, string? refusal)
+    {
+        var release = Example() with { Objects = [new JsonObject { ["apiVersion"] = "v1", ["kind"] = "Pod", ["metadata"] = new JsonObject { ["name"] = "web" }, ["spec"] = new JsonObject { ["initContainers"] = new JsonArray(new JsonObject { ["image"] = image, ["imagePullPolicy"] = policy }) } }] };
+
+        if (refusal is null) WorkloadReleaseReader.RequireOwnImages(release);
+        else Assert.Contains(refusal, Assert.Throws<InvalidDataException>(() => WorkloadReleaseReader.RequireOwnImages(release)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void RequireOwnImages_RefusesAChart_WhoseImagesNobodyKnows()
+    {
+        var release = Example() with { Objects = [new JsonObject { ["apiVersion"] = "helm.cattle.io/v1", ["kind"] = "HelmChart", ["metadata"] = new JsonObject { ["name"] = "web" } }] };
+
+        Assert.Contains("HelmChart web would have k3s fetch", Assert.Throws<InvalidDataException>(() => WorkloadReleaseReader.RequireOwnImages(release)).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Refuses_AnImageUnderANameThatIsNotItsContents() =>
         Assert.Contains("not kept under a name of its content", Refusal(node => node["images"]![0]!["pinned"] = "docker.io/library/web:1"), StringComparison.Ordinal);

@@ -43,6 +43,41 @@ public sealed class DefinitionReaderTests : IDisposable
     }
 
     [Fact]
+    public void Read_WorkloadsOfTheImage_GivesTheirFolders_AndThemTime()
+    {
+        Workload("shop", "amd64");
+
+        var definition = DefinitionReader.Read(_folder.Write(Minimal + "workloads: { engine: podman, include: [shop] }\n"), DefinitionFolder.Library);
+
+        Assert.Equal([_folder.CreateFolder("shop")], definition.Workloads.Include);
+        Assert.Equal(TimeSpan.FromMinutes(15), definition.Health.Timeout);
+        Assert.Equal(TimeSpan.FromMinutes(3), DefinitionReader.Read(_folder.Write(Minimal + "workloads: { engine: podman, include: [shop] }\nhealth: { timeout: 3min }\n"), DefinitionFolder.Library).Health.Timeout);
+    }
+
+    [Theory]
+    [InlineData("{ include: [shop] }", "no workload engine")]
+    [InlineData("{ engine: podman, include: [shop, again] }", "shop is named already")]
+    [InlineData("{ engine: podman, include: [arm] }", "images are for arm64")]
+    [InlineData("{ engine: podman, include: [nothing] }", "nothing does not exist")]
+    [InlineData("{ engine: podman, include: [shop], follow: [shop] }", "is followed, too")]
+    [InlineData("{ engine: podman, include: [empty] }", "workload.yaml")]
+    public void Read_WorkloadsOfTheImageWithAMistake_SaysWhichAndWhere(string workloads, string problem)
+    {
+        Workload("shop", "amd64");
+        Workload("arm", "arm64");
+        Workload("again", "amd64");
+        _folder.CreateFolder("empty");
+        File.WriteAllText(Path.Combine(_folder.CreateFolder("keys"), "root.json"), SomeRoot.Create());
+
+        var error = Assert.Throws<UserError>(() => DefinitionReader.Read(_folder.Write($"{Minimal}workloads: {workloads}\nupdates: {{ root: keys/root.json, url: 'https://example.org/' }}\n"), DefinitionFolder.Library));
+
+        Assert.Contains(problem, error.Message, StringComparison.Ordinal);
+    }
+
+    private void Workload(string folder, string architecture) =>
+        File.WriteAllText(Path.Combine(_folder.CreateFolder(folder), "workload.yaml"), $"id: {(folder == "again" ? "shop" : folder)}\nversion: 1.0\narchitecture: {architecture}\n");
+
+    [Fact]
     public void Read_EveryKey_GivesWhatWasWritten()
     {
         _folder.CreateFolder("extra");

@@ -63,9 +63,30 @@ public sealed class RootContentTests : IDisposable
     public void WriteTo_ListsTheStateOfImageAndEngine_EachPathOnce()
     {
         var definition = DefinitionReader.Read(_definition.Write("id: edge\nversion: 1.2.3\nboard: vm-x86_64\nworkloads: { engine: k3s }\nstate: [/var/lib/shop, /var/lib/rancher/k3s/server/db]\n"), DefinitionFolder.Library);
-        var content = new RootContent(definition, new WorkloadChoice(definition.Workloads.Engine, [], null), _folder["supervisor"], _folder["tree"], DefinitionFolder.Library);
+        var content = new RootContent(definition, new WorkloadChoice(definition.Workloads.Engine, [], null), _folder["supervisor"], Directory.CreateDirectory(_folder["releases"]).FullName, _folder["tree"], DefinitionFolder.Library);
 
         Assert.Equal("/etc/rancher\n/var/lib/rancher/k3s/server\n/var/lib/shop\n", Files(content)["/usr/lib/appliance/state"]);
+    }
+
+    [Fact]
+    public void WriteTo_ReleasesOfWorkloads_AreWhereTheDeviceReadsThem()
+    {
+        File.WriteAllText(Path.Combine(Directory.CreateDirectory(_folder["releases/shop"]).FullName, "workload.tar"), "payload");
+
+        Assert.Equal("payload", Files("")["/usr/lib/appliance/workloads/shop/workload.tar"]);
+    }
+
+    [Fact]
+    public void WriteTo_TheRulesForImages_BakesInWhatTheDeviceReadsBack()
+    {
+        using var key = System.Security.Cryptography.ECDsa.Create(System.Security.Cryptography.ECCurve.NamedCurves.nistP256);
+        File.WriteAllText(Path.Combine(_definition.CreateFolder("keys"), "vendor.pub"), key.ExportSubjectPublicKeyInfoPem());
+
+        var file = Files("workloads: { engine: podman, signatures: [{images: 'example.org/*', key: keys/vendor.pub}, {images: '*'}] }")["/usr/lib/appliance/image-policy.json"];
+
+        var rules = JsonSerializer.Deserialize(file, ImageSettingsJson.Default.SignaturePolicy)!.Rules;
+        Assert.Equal([("example.org/*", key.ExportSubjectPublicKeyInfoPem()), ("*", null)], rules.Select(rule => (rule.Images, rule.Key)));
+        Assert.DoesNotContain("/usr/lib/appliance/image-policy.json", Files("").Keys);
     }
 
     [Fact]
@@ -109,6 +130,6 @@ public sealed class RootContentTests : IDisposable
     {
         File.WriteAllText(Path.Combine(_definition.CreateFolder("keys"), "root.json"), root);
         var definition = DefinitionReader.Read(_definition.Write($"id: edge\nversion: 1.2.3\nboard: vm-x86_64\n{line}\n"), DefinitionFolder.Library);
-        return new RootContent(definition, new WorkloadChoice(null, [], null), _folder["supervisor"], _folder["tree"], DefinitionFolder.Library);
+        return new RootContent(definition, new WorkloadChoice(null, [], null), _folder["supervisor"], Directory.CreateDirectory(_folder["releases"]).FullName, _folder["tree"], DefinitionFolder.Library);
     }
 }

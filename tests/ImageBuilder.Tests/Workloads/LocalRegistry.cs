@@ -1,7 +1,11 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using System.Text;
+using System.Text.Json.Nodes;
+using Appliance.Core.Workloads;
 using Appliance.ImageBuilder.Run;
+using Appliance.ImageBuilder.Workloads;
 
 namespace ImageBuilder.Tests.Workloads;
 
@@ -45,6 +49,37 @@ internal sealed class LocalRegistry : IAsyncDisposable
 
     /// <summary>Puts the image of an archive under a name.</summary>
     public void Push(string archive, string name) => SomeImage.Run("skopeo", "copy", $"oci-archive:{archive}", $"docker://{Address}/{name}");
+
+    /// <summary>Digest of what a name stands for.</summary>
+    public string DigestOf(string name) => SomeImage.Run("skopeo", "inspect", "--format", "{{.Digest}}", $"docker://{Address}/{name}").Trim();
+
+    /// <summary>Puts an index that names an image for amd64 under a name, and gives its digest.</summary>
+    public string PushIndex(Temporary folder, string name, string image)
+    {
+        var manifest = Encoding.UTF8.GetBytes(SomeImage.Run("skopeo", "inspect", "--raw", $"docker://{Address}/{image}"));
+        var entry = PlainImage.Descriptor("application/vnd.oci.image.manifest.v1+json", OciDigest.Of(manifest), manifest.Length);
+        entry["platform"] = new JsonObject { ["architecture"] = "amd64", ["os"] = "linux" };
+        var index = folder.Write("index.json", new JsonObject { ["schemaVersion"] = 2, ["mediaType"] = "application/vnd.oci.image.index.v1+json", ["manifests"] = new JsonArray(entry) }.ToJsonString());
+        var (repository, tag) = (name[..name.IndexOf(':', StringComparison.Ordinal)], name[(name.IndexOf(':', StringComparison.Ordinal) + 1)..]);
+        SomeImage.Run("curl", "--silent", "--show-error", "--fail", "--insecure", "--request", "PUT", "--header", "Content-Type: application/vnd.oci.image.index.v1+json", "--data-binary", $"@{index}", $"https://{Address}/v2/{repository}/manifests/{tag}");
+        return OciDigest.Of(File.ReadAllBytes(index));
+    }
+
+    /// <summary>Signs a digest as cosign does with a key of its own: by openssl, with the signature as an image beside.</summary>
+    public void Sign(Temporary folder, string repository, string digest, string key)
+    {
+        var payload = folder.Write("payload.json", $$$"""{"critical":{"identity":{"docker-reference":"{{{Address}}}/{{{repository}}}"},"image":{"docker-manifest-digest":"{{{digest}}}"},"type":"cosign container image signature"},"optional":null}""");
+        SomeImage.Run("openssl", "dgst", "-sha256", "-sign", key, "-out", folder["payload.sig"], payload);
+        var image = Directory.CreateDirectory(folder[$"signature-{Guid.NewGuid():N}"]).FullName;
+        var (content, config) = (File.ReadAllBytes(payload), "{}"u8.ToArray());
+        var layer = PlainImage.Descriptor("application/vnd.dev.cosign.simplesigning.v1+json", OciDigest.Of(content), content.Length);
+        layer["annotations"] = new JsonObject { ["dev.cosignproject.cosign/signature"] = Convert.ToBase64String(File.ReadAllBytes(folder["payload.sig"])) };
+        var manifest = new JsonObject { ["schemaVersion"] = 2, ["mediaType"] = "application/vnd.oci.image.manifest.v1+json", ["config"] = PlainImage.Descriptor("application/vnd.oci.image.config.v1+json", OciDigest.Of(config), config.Length), ["layers"] = new JsonArray(layer) };
+        File.WriteAllText(Path.Combine(image, "version"), "Directory Transport Version: 1.1\n");
+        File.WriteAllText(Path.Combine(image, "manifest.json"), manifest.ToJsonString());
+        foreach (var blob in new[] { content, config }) File.WriteAllBytes(Path.Combine(image, OciDigest.HexOf(OciDigest.Of(blob))), blob);
+        SomeImage.Run("skopeo", "copy", $"dir:{image}", $"docker://{Address}/{repository}:sha256-{OciDigest.HexOf(digest)}.sig");
+    }
 
     public async ValueTask DisposeAsync()
     {

@@ -56,12 +56,76 @@ public sealed class WorkloadBuildTests : IDisposable
         return registry;
     }
 
+    /// <summary>A key as cosign's, by openssl; gives the private one.</summary>
+    private string MakeKey(string name)
+    {
+        SomeImage.Run("openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", _folder[name]);
+        SomeImage.Run("openssl", "ec", "-in", _folder[name], "-pubout", "-out", _folder[$"shop/{name}.pub"]);
+        return _folder[name];
+    }
+
+    private SignaturePolicy PolicyOf(LocalRegistry registry, string key) => new() { Rules = [new SignatureRule { Images = $"{registry.Address}/*", Key = File.ReadAllText(_folder[$"shop/{key}.pub"]) }] };
+
+    [Fact]
+    public async Task Bundle_ASignedImage_TakesItsSignatureAlong()
+    {
+        SignaturePolicy policy;
+        await using (var registry = await ServedAsync())
+        {
+            registry.Sign(_folder, "shop/web", registry.DigestOf("shop/web:1"), MakeKey("vendor"));
+            Define("1.0", "web", $"signatures: [{{images: '{registry.Address}/*', key: vendor.pub}}]");
+
+            var (release, _) = await BuildAsync();
+
+            policy = PolicyOf(registry, "vendor");
+            Assert.Empty(policy.FindFaults(release));
+            MakeKey("other");
+            Assert.Single(PolicyOf(registry, "other").FindFaults(release));
+        }
+        // The signature is kept with the image: no registry is needed to build it again.
+        Assert.Empty(policy.FindFaults((await BuildAsync(locked: true)).Release));
+    }
+
+    [Fact]
+    public async Task Bundle_ASignedIndexOfSeveralPlatforms_VouchesForTheImageInIt()
+    {
+        await using var registry = await ServedAsync();
+        var digest = registry.DigestOf("shop/web:1");
+        var index = registry.PushIndex(_folder, "shop/web:multi", "shop/web:1");
+        Assert.NotEqual(digest, index);
+        registry.Sign(_folder, "shop/web", index, MakeKey("vendor"));
+        Manifest($"{registry.Address}/shop/web:multi");
+        Define("1.0", "web", $"signatures: [{{images: '*', key: vendor.pub}}]");
+
+        var (release, _) = await BuildAsync();
+
+        Assert.Equal(digest, release.Images[0].Source);
+        Assert.Empty(PolicyOf(registry, "vendor").FindFaults(release));
+    }
+
+    [Fact]
+    public async Task Bundle_AnImageThatIsNotSignedAsItShouldBe_IsRefused()
+    {
+        await using var registry = await ServedAsync();
+        registry.Sign(_folder, "shop/web", registry.DigestOf("shop/web:1"), MakeKey("vendor"));
+        MakeKey("other");
+        Define("1.0", "web", $"signatures: [{{images: '*', key: other.pub}}]");
+        Assert.Contains("none of its 1 signatures is by the key for *", (await RefusalAsync()).Message, StringComparison.Ordinal);
+
+        Define("1.0", "web", $"signatures: [{{images: 'example.com/*'}}]");
+        Assert.Contains("no rule allows it", (await RefusalAsync()).Message, StringComparison.Ordinal);
+
+        Define("1.0", "web", $"signatures: [{{images: '*', key: vendor}}]");
+        _folder.Write("shop/vendor", "no key");
+        Assert.Contains("vendor is no public key", (await RefusalAsync()).Message, StringComparison.Ordinal);
+    }
+
     private async Task<(WorkloadRelease Release, string Payload)> BuildAsync(bool locked = false, bool refresh = false)
     {
-        var options = new WorkloadBuildOptions { Folder = _folder["shop"], Output = _folder["shop.bundle"], CacheFolder = _folder["cache"], Locked = locked, Refresh = refresh };
+        var options = new WorkloadBuildOptions { Folder = _folder["shop"], CacheFolder = _folder["cache"], Locked = locked, Refresh = refresh };
         using var observer = new PlainBuildObserver(TextWriter.Null);
-        await new WorkloadBuild(options, observer).RunAsync(Token);
-        var unpacked = await UnpackedBundle.UnpackAsync(options.Output, _folder["unpacked"], null, Token);
+        await new WorkloadBuild(options, observer).WriteBundleAsync(_folder["shop.bundle"], Token);
+        var unpacked = await UnpackedBundle.UnpackAsync(_folder["shop.bundle"], _folder["unpacked"], null, Token);
         Assert.Equal(BundleKind.Workload, unpacked.Manifest.Header.Kind);
         var payload = unpacked.Files[WorkloadRelease.PayloadName];
         await using var file = File.OpenRead(payload);

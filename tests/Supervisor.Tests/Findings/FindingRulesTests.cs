@@ -4,6 +4,7 @@ using Appliance.Supervisor.Findings;
 using Appliance.Supervisor.Health;
 using Appliance.Supervisor.Telemetry;
 using Appliance.Supervisor.Updates;
+using Appliance.Supervisor.Workloads;
 
 namespace Supervisor.Tests.Findings;
 
@@ -39,6 +40,7 @@ public sealed class FindingRulesTests
         ["update-failed"] = Fine with { Updates = new UpdateState { History = [new HistoryEntry(Now.AddMinutes(-5), "failed", "1.1", "1.0", "no space left on device")] } },
         ["restart-waiting"] = Fine with { Updates = Pending(EnginePhase.Installed, Now.AddHours(-1)) },
         ["on-trial"] = Fine with { Updates = Pending(EnginePhase.Probation, Now.AddHours(-1)) },
+        ["release-not-kept"] = Fine with { Workloads = [new WorkloadStatus("shop", new WorkloadState { Current = "1", History = [new ReleaseEvent(Now.AddHours(-1), ReleaseTransaction.Reverted, "2", "1", "Deployment web: it crashes")] })] },
         ["root-not-verified"] = Fine with { RootVerified = false },
         ["no-way-back"] = Fine with { Slots = [Slot("a", running: true, SlotState.Good), Slot("b", running: false, SlotState.Bad)] },
         ["data-filling"] = Fine with { Data = (100 * GiB, 19 * GiB) },

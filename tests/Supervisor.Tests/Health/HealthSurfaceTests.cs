@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Text.Json.Nodes;
 using Appliance.Supervisor.Control;
 using Appliance.Supervisor.Service;
+using Supervisor.Tests.Worker;
 
 namespace Supervisor.Tests.Health;
 
@@ -10,6 +11,7 @@ namespace Supervisor.Tests.Health;
 public sealed class HealthSurfaceTests : IAsyncLifetime
 {
     private readonly TcpListener _port = new(IPAddress.Loopback, 0);
+    private readonly WorkerScene _worker = new();
     private DaemonScene _scene = null!;
 
     public async ValueTask InitializeAsync()
@@ -28,6 +30,7 @@ public sealed class HealthSurfaceTests : IAsyncLifetime
               - { name: containers, workloads: true }
               - { name: silent, http: "http://127.0.0.1:1/", severity: warn }
             """);
+        _scene.WorkerSocket = _worker.SocketPath; // it says what workloads there are: none
         _scene.Device.Write("run/systemd/timesync/synchronized", "");
         _scene.Device.Write("run/systemd/generator/app.service", "[Unit]\nSourcePath=/usr/share/containers/systemd/app.container\n");
         (_scene.Systemd.Units["web.service"], _scene.Systemd.Units["app.service"]) = ("active", "active");
@@ -38,6 +41,7 @@ public sealed class HealthSurfaceTests : IAsyncLifetime
     public async ValueTask DisposeAsync()
     {
         await _scene.DisposeAsync();
+        await _worker.DisposeAsync();
         _port.Dispose();
     }
 

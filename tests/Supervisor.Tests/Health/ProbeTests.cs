@@ -68,6 +68,22 @@ public sealed class ProbeTests : IAsyncLifetime
         await Eventually.IsTrueAsync(() => { lock (changed) return changed.Contains("getty@tty-1.service"); }, "the unit's name");
     }
 
+    /// <summary>Asking for a unit at rest has systemd announce it; whoever asks at every announcement would never end.</summary>
+    [Fact]
+    public async Task AUnitThatIsAnnouncedAsItWas_HasNotChanged()
+    {
+        var changed = new List<string>();
+        await _manager.FollowChangesAsync(unit => { lock (changed) changed.Add(unit); });
+
+        await _systemd.AnnounceChangeAsync("job.service");
+        for (var i = 0; i < 3; i++) await _systemd.AnnounceAsync("job.service");
+        await _systemd.AnnounceChangeAsync("job.service");
+        await _systemd.AnnounceChangeAsync("last.service");
+
+        await Eventually.IsTrueAsync(() => { lock (changed) return changed.Contains("last.service"); }, "the last unit");
+        Assert.Equal(["job.service", "job.service", "last.service"], changed);
+    }
+
     [Theory]
     [InlineData(1L, null, true)]
     [InlineData(1L << 60, null, false)]
@@ -127,6 +143,21 @@ public sealed class ProbeTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Systemd_LeavesOurOwnWork_AndRunsOfContainersHealthChecks_Aside()
+    {
+        _systemd.Units[$"{new string('a', 64)}-7ad51a6457ea3505.service"] = "failed";
+        Assert.Equal((ProbeOutcome.Passed, "all units started, none failed"), await TryAsync());
+
+        _systemd.Jobs.Add("appliance-worker@62-613-989.service"); // one that another check has started
+        Assert.Equal((ProbeOutcome.Passed, "all units started, none failed"), await TryAsync());
+
+        _systemd.Units["web.service"] = "failed";
+        Assert.Equal((ProbeOutcome.Failed, "failed: web.service"), await TryAsync());
+
+        async Task<(ProbeOutcome, string)> TryAsync() => await new SystemdProbe(_manager).TryAsync(TestContext.Current.CancellationToken) is var result ? (result.Outcome, result.Message) : default;
+    }
+
+    [Fact]
     public async Task Workloads_AreTheServicesThatQuadletMade()
     {
         Quadlet("web", "");
@@ -161,6 +192,8 @@ public sealed class ProbeTests : IAsyncLifetime
         _systemd.Units["k3s.service"] = "active";
 
         Assert.True((await workloads.TryNodeAsync(TestContext.Current.CancellationToken)).Passed);
+        // A node without a control plane.
+        (_systemd.Units["k3s.service"], _systemd.Units["k3s-agent.service"]) = ("inactive", "active");
         Assert.True((await workloads.TryWorkloadsAsync(TestContext.Current.CancellationToken)).Passed);
     }
 

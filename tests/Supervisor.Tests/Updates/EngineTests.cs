@@ -32,6 +32,67 @@ public sealed class EngineTests : EngineScene
     }
 
     [Fact]
+    public async Task WhatTheDeviceLooksForByItself_GivesWay_ToWhoeverWantsSomething()
+    {
+        var look = await StartLookAsync(new InstallRequest());
+
+        var job = Engine.Install(new InstallRequest { Version = "1.1", By = "ada" });
+        Assert.Contains($"Job {job.Id} ", Assert.Throws<UserError>(() => Engine.Install(new InstallRequest { Version = "1.2", By = "bert" })).Message, StringComparison.Ordinal);
+        await job.Work;
+
+        Assert.Equal((JobState.Cancelled, "gave way to what somebody asked for"), (look.View.State, look.View.Message));
+        Assert.Equal((JobState.Done, "1.1"), (job.View.State, Engine.State.Pending!.Version));
+    }
+
+    [Fact]
+    public async Task ARollback_DoesNotWaitForALook()
+    {
+        await CommitAsync();
+        var look = await StartLookAsync(new InstallRequest());
+
+        await Engine.RollbackAsync("ada", false, Token);
+
+        Assert.True(look.GaveWay);
+        Assert.True(World.RebootAsked);
+    }
+
+    [Fact]
+    public async Task ALookThatSomebodyAskedFor_OrJoined_DoesNotGiveWay()
+    {
+        var look = await StartLookAsync(new InstallRequest { By = "ada" });
+        Assert.Contains($"Job {look.Id} ", (await Assert.ThrowsAsync<UserError>(() => Engine.RollbackAsync("bert", false, Token))).Message, StringComparison.Ordinal);
+        Engine.Cancel();
+        await look.Work;
+
+        look = await StartLookAsync(new InstallRequest());
+        Assert.Same(look, Engine.Install(new InstallRequest { By = "ada" }));
+        Assert.Contains($"Job {look.Id} ", Assert.Throws<UserError>(() => Engine.Install(new InstallRequest { Version = "1.2", By = "bert" })).Message, StringComparison.Ordinal);
+        Assert.False(look.GaveWay);
+    }
+
+    /// <summary>Somebody may join a look before it has begun to look.</summary>
+    [Fact]
+    public void AJobThatHolds_HoldsForGood()
+    {
+        using var job = new UpdateJob(1, "check", UpdateJob.OfTheDevice, null, DateTimeOffset.UnixEpoch, Token);
+
+        job.Hold();
+        job.Yield();
+
+        Assert.False(job.TryGiveWay());
+    }
+
+    /// <summary>A look whose answer does not come; the next one's does.</summary>
+    private async Task<UpdateJob> StartLookAsync(InstallRequest request)
+    {
+        (World.Looking, World.LookBegan) = (new(), new());
+        var look = Engine.Install(request);
+        await World.LookBegan.Task.WaitAsync(Token);
+        World.Looking = null;
+        return look;
+    }
+
+    [Fact]
     public async Task TwoBundlesThatAreSent_AreNeverTheSame()
     {
         World.Pause = new();

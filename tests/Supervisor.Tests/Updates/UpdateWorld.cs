@@ -81,6 +81,12 @@ internal sealed class UpdateWorld : IWorker, IDeviceBoot, IBaseline, IDisposable
     /// <summary>Completed when an installation has come to <see cref="Pause"/>.</summary>
     public TaskCompletionSource Paused { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
+    /// <summary>When set, a look waits for it.</summary>
+    public TaskCompletionSource? Looking { get; set; }
+
+    /// <summary>Completed when a look has come to <see cref="Looking"/>.</summary>
+    public TaskCompletionSource LookBegan { get; set; } = new();
+
     public bool RebootAsked { get; private set; }
     public int Restarts { get; private set; }
     public int BaselinesTaken { get; private set; }
@@ -158,6 +164,11 @@ internal sealed class UpdateWorld : IWorker, IDeviceBoot, IBaseline, IDisposable
             case WorkerVerb.Slots:
                 return new WorkerResult { Slots = _slots.Select(slot => Status(slot.Key, slot.Value)).ToList() };
             case WorkerVerb.Check:
+                if (Looking is { } looking)
+                {
+                    LookBegan.TrySetResult();
+                    await looking.Task.WaitAsync(cancellationToken);
+                }
                 if (Unreachable is { } why) throw new WorkerException(why);
                 return new WorkerResult { Verdict = Judge(request), Version = request.Version ?? Offered, DownloadBytes = 1000 };
             case WorkerVerb.Install:

@@ -47,7 +47,7 @@ public sealed class StickUpdateTests : IAsyncLifetime
             {
                 using var connection = await _worker.AcceptAsync();
                 await using var stream = new NetworkStream(connection);
-                var request = JsonSerializer.Deserialize((await WorkerLine.ReadAsync(stream, default))!, WorkerJson.Default.WorkerRequest)!;
+                var request = JsonSerializer.Deserialize((await WorkerLine.ReadAsync(stream, WorkerLine.LongestRequest, default))!, WorkerJson.Default.WorkerRequest)!;
                 if (request.Source == "-")
                 {
                     var bundle = new MemoryStream();

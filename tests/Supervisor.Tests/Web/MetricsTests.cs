@@ -1,7 +1,9 @@
 using System.Text.RegularExpressions;
 using Appliance.Supervisor.Updates;
+using Appliance.Supervisor.Workloads;
 using Supervisor.Tests.Control;
 using Supervisor.Tests.Worker;
+using UpdateClient.Tests.Workloads;
 
 namespace Supervisor.Tests.Web;
 
@@ -54,8 +56,11 @@ public sealed class MetricsTests : IAsyncLifetime
     [Fact]
     public async Task EveryMetric_IsInTheDocumentation_AndNoOther()
     {
-        await _scene.Service<UpdateEngine>().Check(new InstallRequest { Source = _worker.Publisher.Repository }).Work.WaitAsync(TestContext.Current.CancellationToken);
-        var shown = Regex.Matches(await ScrapeAsync(), "^# TYPE (appliance_\\w+) ", RegexOptions.Multiline).Select(match => match.Groups[1].Value);
+        await _worker.Publisher.PublishAsync(await SomeWorkload.BuildAsync(_worker.Publisher, "1.0", layerSize: 64 << 10));
+        await _scene.Service<WorkloadUpdates>().Apply(new WorkloadRequest { Id = "shop", Source = _worker.Publisher.Repository }).Work.WaitAsync(TestContext.Current.CancellationToken);
+        var text = await ScrapeAsync();
+        Assert.Equal(1, Value(text, "appliance_workload", "workload=\"shop\"", "version=\"1.0\"", "state=\"idle\"", "last=\"applied\""));
+        var shown = Regex.Matches(text, "^# TYPE (appliance_\\w+) ", RegexOptions.Multiline).Select(match => match.Groups[1].Value);
         var rows = (await File.ReadAllLinesAsync(Path.Combine(Repository.Folder, "docs", "metrics.md"), TestContext.Current.CancellationToken)).Where(line => line.StartsWith("| `", StringComparison.Ordinal));
         var documented = rows.SelectMany(row => Regex.Matches(row.Split('|')[1], "`(\\w+)`").Select(match => match.Groups[1].Value));
 

@@ -1,10 +1,13 @@
 using System.Text.RegularExpressions;
+using Appliance.ImageBuilder.Publish;
 using Appliance.Supervisor.Access;
 using Appliance.Supervisor.Updates;
+using Appliance.Supervisor.Workloads;
 using Microsoft.Playwright;
 using Supervisor.Tests.Journal;
 using Supervisor.Tests.Worker;
 using UpdateClient.Tests.Sources;
+using UpdateClient.Tests.Workloads;
 
 namespace Supervisor.Tests.Web;
 
@@ -114,6 +117,42 @@ public sealed class PageTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task AWorkload_FromItsBundle_ToItsEnd()
+    {
+        await PublishWorkloadAsync("1.0");
+        var bundle = _worker.Publisher["shop.bundle"];
+        await new OfflineExport(_worker.Publisher.Repository, "stable", null, _worker.Publisher.Time, "shop").WriteAsync(bundle, null, TestContext.Current.CancellationToken);
+        var page = await OwnAsync(new());
+        await page.GotoAsync("/workloads");
+        await Assertions.Expect(page.GetByText("There is no workload here.")).ToBeVisibleAsync();
+        await page.GetByLabel("Bundle, signed by the publisher").SetInputFilesAsync(bundle);
+        await page.GetByRole(AriaRole.Button, new() { Name = "Send and apply" }).ClickAsync();
+        await Assertions.Expect(page.Locator("#upload-state")).ToHaveTextAsync("shop runs version 1.0");
+
+        // Without a reload: a release that fails, with its reason, and one that does not.
+        await PublishWorkloadAsync("1.1");
+        _worker.Engine.Readiness = version => version == "1.1" ? Readiness.Failed("it crashes") : Readiness.Ready("it is given");
+        _scene.Service<WorkloadUpdates>().Apply(new WorkloadRequest { Id = "shop", Source = _worker.Publisher.Repository, By = "a test" });
+        await Assertions.Expect(page.GetByText("Version 1.1 of shop was not kept: ConfigMap words: it crashes")).ToBeVisibleAsync();
+        await PublishWorkloadAsync("1.2");
+        _scene.Service<WorkloadUpdates>().Apply(new WorkloadRequest { Id = "shop", Source = _worker.Publisher.Repository, By = "a test" });
+        await page.GetByRole(AriaRole.Button, new() { Name = "Go back to 1.0" }).ClickAsync();
+        await Assertions.Expect(page.GetByText("shop runs version 1.0").First).ToBeVisibleAsync();
+
+        await page.GetByRole(AriaRole.Link, new() { Name = "Objects and output" }).ClickAsync();
+        await Assertions.Expect(page.GetByRole(AriaRole.Row, new() { Name = "ConfigMap words ready it is given" })).ToBeVisibleAsync();
+        await Assertions.Expect(page.GetByText("log of 1.0")).ToBeVisibleAsync();
+
+        await page.GotoAsync("/workloads");
+        await page.GetByText("Remove", new() { Exact = true }).ClickAsync();
+        await page.GetByRole(AriaRole.Button, new() { Name = "Remove shop" }).ClickAsync();
+        await Assertions.Expect(page.GetByText("There is no workload here.")).ToBeVisibleAsync();
+        Assert.Empty(_worker.Engine.Objects);
+    }
+
+    private async Task PublishWorkloadAsync(string version) => await _worker.Publisher.PublishAsync(await SomeWorkload.BuildAsync(_worker.Publisher, version, layerSize: 64 << 10));
+
+    [Fact]
     public async Task GoingBack_GivesTheRunningVersionUp_AndRestarts()
     {
         var page = await OwnAsync(new());
@@ -210,10 +249,12 @@ public sealed class PageTests : IAsyncLifetime
     public async Task Pages_FitTheScreen(string screen, int width, int height)
     {
         await _scene.HealthBecomesAsync("healthy");
+        await PublishWorkloadAsync("1.0");
+        await _scene.Service<WorkloadUpdates>().Apply(new WorkloadRequest { Id = "shop", Source = _worker.Publisher.Repository }).Work;
         foreach (var scheme in new[] { ColorScheme.Light, ColorScheme.Dark })
         {
             var page = await OwnAsync(new() { ViewportSize = new() { Width = width, Height = height }, ColorScheme = scheme });
-            foreach (var (path, name) in new[] { ("/", "overview"), ("/health", "health"), ("/updates", "updates"), ("/logs", "logs"), ("/network", "network"), ("/password", "password") })
+            foreach (var (path, name) in new[] { ("/", "overview"), ("/health", "health"), ("/updates", "updates"), ("/workloads", "workloads"), ("/workloads/one?id=shop", "workload"), ("/logs", "logs"), ("/network", "network"), ("/password", "password") })
             {
                 await page.GotoAsync(path);
                 await FitsAsync(page, name);

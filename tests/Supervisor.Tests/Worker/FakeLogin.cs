@@ -11,6 +11,9 @@ internal sealed class FakeLogin(string busAddress) : IAsyncDisposable
     /// <summary>The flags of each restart that was asked for.</summary>
     public List<ulong> Restarts { get; } = [];
 
+    /// <summary>Whether it says no to a restart.</summary>
+    public bool Refuses { get; set; }
+
     public async Task StartAsync()
     {
         await _bus.ExportAsync("/org/freedesktop/login1", "org.freedesktop.login1.Manager",
@@ -18,6 +21,7 @@ internal sealed class FakeLogin(string busAddress) : IAsyncDisposable
                 new("ListInhibitors", "", "a(ssssuu)", ["inhibitors"], _ => [_locks]),
                 new("RebootWithFlags", "t", "", ["flags"], arguments =>
                 {
+                    if (Refuses) throw new BusException("org.freedesktop.login1.OperationInProgress", "another operation is in progress");
                     Restarts.Add((ulong)arguments[0]);
                     return [];
                 }),

@@ -200,7 +200,7 @@ public sealed class WorkerProtocolTests : IAsyncLifetime
         await connection.WriteAsync(Encoding.UTF8.GetBytes(text), Token);
         connection.Socket.Shutdown(System.Net.Sockets.SocketShutdown.Send);
 
-        Assert.Contains(expected, (string?)JsonNode.Parse(await WorkerLine.ReadAsync(connection, Token).WaitAsync(Soon, Token))!["error"]!["message"], StringComparison.Ordinal);
+        Assert.Contains(expected, (string?)JsonNode.Parse(await WorkerLine.ReadAsync(connection, WorkerLine.LongestAnswer, Token).WaitAsync(Soon, Token))!["error"]!["message"], StringComparison.Ordinal);
         Assert.True(await EndsAsync(connection).WaitAsync(Soon, Token));
     }
 

@@ -1,11 +1,16 @@
 using System.Net.Sockets;
+using Appliance.Core.Workloads;
 using Appliance.ImageBuilder.Publish;
 using Appliance.Supervisor.Boot;
 using Appliance.Supervisor.Hooks;
 using Appliance.Supervisor.Updates;
 using Appliance.Supervisor.Worker;
+using Appliance.Supervisor.Workloads;
+using Appliance.Supervisor.Workloads.Kubernetes;
 using Supervisor.Tests.Boot;
+using Supervisor.Tests.Workloads;
 using UpdateClient.Tests.Install;
+using UpdateClient.Tests.Workloads;
 
 namespace Supervisor.Tests.Worker;
 
@@ -43,6 +48,10 @@ internal sealed class WorkerScene : IAsyncDisposable
     public WorkerClient Client => new(SocketPath);
     public string SocketPath => Path.Combine(_folder.FullName, "worker.sock");
     public string UpdateFolder => Path.Combine(_folder.FullName, "update");
+    public string WorkloadFolder => Path.Combine(_folder.FullName, "workloads");
+    public ModelEngine Engine { get; } = new();
+    public ClusterNode? Node { get; init; }
+    public ReleaseTiming Timing { get; set; } = new() { Timeout = TimeSpan.FromSeconds(20), Dwell = TimeSpan.Zero, Grace = TimeSpan.Zero, Interval = TimeSpan.FromMilliseconds(1) };
     public string TrialPath => Path.Combine(UpdateFolder, "trial.json");
     private string Hooks => Path.Combine(_folder.FullName, "hooks");
 
@@ -61,6 +70,15 @@ internal sealed class WorkerScene : IAsyncDisposable
     }
 
     public WorkerRequest Install => new() { Verb = WorkerVerb.Install, Source = Publisher.Repository };
+
+    /// <summary>The image brings this version of the workload shop.</summary>
+    public async Task IncludeAsync(string version, int layerSize = 64 << 10)
+    {
+        await SomeWorkload.BuildAsync(Publisher, version, layerSize: layerSize);
+        var payload = Path.Join(Disk.Root, WorkloadRelease.ImageFolder, "shop", WorkloadRelease.PayloadName);
+        Directory.CreateDirectory(Path.GetDirectoryName(payload)!);
+        File.Copy(Publisher.Plain($"shop-{version}", WorkloadRelease.PayloadName), payload, overwrite: true);
+    }
 
     public void Write(string path, string text)
     {
@@ -124,8 +142,8 @@ internal sealed class WorkerScene : IAsyncDisposable
 
     private async Task ServeAsync(Socket socket)
     {
-        var options = new WorkerOptions { Root = Disk.Root, UpdateFolder = UpdateFolder, BusAddress = BusAddress, Hooks = new HookRunner([Hooks], TimeSpan.FromMinutes(1), TimeSpan.FromSeconds(1)) };
+        var options = new WorkerOptions { Root = Disk.Root, UpdateFolder = UpdateFolder, WorkloadFolder = WorkloadFolder, WorkloadTiming = Timing, OnWorkloadStep = step => Engine.OnStep?.Invoke(step), BusAddress = BusAddress, Hooks = new HookRunner([Hooks], TimeSpan.FromMinutes(1), TimeSpan.FromSeconds(1)) };
         await using var connection = new NetworkStream(socket, ownsSocket: true);
-        await new WorkerServer(options, _ => Task.FromResult<IBootControl>(Disk.Open()), Publisher.Time).ServeAsync(connection, CancellationToken.None);
+        await new WorkerServer(options, _ => Task.FromResult<IBootControl>(Disk.Open()), () => EngineAccess.Of(Engine, Node), Publisher.Time).ServeAsync(connection, CancellationToken.None);
     }
 }

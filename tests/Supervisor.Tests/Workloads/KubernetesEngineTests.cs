@@ -1,16 +1,25 @@
 using System.Formats.Tar;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Appliance.Core;
 using Appliance.Core.Workloads;
+using Appliance.ImageBuilder.Build;
+using Appliance.ImageBuilder.Workloads;
+using Appliance.Supervisor.Worker;
 using Appliance.Supervisor.Workloads;
 using Appliance.Supervisor.Workloads.Kubernetes;
+using ImageBuilder.Tests.Workloads;
+using Supervisor.Tests.Worker;
 
 namespace Supervisor.Tests.Workloads;
 
 /// <summary>Releases on a real Kubernetes node: its API, controllers, scheduler, kubelet and containers.</summary>
 public sealed class KubernetesEngineTests(KubernetesNode node) : IClassFixture<KubernetesNode>, IAsyncLifetime
 {
+    /// <summary>A status by which the scheduler takes a node.</summary>
+    private const string ReadyNode = """{"status":{"conditions":[{"type":"Ready","status":"True"}],"capacity":{"cpu":"4","memory":"8Gi","pods":"10"},"allocatable":{"cpu":"4","memory":"8Gi","pods":"10"} } }""";
+
     private static readonly ReleaseTiming Timing = new() { Timeout = TimeSpan.FromMinutes(4), Dwell = TimeSpan.FromSeconds(2), Grace = TimeSpan.FromSeconds(5), Interval = TimeSpan.FromMilliseconds(500) };
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("releases");
     private readonly string _space = $"space-{Guid.NewGuid():N}"[..20];
@@ -18,7 +27,7 @@ public sealed class KubernetesEngineTests(KubernetesNode node) : IClassFixture<K
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     private WorkloadStore Store => new(_folder.FullName);
-    private KubernetesEngine Engine => new(node.Api, TimeProvider.System);
+    private KubernetesEngine Engine => new(node.Api, node.Images, TimeProvider.System);
 
     public async ValueTask InitializeAsync() => await node.ReadyAsync();
 
@@ -247,5 +256,130 @@ public sealed class KubernetesEngineTests(KubernetesNode node) : IClassFixture<K
 
         Assert.NotNull(await FindAsync("ConfigMap", "mine"));
         Assert.Contains("somebody else's", Store.Read().History[^1].Detail, StringComparison.Ordinal);
+    }
+
+    /// <summary>The images come with the release alone, and go with the last one that has them.</summary>
+    [Fact(Explicit = true)]
+    public async Task ARelease_BringsItsImages_AndItsContainersSayWhatTheyDo()
+    {
+        await BuildAsync("1");
+        var ended = await ApplyAsync("1");
+        Assert.True(ended.Outcome == ReleaseTransaction.Applied, ended.Detail);
+        var release = await Store.ReadReleaseAsync("1", Token);
+
+        Assert.Contains(await Engine.ReadLogAsync(release, null, 10, Token), line => line.EndsWith("hello 1", StringComparison.Ordinal));
+        Assert.Contains("It has: web", (await Assert.ThrowsAsync<UserError>(() => Engine.ReadLogAsync(release, "nothing", 10, Token))).Hint, StringComparison.Ordinal);
+        var image = release.Images[0].Pinned;
+        Assert.Contains(image, node.Ctr("images", "list", "--quiet"), StringComparison.Ordinal);
+
+        foreach (var version in new[] { "2", "3" })
+        {
+            await BuildAsync(version);
+            Assert.Equal(ReleaseTransaction.Applied, (await ApplyAsync(version)).Outcome);
+        }
+
+        var left = node.Ctr("images", "list", "--quiet");
+        Assert.DoesNotContain(image, left, StringComparison.Ordinal);
+        Assert.All(Store.Versions, version => Assert.Contains(Store.ReadReleaseAsync(version, Token).Result.Images[0].Pinned, left, StringComparison.Ordinal));
+    }
+
+    [Fact(Explicit = true)]
+    public async Task ANodeThatRestarts_SendsItsPodsToAnother_AndTakesThemBack()
+    {
+        var here = Here;
+        await AppliedAsync("1", Space(), Deployment("sleep 9001"));
+        Assert.Equal(ReadinessState.Ready, (await here.ReadAsync(Token)).State);
+        Assert.Null(await here.DrainAsync(TimeSpan.FromMinutes(1), Token)); // it is alone
+
+        await WithAnotherNodeAsync(async () =>
+        {
+            // A budget that lets the pod go only when there is another: it never is.
+            node.Kubectl("apply", "--filename", node.Write("budget.yaml", Parse("""{"apiVersion":"policy/v1beta1","kind":"PodDisruptionBudget","metadata":{"name":"web","namespace":"SPACE"},"spec":{"minAvailable":1,"selector":{"matchLabels":{"app":"web"} } } }""").ToJsonString()));
+            Assert.Contains(await here.DrainAsync(TimeSpan.FromSeconds(10), Token) ?? [], pod => pod.StartsWith($"{_space}/web-", StringComparison.Ordinal));
+            Assert.True(await IsUnschedulableAsync());
+
+            node.Kubectl("delete", "poddisruptionbudgets.v1beta1.policy", "web", "--namespace", _space);
+            Assert.Equal([], await here.DrainAsync(TimeSpan.FromMinutes(1), Token) ?? ["it says that it is alone"]);
+            Assert.Equal("other", NodesOfPods());
+
+            await here.UncordonAsync(Token);
+            Assert.False(await IsUnschedulableAsync());
+            // What somebody else has cordoned stays so.
+            node.PatchStatus("nodes/other", ReadyNode);
+            node.Kubectl("cordon", KubernetesNode.Name);
+            await here.DrainAsync(TimeSpan.FromSeconds(10), Token);
+            await here.UncordonAsync(Token);
+            Assert.True(await IsUnschedulableAsync());
+        });
+    }
+
+    /// <summary>The worker drains before the restart; asked meanwhile, it does not take the node back, but when the restart does not come or is over.</summary>
+    [Fact(Explicit = true)]
+    public async Task ARestart_DrainsTheNode_AndOneThatDoesNotComeTakesItBack()
+    {
+        using var bus = new PrivateBus();
+        await using var login = new FakeLogin(bus.Address);
+        await login.StartAsync();
+        await using var scene = new WorkerScene { Node = Here, BusAddress = bus.Address };
+        scene.Write("usr/lib/os-release", "IMAGE_ID=\"edge\"\nIMAGE_VERSION=\"1.0\"\nAPPLIANCE_BOARD=\"vm\"\nAPPLIANCE_WORKLOADS=\"k3s\"\n");
+        var mark = Path.Combine(scene.Disk.Root, TrialWork.DrainMark);
+        await AppliedAsync("1", Space(), Deployment("sleep 9002"));
+
+        await WithAnotherNodeAsync(async () =>
+        {
+            login.Refuses = true;
+            await Assert.ThrowsAsync<WorkerException>(() => AskAsync(scene, WorkerVerb.Reboot));
+            Assert.False(File.Exists(mark));
+            Assert.False(await IsUnschedulableAsync());
+
+            login.Refuses = false;
+            node.PatchStatus("nodes/other", ReadyNode);
+            await AskAsync(scene, WorkerVerb.Reboot);
+            Assert.Single(login.Restarts);
+            Assert.Equal("other", NodesOfPods());
+            await AskAsync(scene, WorkerVerb.Node);
+            Assert.True(await IsUnschedulableAsync()); // the restart is still to come
+
+            File.Delete(mark); // as /run goes with the restart
+            Assert.Equal(ReadinessState.Ready, (await AskAsync(scene, WorkerVerb.Node)).Node!.State);
+            Assert.False(await IsUnschedulableAsync());
+        });
+    }
+
+    private static Task<WorkerResult> AskAsync(WorkerScene scene, WorkerVerb verb) => scene.Client.RunAsync(new WorkerRequest { Verb = verb }, null, null, Token);
+
+    private ClusterNode Here => new(node.Api, KubernetesNode.Name, TimeProvider.System);
+
+    /// <summary>The nodes of this test's pods.</summary>
+    private string NodesOfPods() => node.Kubectl("get", "pods", "--namespace", _space, "--selector=app=web", "--output=jsonpath={.items[*].spec.nodeName}").Trim();
+
+    private async Task<bool> IsUnschedulableAsync() => new LiveObject((await node.Api.FindAsync(new ObjectIdentity("v1", "Node", null, KubernetesNode.Name), Token))!).Is("spec", "unschedulable");
+
+    /// <summary>With another node, as far as the API knows; nobody runs what is bound to it.</summary>
+    private async Task WithAnotherNodeAsync(Func<Task> work)
+    {
+        node.Kubectl("apply", "--filename", node.Write("other.yaml", """{"apiVersion":"v1","kind":"Node","metadata":{"name":"other"}}"""));
+        try
+        {
+            node.PatchStatus("nodes/other", ReadyNode);
+            await work();
+        }
+        finally
+        {
+            node.Kubectl("uncordon", KubernetesNode.Name);
+            node.Kubectl("delete", "node", "other");
+        }
+    }
+
+    private async Task BuildAsync(string version)
+    {
+        var folder = Path.Combine(_folder.FullName, ".source");
+        Directory.CreateDirectory(Path.Combine(folder, "manifests"));
+        SomeImage.WriteBusybox(Path.Combine(folder, "web.tar"), "example.org/shop/web:1", ("version", Encoding.UTF8.GetBytes(version)));
+        await File.WriteAllTextAsync(Path.Combine(folder, "workload.yaml"), $"id: shop\nversion: \"{version}\"\nimages:\n  - {{name: 'example.org/shop/web:1', archive: web.tar}}\n", Token);
+        await File.WriteAllTextAsync(Path.Combine(folder, "manifests", "web.json"), new JsonArray(Space(), Deployment("echo hello $(cat /version); sleep 9001", image: "example.org/shop/web:1")) switch { var items => new JsonObject { ["apiVersion"] = "v1", ["kind"] = "List", ["items"] = items }.ToJsonString() }, Token);
+        using var observer = new PlainBuildObserver(TextWriter.Null);
+        Directory.CreateDirectory(Path.GetDirectoryName(Store.PayloadOf(version))!);
+        await new WorkloadBuild(new() { Folder = folder, CacheFolder = Path.Combine(_folder.FullName, ".cache") }, observer).WritePayloadAsync(Store.PayloadOf(version), Token);
     }
 }

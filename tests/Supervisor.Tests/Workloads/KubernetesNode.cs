@@ -38,6 +38,9 @@ public sealed class KubernetesNode : IAsyncDisposable
 
     private static string Programs => Path.Combine(Repository.Folder, "out", "kubernetes");
 
+    /// <summary>The node's image store.</summary>
+    internal ContainerdImages Images => new("ctr", "--address", this["containerd.sock"]);
+
     /// <summary>Makes it, for the first test that runs: a fixture is there for those that do not run, too.</summary>
     internal Task ReadyAsync() => _ready ??= MakeAsync();
 
@@ -80,6 +83,20 @@ public sealed class KubernetesNode : IAsyncDisposable
     /// <summary>Runs kubectl, as a person beside us does.</summary>
     public string Kubectl(params string[] arguments) => SomeImage.Run("kubectl", ["--kubeconfig", this["kubeconfig"], .. arguments]);
 
+    /// <summary>Runs containerd's client.</summary>
+    public string Ctr(params string[] arguments) => SomeImage.Run("ctr", ["--address", this["containerd.sock"], "--namespace", "k8s.io", .. arguments]);
+
+    /// <summary>Writes a file for kubectl, and gives its path.</summary>
+    public string Write(string name, string content)
+    {
+        File.WriteAllText(this[name], content);
+        return this[name];
+    }
+
+    /// <summary>Says of a cluster's object how it is, as its controller does; this kubectl cannot.</summary>
+    public void PatchStatus(string path, string patch) =>
+        SomeImage.Run("curl", "--silent", "--show-error", "--fail", "--cacert", this["api/apiserver.crt"], "--header", $"Authorization: Bearer {Token}", "--header", "Content-Type: application/strategic-merge-patch+json", "--request", "PATCH", "--data", patch, $"https://127.0.0.1:{_ports[2]}/api/v1/{path}/status");
+
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
@@ -100,7 +117,7 @@ public sealed class KubernetesNode : IAsyncDisposable
     private Process StartApiServer() => Start("api", Path.Combine(Programs, "kube-apiserver"),
         $"--etcd-servers=http://127.0.0.1:{_ports[0]}", $"--secure-port={_ports[2]}", "--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", "--insecure-port=0", $"--cert-dir={this["api"]}",
         $"--service-account-key-file={this["sa.key"]}", $"--service-account-signing-key-file={this["sa.key"]}", "--service-account-issuer=https://k", $"--token-auth-file={this["tokens.csv"]}",
-        "--service-cluster-ip-range=10.0.0.0/24", "--authorization-mode=RBAC", "--disable-admission-plugins=ServiceAccount");
+        "--service-cluster-ip-range=10.0.0.0/24", "--authorization-mode=RBAC", "--disable-admission-plugins=ServiceAccount", "--kubelet-preferred-address-types=InternalIP");
 
     private async Task StartContainerdAsync()
     {
@@ -129,7 +146,7 @@ public sealed class KubernetesNode : IAsyncDisposable
         var archive = this["busybox.tar"];
         SomeImage.WriteBusybox(archive, Image);
         await UntilAsync("containerd", () => Task.FromResult(Quietly("ctr", "--address", this["containerd.sock"], "version")));
-        SomeImage.Run("ctr", "--address", this["containerd.sock"], "--namespace", "k8s.io", "images", "import", archive);
+        Ctr("images", "import", archive);
     }
 
     private void StartKubelet(string kubeconfig)

@@ -25,6 +25,36 @@ internal sealed class ModelEngine : IWorkloadEngine
     public Task CheckAsync(WorkloadRelease release, CancellationToken cancellationToken) =>
         Refused.Contains(release.Version) ? throw new UserError("refused") : Task.CompletedTask;
 
+    /// <summary>Images it has, by name.</summary>
+    public SortedSet<string> Images { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Set where there is no room for images.</summary>
+    public bool Full { get; set; }
+
+    public Task ImportAsync(WorkloadRelease release, string payload, CancellationToken cancellationToken)
+    {
+        if (Full) throw new UserError("no room");
+        Assert.True(File.Exists(payload), payload);
+        foreach (var image in release.Images)
+        {
+            OnStep?.Invoke($"import {image.Pinned}");
+            Images.Add(image.Pinned);
+        }
+        return Task.CompletedTask;
+    }
+
+    public Task ForgetImagesAsync(IReadOnlyCollection<string> images, CancellationToken cancellationToken)
+    {
+        foreach (var image in images)
+        {
+            OnStep?.Invoke($"forget {image}");
+            Images.Remove(image);
+        }
+        return Task.CompletedTask;
+    }
+
+    public Task<IReadOnlyList<string>> ReadLogAsync(WorkloadRelease release, string? container, int lines, CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<string>>([$"log of {release.Version}"]);
+
     public Task ApplyAsync(WorkloadRelease release, bool force, CancellationToken cancellationToken)
     {
         foreach (var identity in release.Objects.Select(ObjectIdentity.Of))

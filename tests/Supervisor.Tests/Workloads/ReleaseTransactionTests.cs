@@ -1,4 +1,5 @@
 using System.Formats.Tar;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Appliance.Core;
@@ -38,7 +39,7 @@ public sealed class ReleaseTransactionTests : IDisposable
                 Id = "shop",
                 Version = version,
                 Architecture = "amd64",
-                Images = [],
+                Images = [Image("base", "all"), Image("web", version)],
                 Objects = [.. names.Select(name => new JsonObject { ["apiVersion"] = "v1", ["kind"] = "ConfigMap", ["metadata"] = new JsonObject { ["name"] = name } })],
             };
             using var tar = new TarWriter(File.Create(path));
@@ -47,13 +48,24 @@ public sealed class ReleaseTransactionTests : IDisposable
         return folder;
     }
 
+    /// <summary>An image whose content is named by a word; versions with one content share it.</summary>
+    private static WorkloadImage Image(string name, string content)
+    {
+        var (reference, digest) = (ImageReference.TryParse($"example.org/{name}:1")!, OciDigest.Of(Encoding.UTF8.GetBytes(content)));
+        return new WorkloadImage { Reference = reference.ToString(), Pinned = reference.Pin(digest).ToString(), Manifest = digest, Source = digest, Config = digest };
+    }
+
     private static void AssertIsWhole(string folder, ModelEngine engine, string? version)
     {
         var state = new WorkloadStore(folder).Read();
         Assert.Null(state.Trial);
         Assert.Equal(version, state.Current);
         Assert.Equal(version is null ? [] : Contents[version].Order(StringComparer.Ordinal).Select(name => ($"ConfigMap {name}", version)), engine.Objects.Select(entry => (entry.Key, entry.Value)));
-        foreach (var kept in new[] { state.Current, state.Previous }.OfType<string>()) Assert.True(File.Exists(new WorkloadStore(folder).PayloadOf(kept)), $"the payload of {kept} is gone");
+        foreach (var kept in new[] { state.Current, state.Previous }.OfType<string>())
+        {
+            Assert.True(File.Exists(new WorkloadStore(folder).PayloadOf(kept)), $"the payload of {kept} is gone");
+            Assert.Superset(new HashSet<string> { Image("base", "all").Pinned, Image("web", kept).Pinned }, new HashSet<string>(engine.Images));
+        }
     }
 
     [Fact]
@@ -91,6 +103,25 @@ public sealed class ReleaseTransactionTests : IDisposable
         Assert.Contains("it crashes", error.Message, StringComparison.Ordinal);
         engine.Readiness = _ => Readiness.Ready("");
         Assert.Equal(ReleaseTransaction.Applied, (await Transaction(folder, engine).ApplyAsync("2", force: true, Token, Token)).Outcome);
+    }
+
+    [Fact]
+    public async Task AReleaseThatWasBegun_IsNotGoneOnWith_WhereItsImagesMayNotRun()
+    {
+        var (folder, engine) = (Filled(_folder.FullName), new ModelEngine());
+        engine.OnStep = step =>
+        {
+            if (step == "look") throw new IOException("the power goes");
+        };
+        await Assert.ThrowsAsync<IOException>(() => Transaction(folder, engine).ApplyAsync("1", false, Token, Token));
+        engine.OnStep = null;
+        var strict = new SignaturePolicy { Rules = [new SignatureRule { Images = "example.com/*" }] };
+
+        var ended = await new ReleaseTransaction(new WorkloadStore(folder), engine, Quick, TimeProvider.System) { Policy = strict }.ResumeAsync(Token);
+
+        Assert.Equal(ReleaseTransaction.Reverted, ended!.Outcome);
+        Assert.Contains("no rule allows it", ended.Detail, StringComparison.Ordinal);
+        Assert.Empty(engine.Objects);
     }
 
     [Fact]
@@ -215,6 +246,110 @@ public sealed class ReleaseTransactionTests : IDisposable
         engine.OnStep = null;
 
         Assert.Equal(ReleaseTransaction.Applied, (await Transaction(folder, engine).ResumeAsync(Token))!.Outcome);
+    }
+
+    [Fact]
+    public async Task ImagesOfTheReleaseBefore_Stay_AndOlderOnesGo()
+    {
+        var (folder, engine) = (_folder.FullName, new ModelEngine());
+        foreach (var version in new[] { "1", "2", "3" })
+        {
+            Filled(folder);
+            await Transaction(folder, engine).ApplyAsync(version, false, Token, Token);
+        }
+
+        Assert.Equal(new[] { Image("base", "all").Pinned, Image("web", "2").Pinned, Image("web", "3").Pinned }.ToHashSet(), engine.Images.ToHashSet());
+    }
+
+    [Fact]
+    public async Task NoRoomForImages_ChangesNothing_AndSaysNothingOfTheRelease()
+    {
+        var (folder, engine) = (Filled(_folder.FullName), new ModelEngine());
+        await Transaction(folder, engine).ApplyAsync("1", false, Token, Token);
+        Filled(folder);
+        engine.Full = true;
+
+        await Assert.ThrowsAsync<UserError>(() => Transaction(folder, engine).ApplyAsync("2", false, Token, Token));
+
+        AssertIsWhole(folder, engine, "1");
+        engine.Full = false;
+        Assert.Equal(ReleaseTransaction.Applied, (await Transaction(folder, engine).ApplyAsync("2", false, Token, Token)).Outcome);
+    }
+
+    [Fact]
+    public async Task GoingBack_BringsTheReleaseBefore_AndTheOtherIsNotTakenByItself()
+    {
+        var (folder, engine) = (Filled(_folder.FullName), new ModelEngine());
+        await Assert.ThrowsAsync<UserError>(() => Transaction(folder, engine).GoBackAsync("somebody", Token, Token));
+        foreach (var version in new[] { "1", "2" })
+        {
+            Filled(folder);
+            await Transaction(folder, engine).ApplyAsync(version, false, Token, Token);
+        }
+
+        Assert.Equal((ReleaseTransaction.Applied, "1"), (await Transaction(folder, engine).GoBackAsync("somebody", Token, Token)) is var ended ? (ended.Outcome, ended.Version) : default);
+
+        AssertIsWhole(folder, engine, "1");
+        Assert.Equal("2", new WorkloadStore(folder).Read().Previous);
+        Assert.Contains("somebody went back from it", (await Assert.ThrowsAsync<UserError>(() => Transaction(folder, engine).ApplyAsync("2", false, Token, Token))).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task GivingUp_WhatWasStopped_BringsTheOldOneBack()
+    {
+        var (folder, engine) = (Filled(_folder.FullName), new ModelEngine());
+        await Transaction(folder, engine).ApplyAsync("1", false, Token, Token);
+        Filled(folder);
+        using var stop = new CancellationTokenSource();
+        engine.Readiness = version =>
+        {
+            if (version == "2") stop.Cancel();
+            return Readiness.Ready("");
+        };
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Transaction(folder, engine, timing: Quick with { Dwell = TimeSpan.FromHours(1) }).ApplyAsync("2", false, Token, stop.Token));
+
+        ReleaseTransaction.GiveUp(new WorkloadStore(folder), "somebody stopped it");
+        var ended = await Transaction(folder, engine).ResumeAsync(Token);
+
+        Assert.Equal((ReleaseTransaction.Reverted, "somebody stopped it"), (ended!.Outcome, ended.Detail));
+        AssertIsWhole(folder, engine, "1");
+        ReleaseTransaction.GiveUp(new WorkloadStore(folder), "again");
+        Assert.Null(await Transaction(folder, engine).ResumeAsync(Token));
+    }
+
+    [Fact]
+    public async Task Removing_LeavesNothing_WhereverThePowerGoes()
+    {
+        var cuts = 0;
+        for (var at = 1; at < Enough; at++, cuts++)
+        {
+            var folder = Filled(_folder.CreateSubdirectory($"{at}").FullName);
+            var engine = new ModelEngine();
+            await Transaction(folder, engine).ApplyAsync("1", false, Token, Token);
+            var steps = 0;
+            void Step(string step)
+            {
+                if (++steps >= at) throw new PowerIsGone();
+            }
+            engine.OnStep = Step;
+            try
+            {
+                Assert.Equal(ReleaseTransaction.Removed, (await Transaction(folder, engine, Step).RemoveAsync(Token)).Outcome);
+                Assert.False(Directory.Exists(folder));
+                break;
+            }
+            catch (PowerIsGone)
+            {
+                engine.OnStep = null;
+            }
+
+            await Transaction(folder, engine).ResumeAsync(Token);
+            if (Directory.Exists(folder)) await Transaction(folder, engine).RemoveAsync(Token);
+
+            Assert.Empty(engine.Objects);
+            Assert.False(Directory.Exists(folder));
+        }
+        Assert.InRange(cuts, 5, Enough - 2);
     }
 
     [Theory]

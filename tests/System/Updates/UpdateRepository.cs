@@ -1,7 +1,4 @@
 using System.Diagnostics;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.Extensions.FileProviders;
-using Microsoft.Extensions.Logging;
 
 namespace Appliance.SystemTests.Updates;
 
@@ -19,11 +16,9 @@ public sealed class UpdateRepository(string name = "test-updates", string board 
     private static readonly Dictionary<string, string> Channels = new() { [First] = "stable", [Good] = "stable", [Unhealthy] = "unhealthy", [Panicking] = "panicking", [Hanging] = "hanging" };
 
     private readonly HashSet<string> _published = [];
-    private WebApplication? _server;
-    private int _port;
-    private volatile bool _closed;
+    private readonly RepositoryServer _server = new(FolderOf(name));
 
-    internal string Folder { get; } = Path.Combine(Product.Root, "out", name);
+    internal string Folder { get; } = FolderOf(name);
 
     /// <summary>The repository.</summary>
     internal string Repository => Path.Combine(Folder, "repository");
@@ -32,17 +27,13 @@ public sealed class UpdateRepository(string name = "test-updates", string board 
     private string Old => Path.Combine(Folder, "old");
 
     /// <summary>Their addresses for the device: QEMU's name of the host.</summary>
-    internal string Address => $"http://10.0.2.2:{_port}/repository/";
-    internal string OldAddress => $"http://10.0.2.2:{_port}/old/";
+    internal string Address => _server.AddressOf("repository");
+    internal string OldAddress => _server.AddressOf("old");
 
     /// <inheritdoc/>
     public async ValueTask InitializeAsync()
     {
-        if (Directory.Exists(Folder)) Directory.Delete(Folder, recursive: true);
-        Directory.CreateDirectory(Folder);
-        await ServeAsync();
-        await File.WriteAllTextAsync(Passphrase, "only for a test");
-        await RunAsync(["keys", "init", "--dir", Path.Combine(Folder, "keys"), "--passphrase-file", Passphrase, .. Channels.Values.Distinct().SelectMany(channel => new[] { "--channel", channel })]);
+        await _server.StartAsync(Channels.Values.Distinct());
         await PublishAsync(First);
         // What somebody plays back who wants devices to stay on what they have.
         using (var copy = Process.Start("cp", ["-a", Repository, Old])) await copy.WaitForExitAsync();
@@ -50,50 +41,20 @@ public sealed class UpdateRepository(string name = "test-updates", string board 
     }
 
     /// <summary>The server has nothing for anybody until this is disposed of.</summary>
-    internal IDisposable Close()
-    {
-        _closed = true;
-        return new Opening(this);
-    }
-
-    private sealed class Opening(UpdateRepository repository) : IDisposable
-    {
-        public void Dispose() => repository._closed = false;
-    }
-
-    /// <summary>Serves the folder at a port of the system's choice, which the images then name.</summary>
-    private async Task ServeAsync()
-    {
-        var builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.ClearProviders();
-        _server = builder.Build();
-        _server.Urls.Add("http://127.0.0.1:0");
-        _server.Use((context, next) =>
-        {
-            if (!_closed) return next(context);
-            context.Response.StatusCode = 503;
-            return Task.CompletedTask;
-        });
-        _server.UseStaticFiles(new StaticFileOptions { FileProvider = new PhysicalFileProvider(Folder), ServeUnknownFileTypes = true });
-        await _server.StartAsync();
-        _port = new Uri(_server.Urls.Single()).Port;
-    }
+    internal IDisposable Close() => _server.Close();
 
     /// <inheritdoc/>
-    public async ValueTask DisposeAsync()
-    {
-        if (_server is not null) await _server.DisposeAsync();
-    }
+    public ValueTask DisposeAsync() => _server.DisposeAsync();
 
     /// <summary>Builds a version and publishes it in its channel, once.</summary>
     internal async Task PublishAsync(string version)
     {
         if (!_published.Add(version)) return;
         await BuildAsync(version);
-        await RunAsync("publish", Bundle(version), "--repo", Repository, "--keys", Path.Combine(Folder, "keys"), "--passphrase-file", Passphrase, "--channel", Channels[version], "--no-chunks", "--patches", "1", "--level", "1");
+        await _server.PublishAsync(Bundle(version), Channels[version], "--no-chunks", "--patches", "1", "--level", "1");
     }
 
-    private string Passphrase => Path.Combine(Folder, "passphrase");
+    private static string FolderOf(string name) => Path.Combine(Product.Root, "out", name);
 
     internal string Disk(string version) => Path.Combine(Folder, $"edge_{version}_amd64", "disk.img");
 
@@ -131,7 +92,7 @@ public sealed class UpdateRepository(string name = "test-updates", string board 
               # Cuts in the middle of a download need one that lasts.
               rate: 16MiB
             """);
-        await RunAsync("build", definition, "--output", Folder, "--cache", Product.Cache, "--json");
+        await RepositoryServer.RunAsync("build", definition, "--output", Folder, "--cache", Product.Cache, "--json");
     }
 
     /// <summary>The product: a unit with data that a newer version migrates.</summary>
@@ -157,11 +118,5 @@ public sealed class UpdateRepository(string name = "test-updates", string board 
             """);
         var wants = Directory.CreateDirectory(Path.Combine(units, "multi-user.target.wants")).FullName;
         File.CreateSymbolicLink(Path.Combine(wants, "edge.service"), "../edge.service");
-    }
-
-    internal static async Task RunAsync(params string[] arguments)
-    {
-        var (exitCode, output, errors) = await Product.RunAsync(arguments);
-        Assert.True(exitCode == 0, $"appliance {string.Join(' ', arguments)}: exit code {exitCode}\n{output}\n{errors}");
     }
 }

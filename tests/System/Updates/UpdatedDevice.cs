@@ -56,8 +56,8 @@ public sealed class UpdatedDevice : IAsyncDisposable
         var refusals = new List<(string, int, string)>();
         foreach (var command in new[] { $"install --version {UpdateRepository.First}", $"install {Repository.OldAddress}", $"check --source {Repository.OldAddress}" })
         {
-            var (exitCode, said) = await machine.Shell.RunAsync($"appliancectl {command}", TestContext.Current.CancellationToken);
-            refusals.Add((command, exitCode, said));
+            var answer = await machine.AskAsync(command);
+            refusals.Add((command, answer.ExitCode, answer.Said));
         }
         Refusals = refusals;
         PendingAfterRefusals = (string?)(await machine.ControlAsync())!["pendingVersion"];

@@ -48,7 +48,7 @@ public sealed class InstallFaultTests : IDisposable
     {
         await _scene.PublishVersionAsync("1.1", 8192);
         var own = _scene.Device;
-        foreach (var (device, word) in new[] { (own with { ImageId = "kiosk" }, "another image"), (own with { Board = "pi" }, "another board"), (own with { Architecture = "arm64" }, "another architecture") })
+        foreach (var (device, word) in new[] { (own with { Id = "kiosk" }, "another image"), (own with { Board = "pi" }, "another board"), (own with { Architecture = "arm64" }, "another architecture") })
         {
             _scene.Device = device;
             Assert.Contains(word, (await FailAsync()).Message, StringComparison.Ordinal);

@@ -52,7 +52,7 @@ internal sealed class UpdateScene : IDisposable
 
     public void Dispose() => _folder.Delete(recursive: true);
 
-    public DeviceFacts Device { get; set; } = new() { DeviceId = "device-1", ImageId = "edge", Board = "vm", Architecture = "amd64", Version = "1.0" };
+    public DeviceFacts Device { get; set; } = new() { DeviceId = "device-1", Id = "edge", Board = "vm", Architecture = "amd64", Version = "1.0" };
 
     public TargetSlot Slot => new()
     {

@@ -1,6 +1,8 @@
 using System.Text.Json.Nodes;
+using Appliance.Core;
 using Appliance.ImageBuilder.Publish;
 using UpdateClient.Tests.Install;
+using UpdateClient.Tests.Workloads;
 
 namespace UpdateClient.Tests.Publish;
 
@@ -10,10 +12,10 @@ public sealed class DiffTests(PublishedPair pair) : IClassFixture<PublishedPair>
 
     public void Dispose() => _scene.Dispose();
 
-    private async Task<JsonObject> CompareAsync(string old, string fresh, bool cost)
+    private async Task<JsonObject> CompareAsync(string old, string fresh, bool cost, string? id = null)
     {
         var work = Directory.CreateDirectory(_scene[$"work-{Guid.NewGuid():N}"]);
-        return await DiffCommand.CompareAsync(old, fresh, cost, work.FullName, new StageClock(_scene.Observer), CancellationToken.None);
+        return await DiffCommand.CompareAsync(old, fresh, id, cost, work.FullName, _scene.Time, new StageClock(_scene.Observer), CancellationToken.None);
     }
 
     [Fact]
@@ -39,5 +41,22 @@ public sealed class DiffTests(PublishedPair pair) : IClassFixture<PublishedPair>
         var packages = (await CompareAsync(_scene["old"], _scene["new"], cost: false))["packages"]!.AsArray();
 
         Assert.Equal("""[{"name":"gone","old":"1","new":null},{"name":"openssl","old":"3.0.1","new":"3.0.2"}]""", packages.ToJsonString());
+    }
+
+    [Fact]
+    public async Task Diff_OfWorkloads_ListsImagesAndObjects_AlsoBesideAnImageOfTheSameVersion()
+    {
+        var first = await SomeWorkload.BuildAsync(_scene, "1.0");
+        await _scene.PublishAsync(first);
+        await _scene.PublishAsync(await SomeWorkload.BuildAsync(_scene, "1.1"));
+
+        var report = await CompareAsync(first, $"{_scene.Repository}@stable/1.1", cost: true, id: "shop");
+
+        var image = Assert.Single(report["images"]!.AsArray())!;
+        Assert.Equal("example.org/shop/web:1", (string?)image["name"]);
+        Assert.NotEqual((string?)image["old"], (string?)image["new"]);
+        Assert.Equal("""[{"object":"ConfigMap words","old":true,"new":true}]""", report["objects"]!.ToJsonString());
+        Assert.Equal("workload.tar", (string?)Assert.Single(report["cost"]!.AsArray())!["payload"]);
+        Assert.Contains("no version 1.1 of till", (await Assert.ThrowsAsync<UserError>(() => CompareAsync(first, $"{_scene.Repository}@1.1", cost: false, id: "till"))).Message, StringComparison.Ordinal);
     }
 }

@@ -1,5 +1,6 @@
 using System.Formats.Tar;
 using System.Text;
+using System.Text.Json.Nodes;
 using Appliance.Core;
 using Appliance.Core.Bundles;
 using Appliance.Core.Workloads;
@@ -69,6 +70,26 @@ public sealed class WorkloadArchiveReaderTests : IDisposable
     [Fact]
     public async Task Refuses_AnIndexThatNamesAnotherImage() =>
         Assert.Contains("its index names another image", await RefusalAsync((name, content) => (name, name == "index.json" ? Replace(content, "shop/web:1-", "shop/web:2-") : content)), StringComparison.Ordinal);
+
+    /// <summary>containerd takes images by one name of the index, podman by another, and both take all that it names.</summary>
+    [Theory]
+    [InlineData("io.containerd.image.name", "registry.example.com/pause:3")]
+    [InlineData("org.opencontainers.image.ref.name", "registry.example.com/pause:3")]
+    [InlineData("another.name", "registry.example.com/pause:3")]
+    public async Task Refuses_AnIndexThatGivesTheImageAnotherName(string annotation, string image) =>
+        Assert.Contains("its index names another image", await RefusalAsync(WithIndex(entries => entries[0]!["annotations"]![annotation] = image)), StringComparison.Ordinal);
+
+    [Fact]
+    public async Task Refuses_AnIndexThatNamesMoreThanTheRelease() =>
+        Assert.Contains("its index names 2 images, and it has 1", await RefusalAsync(WithIndex(entries => entries.Add(entries[0]!.DeepClone()))), StringComparison.Ordinal);
+
+    private static Func<string, byte[], (string, byte[])?> WithIndex(Action<JsonArray> change) => (name, content) =>
+    {
+        if (name != "index.json") return (name, content);
+        var index = JsonNode.Parse(content)!;
+        change(index["manifests"]!.AsArray());
+        return (name, Encoding.UTF8.GetBytes(index.ToJsonString()));
+    };
 
     [Fact]
     public async Task Refuses_WhatDoesNotBelongThere() =>

@@ -4,14 +4,17 @@ namespace Appliance.Supervisor.Health.Probes;
 
 /// <summary>
 /// The workload engine as systemd sees it: its own service, and the services that Quadlet (podman-systemd.unit(5)) has made
-/// of container files. What runs inside k3s is not seen.
+/// of container files.
 /// </summary>
 /// <param name="root">Root of the files that are read.</param>
 /// <param name="engine">The image's engine: <c>k3s</c>, <c>podman</c> or <c>none</c>.</param>
 /// <param name="systemd">The manager that is asked.</param>
 internal sealed class UnitWorkloads(string root, string engine, Systemd1 systemd) : IWorkloadHealth
 {
-    private static readonly string[] K3sUnits = ["k3s.service", "k3s-agent.service"];
+    /// <summary>The service of a node with a control plane.</summary>
+    public const string Server = "k3s.service";
+
+    private static readonly string[] K3sUnits = [Server, "k3s-agent.service"];
 
     private string Generated => Path.Combine(root, "run/systemd/generator");
 
@@ -50,12 +53,12 @@ internal sealed class UnitWorkloads(string root, string engine, Systemd1 systemd
         return result with { Failing = failing, Working = working, Resting = resting, Unfinished = starting };
     }
 
-    /// <summary>The engine's services that the image has; one must be there.</summary>
+    /// <summary>The engine's service, with a control plane or without: the image has both, and one is to run.</summary>
     private async Task<IReadOnlyList<ManagedUnit>> EngineUnitsAsync()
     {
         var units = await systemd.UnitsAsync(K3sUnits);
-        var present = units.Where(unit => unit.LoadState != "not-found").ToList();
-        return present.Count > 0 ? present : [units[0]];
+        var present = units.Where(unit => unit.LoadState is not ("not-found" or "masked")).ToList();
+        return [present.Find(unit => unit.ActiveState != "inactive") ?? present.FirstOrDefault() ?? units[0]];
     }
 
     /// <summary>Quadlet's services carry the container file they were made of; a template is none by itself.</summary>
@@ -67,7 +70,7 @@ internal sealed class UnitWorkloads(string root, string engine, Systemd1 systemd
             if (name.EndsWith("@.service", StringComparison.Ordinal)) continue;
             var lines = File.ReadAllLines(path);
             if (!lines.Any(line => line.StartsWith("SourcePath=", StringComparison.Ordinal) && line.Contains("/containers/systemd/", StringComparison.Ordinal))) continue;
-            yield return (name, lines.Contains("Type=oneshot"));
+            yield return (name, lines.Contains("Type=oneshot") || lines.Contains("RemainAfterExit=yes"));
         }
     }
 }

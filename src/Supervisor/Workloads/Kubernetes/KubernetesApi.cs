@@ -90,15 +90,15 @@ internal sealed class KubernetesApi : IDisposable
         }
     }
 
-    /// <summary>The objects of a kind in a namespace (all of them when null) whose labels match.</summary>
-    public async Task<IReadOnlyList<JsonObject>> ListAsync(string apiVersion, string kind, string? space, string selector, CancellationToken cancellationToken)
+    /// <summary>The objects of a kind in a namespace (all of them when null) whose labels and fields match.</summary>
+    public async Task<IReadOnlyList<JsonObject>> ListAsync(string apiVersion, string kind, string? space, string selector, CancellationToken cancellationToken, string fields = "")
     {
         var resource = await ResourceAsync(new ObjectIdentity(apiVersion, kind, space, ""), cancellationToken);
         var found = new List<JsonObject>();
         var next = "";
         do
         {
-            var page = await SendAsync(HttpMethod.Get, $"{resource.At(space, null)}?limit={PageSize}&labelSelector={Uri.EscapeDataString(selector)}{(next.Length > 0 ? $"&continue={Uri.EscapeDataString(next)}" : "")}", null, null, cancellationToken);
+            var page = await SendAsync(HttpMethod.Get, $"{resource.At(space, null)}?limit={PageSize}&labelSelector={Uri.EscapeDataString(selector)}{(fields.Length > 0 ? $"&fieldSelector={Uri.EscapeDataString(fields)}" : "")}{(next.Length > 0 ? $"&continue={Uri.EscapeDataString(next)}" : "")}", null, null, cancellationToken);
             foreach (var item in page["items"] as JsonArray ?? [])
             {
                 if (item?.DeepClone() is not JsonObject value) continue;
@@ -109,6 +109,38 @@ internal sealed class KubernetesApi : IDisposable
         }
         while (next.Length > 0);
         return found;
+    }
+
+    /// <summary>The last lines that a container of a pod printed, each with its time.</summary>
+    public async Task<IReadOnlyList<string>> ReadLogAsync(ObjectIdentity pod, string container, int lines, CancellationToken cancellationToken)
+    {
+        var path = (await ResourceAsync(pod, cancellationToken)).At(SpaceOf(pod), pod.Name) + $"/log?container={Uri.EscapeDataString(container)}&tailLines={lines}&timestamps=true";
+        var text = await TryAsync(async () =>
+        {
+            using var answer = await _http.GetAsync(path, cancellationToken);
+            var bytes = await answer.Content.ReadAsByteArrayAsync(cancellationToken);
+            return answer.IsSuccessStatusCode ? Encoding.UTF8.GetString(bytes) : throw KubernetesError.Read(answer.StatusCode, bytes);
+        }, cancellationToken);
+        return text.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+    }
+
+    /// <summary>Asks a pod to leave (Eviction API). It is asked once: that its disruption budget refuses (429) is an answer.</summary>
+    /// <exception cref="KubernetesError">It may not leave now, or is not there.</exception>
+    /// <exception cref="HttpRequestException">The server does not answer.</exception>
+    public async Task EvictAsync(string space, string pod, CancellationToken cancellationToken)
+    {
+        // Servers before 1.22 know the older form alone, those since 1.25 perhaps the newer.
+        if (!await TryEvictAsync("policy/v1")) await TryEvictAsync("policy/v1beta1");
+
+        async Task<bool> TryEvictAsync(string apiVersion)
+        {
+            var eviction = new JsonObject { ["apiVersion"] = apiVersion, ["kind"] = "Eviction", ["metadata"] = new JsonObject { ["namespace"] = space, ["name"] = pod } };
+            using var body = new StringContent(eviction.ToJsonString(), Encoding.UTF8, "application/json");
+            using var answer = await _http.PostAsync($"api/v1/namespaces/{Uri.EscapeDataString(space)}/pods/{Uri.EscapeDataString(pod)}/eviction", body, cancellationToken);
+            if (answer.IsSuccessStatusCode) return true;
+            if (answer.StatusCode == HttpStatusCode.BadRequest && apiVersion == "policy/v1") return false;
+            throw KubernetesError.Read(answer.StatusCode, await answer.Content.ReadAsByteArrayAsync(cancellationToken));
+        }
     }
 
     /// <summary>Waits until the server says that it is ready.</summary>

@@ -8,7 +8,7 @@ namespace Appliance.Supervisor.Workloads.Kubernetes;
 /// Releases on Kubernetes: objects are tried as a whole first (dry run), applied in waves by server-side apply, and deleted
 /// only where our label says that they are this workload's.
 /// </summary>
-internal sealed class KubernetesEngine(KubernetesApi api, TimeProvider time) : IWorkloadEngine
+internal sealed class KubernetesEngine(KubernetesApi api, ContainerdImages images, TimeProvider time) : IWorkloadEngine
 {
     /// <summary>Label of every object: the workload it belongs to.</summary>
     public const string WorkloadLabel = "appliance.io/workload";
@@ -16,6 +16,10 @@ internal sealed class KubernetesEngine(KubernetesApi api, TimeProvider time) : I
     /// <summary>Annotation that says whether an object may be deleted: <c>true</c> also for what holds data, <c>false</c> never.</summary>
     public const string PruneAnnotation = "appliance.io/prune";
 
+    /// <summary>Annotation of an object that is for one engine alone: <c>k3s</c> or <c>podman</c>.</summary>
+    public const string EngineAnnotation = "appliance.io/engine";
+
+    private const string Engine = "k3s";
     private const int MostFaultsShown = 10;
     private static readonly TimeSpan DefinitionLimit = TimeSpan.FromMinutes(1), GoneLimit = TimeSpan.FromMinutes(1), Pause = TimeSpan.FromMilliseconds(500);
 
@@ -46,8 +50,7 @@ internal sealed class KubernetesEngine(KubernetesApi api, TimeProvider time) : I
             }
         }
         if (faults.Count == 0) return;
-        var more = faults.Count > MostFaultsShown ? $"\n  and {faults.Count - MostFaultsShown} more" : "";
-        throw new UserError($"The cluster refuses {release.Id} {release.Version}; nothing was changed.{string.Concat(faults.Take(MostFaultsShown).Select(fault => $"\n  {fault}"))}{more}",
+        throw new UserError($"The cluster refuses {release.Id} {release.Version}; nothing was changed.{FaultLines.Of(faults, MostFaultsShown)}",
             faults.Exists(fault => fault.Contains("conflict", StringComparison.OrdinalIgnoreCase)) ? "Of a conflict: somebody else manages the field. Leave it out of the manifest (replicas, when an autoscaler sets them), or have the other let go of it." : "Correct the manifests, and publish them as a new version.");
     }
 
@@ -110,7 +113,7 @@ internal sealed class KubernetesEngine(KubernetesApi api, TimeProvider time) : I
         var (deleted, left) = (new List<ObjectIdentity>(), new List<(ObjectIdentity, string)>());
         try
         {
-            foreach (var identity in kept?.Objects.Select(ObjectIdentity.Of) ?? []) staying.Add(await api.KeyOfAsync(identity, cancellationToken));
+            foreach (var identity in kept is null ? [] : Ordered(kept).Select(ObjectIdentity.Of)) staying.Add(await api.KeyOfAsync(identity, cancellationToken));
         }
         catch (KubernetesError e)
         {
@@ -132,6 +135,15 @@ internal sealed class KubernetesEngine(KubernetesApi api, TimeProvider time) : I
         }
         return new PrunedObjects(deleted, left);
     }
+
+    /// <inheritdoc/>
+    public Task ImportAsync(WorkloadRelease release, string payload, CancellationToken cancellationToken) => images.ImportAsync(release, payload, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task ForgetImagesAsync(IReadOnlyCollection<string> names, CancellationToken cancellationToken) => images.ForgetAsync(names, cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<string>> ReadLogAsync(WorkloadRelease release, string? container, int lines, CancellationToken cancellationToken) => new PodLogs(api).ReadAsync(release, container, lines, cancellationToken);
 
     private static string? WhyKept(ObjectIdentity identity, LiveObject live, string workload)
     {
@@ -207,8 +219,8 @@ internal sealed class KubernetesEngine(KubernetesApi api, TimeProvider time) : I
 
     private static bool IsDefinition(JsonObject manifest) => ObjectIdentity.Of(manifest) is { Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition" };
 
-    /// <summary>The objects with our label, in the order of application.</summary>
-    private static List<JsonObject> Ordered(WorkloadRelease release) => release.Objects.Select(manifest =>
+    /// <summary>The objects that are for Kubernetes, with our label, in the order of application.</summary>
+    private static List<JsonObject> Ordered(WorkloadRelease release) => release.Objects.Where(manifest => new LiveObject(manifest).Text("metadata", "annotations", EngineAnnotation) is null or Engine).Select(manifest =>
     {
         var copy = (JsonObject)manifest.DeepClone();
         var metadata = copy["metadata"]!.AsObject();

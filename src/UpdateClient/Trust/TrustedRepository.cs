@@ -1,9 +1,7 @@
 using Appliance.Core;
 using Appliance.Core.Tuf;
-using Appliance.UpdateClient;
-using Appliance.UpdateClient.Trust;
 
-namespace Appliance.ImageBuilder.Publish;
+namespace Appliance.UpdateClient.Trust;
 
 /// <summary>A repository read the way a device does, with a trust folder that is forgotten afterwards.</summary>
 internal sealed class TrustedRepository : IDisposable

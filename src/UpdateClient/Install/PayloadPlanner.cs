@@ -7,50 +7,49 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Appliance.UpdateClient.Install;
 
-/// <summary>Finds the ways to get each payload and orders them by what they download.</summary>
-internal sealed class UpdatePlanner(IRepositorySource source, DeviceFacts device, RunningSlot running, TargetSlot slot, UpdateOptions options)
+/// <summary>Finds the ways to get payloads and orders them by what they download. The files it opens for them are closed with it.</summary>
+/// <param name="source">The repository.</param>
+/// <param name="release">The release the payloads are of.</param>
+/// <param name="fromVersion">The version that is here, or null.</param>
+/// <param name="stateFolder">Folder for patches.</param>
+internal sealed class PayloadPlanner(IRepositorySource source, Release release, string? fromVersion, string stateFolder) : IDisposable
 {
     /// <summary>
     /// A patch below this share of the whole is taken without looking at what chunks would take: they hardly ever take less,
-    /// and finding out means to fetch their index and to read both slots.
+    /// and finding out means to fetch their index and to read what is here.
     /// </summary>
     private const int SmallPatch = 2;
 
     private readonly List<IDisposable> _open = [];
 
-    /// <summary>Plans a release.</summary>
-    public async Task<UpdatePlan> PlanAsync(Release release, BundleManifest manifest, CancellationToken cancellationToken)
+    /// <summary>Plans a payload.</summary>
+    /// <param name="listed">What the release says of it.</param>
+    /// <param name="payload">What the manifest says of it.</param>
+    /// <param name="oldPath">The same payload of the version that is here: a device or file; null when there is none.</param>
+    /// <param name="targetPath">Where it will be written, for the chunks that are there; null where those cannot be used.</param>
+    /// <param name="cancellationToken">Ends the planning.</param>
+    public async Task<PayloadPlan> PlanAsync(ReleasePayload listed, BundlePayload payload, string? oldPath, string? targetPath, CancellationToken cancellationToken) =>
+        new(payload, await WaysAsync(listed, payload, oldPath, targetPath, cancellationToken));
+
+    /// <inheritdoc/>
+    public void Dispose()
     {
-        var payloads = new List<PayloadPlan>();
-        try
-        {
-            foreach (var (listed, payload) in release.Payloads.Zip(manifest.Payloads))
-            {
-                if (payload.Kind is not (BundlePayloadKind.Root or BundlePayloadKind.Uki)) continue;
-                payloads.Add(new PayloadPlan(payload, await WaysAsync(release, listed, payload, cancellationToken)));
-            }
-            return new UpdatePlan(_open) { Release = release, Manifest = manifest, Payloads = payloads };
-        }
-        catch
-        {
-            foreach (var file in _open) file.Dispose();
-            throw;
-        }
+        foreach (var file in _open) file.Dispose();
     }
 
-    private async Task<IReadOnlyList<PlannedWay>> WaysAsync(Release release, ReleasePayload listed, BundlePayload payload, CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<PlannedWay>> WaysAsync(ReleasePayload listed, BundlePayload payload, string? oldPath, string? targetPath, CancellationToken cancellationToken)
     {
         var full = new PlannedWay(PlannedWay.Full, new FullWay(source, release.Bundle, listed, payload));
         if (source.OnlyRelease is not null) return [full];
-        var old = TryOpen(payload.Kind == BundlePayloadKind.Root ? running.Root : running.Uki);
+        var old = TryOpen(oldPath);
         var patch = old is null ? null : TryPatch(listed, payload, old);
         if (patch is not null && patch.DownloadBytes < full.DownloadBytes / SmallPatch)
-            return listed.Chunks is null || OpenTarget(payload) is not { } late ? [patch, full]
+            return listed.Chunks is null || OpenTarget(targetPath) is not { } late ? [patch, full]
                 : [patch, new PlannedWay(PlannedWay.Chunks, new LateChunkWay(async (offset, token) => await PlanChunksAsync(listed, old, late, offset, token))), full];
 
         var ways = new List<PlannedWay> { full };
         if (patch is not null) ways.Add(patch);
-        if (listed.Chunks is { } chunks && OpenTarget(payload) is { } target)
+        if (listed.Chunks is { } chunks && OpenTarget(targetPath) is { } target)
         {
             try
             {
@@ -69,8 +68,8 @@ internal sealed class UpdatePlanner(IRepositorySource source, DeviceFacts device
     private PlannedWay? TryPatch(ReleasePayload listed, BundlePayload payload, SafeFileHandle old)
     {
         var size = NativeFile.SizeOf(old);
-        var patch = listed.Patches.Where(patch => patch.FromVersion == device.Version && patch.FromSize <= size).MinBy(patch => patch.Patch.Size);
-        return patch is null ? null : new PlannedWay(PlannedWay.Patch, new PatchWay(source, patch, payload, old, options.StateFolder));
+        var patch = listed.Patches.Where(patch => patch.FromVersion == fromVersion && patch.FromSize <= size).MinBy(patch => patch.Patch.Size);
+        return patch is null ? null : new PlannedWay(PlannedWay.Patch, new PatchWay(source, patch, payload, old, stateFolder));
     }
 
     private async Task<IPayloadWay> PlanChunksAsync(ReleasePayload listed, SafeFileHandle? old, SafeFileHandle target, long offset, CancellationToken cancellationToken)
@@ -92,7 +91,7 @@ internal sealed class UpdatePlanner(IRepositorySource source, DeviceFacts device
         return !source.ReadsFromTheFront;
     }
 
-    /// <summary>What runs; null when there is none or it cannot be read: then the update is downloaded whole.</summary>
+    /// <summary>What is here; null when there is none or it cannot be read: then the payload is downloaded whole.</summary>
     private SafeFileHandle? TryOpen(string? path)
     {
         if (path is null || !File.Exists(path)) return null;
@@ -107,10 +106,9 @@ internal sealed class UpdatePlanner(IRepositorySource source, DeviceFacts device
     }
 
     /// <summary>The target, for the chunks in it; null where that is not possible, and writing will say why.</summary>
-    private SafeFileHandle? OpenTarget(BundlePayload payload)
+    private SafeFileHandle? OpenTarget(string? path)
     {
-        if (payload.Kind == BundlePayloadKind.Root && slot.Root.Offset != 0) return null; // chunks know no pieces of disk images
-        var path = payload.Kind == BundlePayloadKind.Root ? slot.Root.Path : slot.PartialUki;
+        if (path is null) return null;
         try
         {
             return Keep(File.OpenHandle(path, path.StartsWith("/dev/", StringComparison.Ordinal) ? FileMode.Open : FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite));

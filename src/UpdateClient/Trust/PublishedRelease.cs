@@ -2,7 +2,7 @@ using Appliance.Core;
 using Appliance.Core.Releases;
 using Appliance.Core.Tuf;
 
-namespace Appliance.ImageBuilder.Publish;
+namespace Appliance.UpdateClient.Trust;
 
 /// <summary>A release that a channel lists.</summary>
 internal sealed record PublishedRelease(TargetFile Target, ReleaseOffer Offer, Release Release)
@@ -14,12 +14,14 @@ internal sealed record PublishedRelease(TargetFile Target, ReleaseOffer Offer, R
     public IEnumerable<string> Files() => Release.Objects().Select(reference => reference.Path).Prepend(Path);
 
     /// <summary>Reads the releases of a channel.</summary>
+    /// <param name="folder">The repository.</param>
+    /// <param name="targets">What the channel lists.</param>
     /// <exception cref="UserError">A release is missing or damaged.</exception>
-    public static IReadOnlyList<PublishedRelease> ReadAll(RepositoryFolder folder, IEnumerable<TargetFile> targets) => targets.Select(target => Read(folder, target)).ToList();
+    public static IReadOnlyList<PublishedRelease> ReadAll(string folder, IEnumerable<TargetFile> targets) => targets.Select(target => Read(folder, target)).ToList();
 
-    private static PublishedRelease Read(RepositoryFolder folder, TargetFile target)
+    private static PublishedRelease Read(string folder, TargetFile target)
     {
-        var path = folder.Locate(target.PathInRepository(consistentSnapshot: true));
+        var path = System.IO.Path.Combine(folder, target.PathInRepository(consistentSnapshot: true));
         try
         {
             var bytes = File.ReadAllBytes(path);
