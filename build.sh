@@ -11,8 +11,8 @@ export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
 # mmdebstrap makes the trees and uidmap lets it do so without root; clang and zlib link the supervisor; libdivsufsort finds
 # what two images have in common.
 build_packages=(mmdebstrap uidmap clang zlib1g-dev libdivsufsort3)
-# The real peers of the tests: a virtual machine, a bus, a browser, a scraper, a registry, a second opinion on every format.
-test_packages=(qemu-system-x86 qemu-utils ovmf dbus-daemon libsystemd0 chromium prometheus bmap-tools python3-jsonschema fdisk dosfstools mtools e2fsprogs erofs-utils cryptsetup-bin zstd openssl systemd-journal-remote skopeo docker-registry)
+# The real peers of the tests: a virtual machine, a bus, a browser, a scraper, a registry, a database, a second opinion on every format.
+test_packages=(qemu-system-x86 qemu-utils ovmf dbus-daemon libsystemd0 chromium prometheus bmap-tools python3-jsonschema fdisk dosfstools mtools e2fsprogs erofs-utils cryptsetup-bin zstd openssl systemd-journal-remote skopeo docker-registry postgresql)
 # What a Kubernetes node needs beside what tests/Kubernetes/build.sh makes.
 node_packages=(busybox-static)
 
@@ -88,9 +88,9 @@ run_suites() {
 }
 
 run_tests() {
-    local suites=(Core.Tests UpdateClient.Tests ImageBuilder.Tests Supervisor.Tests System) arguments=()
+    local suites=(Core.Tests UpdateClient.Tests ImageBuilder.Tests Supervisor.Tests UpdateServer.Tests System) arguments=()
     case "${1:-}" in
-        --fast) suites=(Core.Tests UpdateClient.Tests ImageBuilder.Tests Supervisor.Tests) ;;
+        --fast) suites=(Core.Tests UpdateClient.Tests ImageBuilder.Tests Supervisor.Tests UpdateServer.Tests) ;;
         --all)  arguments=(-explicit on); test_packages+=("${node_packages[@]}") ;;
         "")     ;;
         *)      echo "There is no option $1; --all and --fast are the ones there are." >&2; exit 2 ;;

@@ -1,0 +1,60 @@
+using Appliance.Core;
+using Appliance.UpdateServer.Access;
+using Appliance.UpdateServer.Fleet;
+
+namespace Appliance.UpdateServer.Management;
+
+/// <summary>The REST API for people and CI. Every endpoint says what role it takes; errors are problem documents (RFC 9457).</summary>
+internal static class ManagementApi
+{
+    /// <summary>Most rows that one request gives.</summary>
+    public const int MostRows = 500;
+
+    private static readonly object KeyItem = new();
+
+    /// <summary>What a key must be allowed to do.</summary>
+    private sealed record RoleRequired(Role Role);
+
+    /// <summary>Adds the endpoints.</summary>
+    public static void MapManagement(this WebApplication application)
+    {
+        var api = application.MapGroup("/api/v1").AddEndpointFilter(AuthorizeAsync);
+        DeviceEndpoints.Map(api);
+        ReleaseEndpoints.Map(api);
+        RolloutEndpoints.Map(api);
+        AccessEndpoints.Map(api);
+    }
+
+    /// <summary>Lets only keys of a role, or of one that may do more, in.</summary>
+    public static TBuilder Requires<TBuilder>(this TBuilder endpoint, Role role) where TBuilder : IEndpointConventionBuilder => endpoint.WithMetadata(new RoleRequired(role));
+
+    /// <summary>Who asks.</summary>
+    public static string Who(this HttpContext http) => ((ApiKey)http.Items[KeyItem]!).Name;
+
+    private static async ValueTask<object?> AuthorizeAsync(EndpointFilterInvocationContext invocation, EndpointFilterDelegate next)
+    {
+        var http = invocation.HttpContext;
+        try
+        {
+            if (http.GetEndpoint()?.Metadata.GetMetadata<RoleRequired>() is { } required)
+            {
+                if (await http.RequestServices.GetRequiredService<KeyAuthentication>().FindAsync(http.Request, http.RequestAborted) is not { } key)
+                {
+                    http.Response.Headers.WWWAuthenticate = "Bearer";
+                    return Results.Problem("This needs a key: Authorization: Bearer apk_…", statusCode: StatusCodes.Status401Unauthorized);
+                }
+                if (key.Role < required.Role) return Results.Problem($"The key {key.Name} is one of a {key.Role}; this needs {required.Role}.", statusCode: StatusCodes.Status403Forbidden);
+                http.Items[KeyItem] = key;
+            }
+            return await next(invocation);
+        }
+        catch (MissingException e)
+        {
+            return Results.Problem(e.Message, statusCode: StatusCodes.Status404NotFound);
+        }
+        catch (UserError e)
+        {
+            return Results.Problem(e.Hint is null ? e.Message : $"{e.Message} {e.Hint}", statusCode: StatusCodes.Status400BadRequest);
+        }
+    }
+}

@@ -1,0 +1,78 @@
+using Appliance.Core;
+using Appliance.UpdateServer.Fleet;
+using Appliance.UpdateServer.Serve;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Net.Http.Headers;
+
+namespace Appliance.UpdateServer.Releases;
+
+/// <summary>Where the files of releases are: bundles in the repository, uploaded ones in the data folder under the name of their content.</summary>
+internal sealed class ArtifactStore(FleetDatabase database, ServeOptions options, TimeProvider time)
+{
+    private const string UploadMark = "upload:";
+
+    private string Uploads => Path.Combine(options.DataFolder, "artifacts");
+
+    /// <summary>A release that a device was given, with its files; null when it was not.</summary>
+    public async Task<Release?> FindAsync(long releaseId, Device device, CancellationToken cancellationToken)
+    {
+        await using var context = database.Open();
+        return await context.Releases.AsNoTracking().Include(row => row.Artifacts)
+            .FirstOrDefaultAsync(row => row.Id == releaseId && context.Actions.Any(action => action.DeviceId == device.Id && action.ReleaseId == releaseId), cancellationToken);
+    }
+
+    /// <summary>Sends a file, or ranges of it.</summary>
+    public IResult Send(Artifact artifact)
+    {
+        var path = artifact.Path.StartsWith(UploadMark, StringComparison.Ordinal) ? Path.Combine(Uploads, artifact.Path[UploadMark.Length..]) : Path.Combine(options.Repository ?? "", artifact.Path);
+        return File.Exists(path)
+            ? Results.File(Path.GetFullPath(path), "application/octet-stream", enableRangeProcessing: true, entityTag: new EntityTagHeaderValue($"\"{artifact.Sha1}\""))
+            : Results.Problem($"The file of {artifact.FileName} is not where it should be on the server.", statusCode: StatusCodes.Status404NotFound);
+    }
+
+    /// <summary>Takes a file for a release of uploaded files, which is made when it is not there. The file counts when it is whole and on the disk.</summary>
+    /// <param name="name">Name of the release.</param>
+    /// <param name="version">Version.</param>
+    /// <param name="fileName">Name that devices see.</param>
+    /// <param name="content">The file.</param>
+    /// <param name="who">Who uploads it.</param>
+    /// <param name="cancellationToken">Ends the work.</param>
+    /// <exception cref="UserError">The release has another file of that name, or the file is too large.</exception>
+    public async Task<Release> UploadAsync(string name, string version, string fileName, Stream content, string who, CancellationToken cancellationToken)
+    {
+        Directory.CreateDirectory(Uploads);
+        var partial = Path.Combine(Uploads, $".{Guid.NewGuid():N}");
+        try
+        {
+            FileDigests digests;
+            await using (var file = new FileStream(partial, FileMode.CreateNew, FileAccess.Write))
+            {
+                digests = await FileDigests.ReadAsync(content, file, options.LargestUpload, cancellationToken);
+                await file.FlushAsync(cancellationToken);
+                file.Flush(flushToDisk: true);
+            }
+            File.Move(partial, Path.Combine(Uploads, digests.Sha256), overwrite: true);
+            DurableFile.SyncFolder(Uploads);
+            return await database.WriteAsync(context => RecordAsync(context, name, version, fileName, digests, who, cancellationToken), cancellationToken);
+        }
+        catch (InvalidDataException e)
+        {
+            throw new UserError($"{fileName} is too large: {e.Message}", "See --largest-upload.", e);
+        }
+        finally
+        {
+            File.Delete(partial);
+        }
+    }
+
+    private async Task<Release> RecordAsync(FleetContext context, string name, string version, string fileName, FileDigests digests, string who, CancellationToken cancellationToken)
+    {
+        var release = await context.Releases.Include(row => row.Artifacts).FirstOrDefaultAsync(row => row.Kind == ReleaseKind.Files && row.Name == name && row.Version == version, cancellationToken);
+        if (release is null) context.Releases.Add(release = new Release { Kind = ReleaseKind.Files, Name = name, Version = version, CreatedAt = time.GetUtcNow() });
+        if (release.Artifacts.Find(artifact => artifact.FileName == fileName) is { } present)
+            return present.Sha256 == digests.Sha256 ? release : throw new UserError($"{name} {version} has another file {fileName} already.", "Devices may have fetched it. Give what is new a version of its own.");
+        release.Artifacts.Add(new Artifact { FileName = fileName, Path = UploadMark + digests.Sha256, Size = digests.Size, Sha256 = digests.Sha256, Sha1 = digests.Sha1, Md5 = digests.Md5 });
+        context.Note(time.GetUtcNow(), who, "release.upload", $"release {name} {version}", $"{fileName}, {digests.Size} bytes, sha256 {digests.Sha256}");
+        return release;
+    }
+}

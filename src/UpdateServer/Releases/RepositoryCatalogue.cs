@@ -1,0 +1,97 @@
+using Appliance.Core;
+using Appliance.Core.Bundles;
+using Appliance.UpdateClient.Sources;
+using Appliance.UpdateClient.Trust;
+using Appliance.UpdateServer.Fleet;
+using Appliance.UpdateServer.Serve;
+using Microsoft.EntityFrameworkCore;
+using Serilog;
+
+namespace Appliance.UpdateServer.Releases;
+
+/// <summary>Keeps the releases in the database as the repository has them. The repository is read as a device reads it: what is not signed is not there.</summary>
+internal sealed class RepositoryCatalogue(FleetDatabase database, ServeOptions options, TimeProvider time) : BackgroundService
+{
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(2);
+    private (DateTime, long) _read;
+
+    /// <summary>Why the repository could not be read; null when it could.</summary>
+    public string? Trouble { get; private set; }
+
+    /// <summary>Looks whether something was published, and takes it in.</summary>
+    /// <exception cref="UserError">The repository cannot be read.</exception>
+    public async Task RefreshAsync(CancellationToken cancellationToken)
+    {
+        var folder = options.Repository!;
+        var timestamp = new FileInfo(Path.Combine(folder, "metadata", "timestamp.json"));
+        if (!timestamp.Exists) return; // nothing was published yet
+        var found = (timestamp.LastWriteTimeUtc, timestamp.Length);
+        if (found == _read) return;
+        using var trusted = await TrustedRepository.OpenAsync(new FolderSource(folder), null, time, cancellationToken);
+        var present = new List<Release>();
+        foreach (var channel in trusted.Channels)
+            foreach (var published in PublishedRelease.ReadAll(folder, await trusted.Client.ReadChannelAsync(channel, cancellationToken)))
+                present.Add(await TakeInAsync(channel, published, cancellationToken));
+        var ids = present.Select(release => release.Id).ToList();
+        await database.WriteAsync(async context =>
+        {
+            await context.Releases.Where(row => row.Kind != ReleaseKind.Files).ExecuteUpdateAsync(set => set.SetProperty(row => row.IsAvailable, row => ids.Contains(row.Id)), cancellationToken);
+        }, cancellationToken);
+        _read = found;
+        Log.Information("The repository has {Releases} releases in {Channels} channels", present.Count, trusted.Channels.Count);
+    }
+
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                await RefreshAsync(stoppingToken);
+                Trouble = null;
+            }
+            catch (Exception e) when (e is UserError or IOException or DbUpdateException && !stoppingToken.IsCancellationRequested)
+            {
+                if (Trouble != e.Message) Log.Error("The repository cannot be read: {Reason}", e.Message);
+                Trouble = e.Message;
+            }
+            await Task.Delay(Pause, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private async Task<Release> TakeInAsync(string channel, PublishedRelease published, CancellationToken cancellationToken)
+    {
+        var (offer, bundle) = (published.Offer, published.Release.Bundle);
+        var board = offer.Board == BundleHeader.AnyBoard ? "" : offer.Board;
+        var kind = offer.Kind == BundleKind.Workload ? ReleaseKind.Workload : ReleaseKind.Image;
+        if (await ReadAsync() is { } known) return known;
+        // Its hashes were verified by nobody here: a device does that. Those for DDI's other clients are worked out once.
+        await using var file = File.OpenRead(Path.Combine(options.Repository!, bundle.Path));
+        var digests = await FileDigests.ReadAsync(file, null, long.MaxValue, cancellationToken);
+        try
+        {
+            return await database.WriteAsync(context => Task.FromResult(Add(context)), cancellationToken);
+        }
+        catch (DbUpdateException)
+        {
+            // Another server was first, or it cannot be written.
+            if (await ReadAsync() is { } other) return other;
+            throw;
+        }
+
+        Release Add(FleetContext context)
+        {
+            var release = new Release { Kind = kind, Name = offer.Id, Version = offer.Version, Board = board, Channel = channel, Notes = published.Release.Notes, CreatedAt = time.GetUtcNow() };
+            release.Artifacts.Add(new Artifact { FileName = $"{offer.Id}_{offer.Version}_{offer.Architecture}.bundle", Path = bundle.Path, Size = digests.Size, Sha256 = digests.Sha256, Sha1 = digests.Sha1, Md5 = digests.Md5 });
+            context.Releases.Add(release);
+            return release;
+        }
+
+        async Task<Release?> ReadAsync()
+        {
+            await using var context = database.Open();
+            return await context.Releases.AsNoTracking().FirstOrDefaultAsync(row => row.Kind == kind && row.Name == offer.Id && row.Version == offer.Version && row.Board == board && row.Channel == channel, cancellationToken);
+        }
+    }
+}

@@ -1,0 +1,43 @@
+using System.Net;
+
+namespace Appliance.UpdateServer.Serve;
+
+/// <summary>How the server runs.</summary>
+internal sealed record ServeOptions
+{
+    /// <summary>Folder for the database file, uploads and the server's own certificate.</summary>
+    public required string DataFolder { get; init; }
+
+    /// <summary>Folder of the repository that <c>appliance publish</c> writes; null hosts none.</summary>
+    public string? Repository { get; init; }
+
+    /// <summary>Npgsql connection string; null for a file in the data folder.</summary>
+    public string? Database { get; init; }
+
+    /// <summary>Where it listens.</summary>
+    public required Uri Listen { get; init; }
+
+    /// <summary>Certificate and key (PEM); null for one of the server's own making.</summary>
+    public string? Certificate { get; init; }
+
+    /// <summary>Key of <see cref="Certificate"/> (PEM).</summary>
+    public string? CertificateKey { get; init; }
+
+    /// <summary>Authority (PEM) whose certificates devices log in with; null for none.</summary>
+    public string? DeviceAuthority { get; init; }
+
+    /// <summary>Addresses of proxies whose X-Forwarded-… and X-Ssl-Client-Cn are believed.</summary>
+    public IReadOnlyList<IPAddress> Proxies { get; init; } = [];
+
+    /// <summary>The tenant in the paths of DDI.</summary>
+    public string Tenant { get; init; } = "default";
+
+    /// <summary>How often devices ask.</summary>
+    public TimeSpan Poll { get; init; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>SHA-256 of the gateway token, by which unknown devices may register; null for none.</summary>
+    public byte[]? GatewayTokenHash { get; init; }
+
+    /// <summary>Largest file that can be uploaded, in bytes.</summary>
+    public long LargestUpload { get; init; } = 16L << 30;
+}

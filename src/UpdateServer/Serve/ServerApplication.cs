@@ -1,0 +1,99 @@
+using System.Net;
+using System.Text.Json.Serialization;
+using Appliance.Core;
+using Appliance.Core.Access;
+using Appliance.UpdateServer.Access;
+using Appliance.UpdateServer.Ddi;
+using Appliance.UpdateServer.Fleet;
+using Appliance.UpdateServer.Management;
+using Appliance.UpdateServer.Releases;
+using Appliance.UpdateServer.Rollouts;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
+using Serilog;
+
+namespace Appliance.UpdateServer.Serve;
+
+/// <summary>Puts the server together.</summary>
+internal static class ServerApplication
+{
+    private const long LargestBody = 1 << 20;
+    private const int MostConnections = 50_000;
+    private static readonly TimeSpan HeadersLimit = TimeSpan.FromSeconds(20), KeepAlive = TimeSpan.FromMinutes(2), ShutDown = TimeSpan.FromSeconds(20);
+
+    /// <summary>Builds it; nothing runs yet.</summary>
+    /// <exception cref="UserError">The options make no sense.</exception>
+    public static WebApplication Build(ServeOptions options, FleetDatabase database, TimeProvider time)
+    {
+        var authority = options.DeviceAuthority is { } path ? ReadAuthority(path) : null;
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Host.UseSerilog();
+        builder.WebHost.UseKestrelHttpsConfiguration();
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = LargestBody;
+            kestrel.Limits.MaxConcurrentConnections = MostConnections;
+            kestrel.Limits.RequestHeadersTimeout = HeadersLimit;
+            kestrel.Limits.KeepAliveTimeout = KeepAlive;
+            kestrel.Listen(Endpoint(options.Listen), listen =>
+            {
+                if (options.Listen.Scheme == Uri.UriSchemeHttps) listen.UseHttps(https =>
+                {
+                    https.ServerCertificate = ServerCertificate.Open(options, time);
+                    // Who it is for is judged when a device shows one; browsers and CI show none.
+                    if (authority is not null) (https.ClientCertificateMode, https.ClientCertificateValidation) = (ClientCertificateMode.AllowCertificate, (_, _, _) => true);
+                });
+            });
+        });
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = ShutDown);
+        builder.Services.ConfigureHttpJsonOptions(json => json.SerializerOptions.Converters.Add(new JsonStringEnumConverter(System.Text.Json.JsonNamingPolicy.CamelCase)));
+        builder.Services.AddProblemDetails().AddLimits();
+        builder.Services.AddOpenApi(openApi => openApi.AddDocumentTransformer((document, _, _) =>
+        {
+            (document.Info.Title, document.Info.Version) = ("Appliance update server", "1");
+            return Task.CompletedTask;
+        }));
+        ServerMetrics.Add(builder.Services);
+        builder.Services.AddSingleton(options).AddSingleton(database).AddSingleton(time)
+            .AddSingleton(services => new DeviceAuthentication(database, options, authority, time))
+            .AddSingleton<KeyAuthentication>().AddSingleton<Enrolment>().AddSingleton<DeviceDialogue>().AddSingleton<ArtifactStore>().AddSingleton<RolloutBook>()
+            .AddSingleton<SeenDevices>().AddSingleton<RolloutEngine>().AddSingleton<DeviceSignals>()
+            .AddHostedService(services => services.GetRequiredService<SeenDevices>()).AddHostedService(services => services.GetRequiredService<RolloutEngine>()).AddHostedService(services => services.GetRequiredService<DeviceSignals>());
+        if (options.Repository is not null) builder.Services.AddSingleton<RepositoryCatalogue>().AddHostedService(services => services.GetRequiredService<RepositoryCatalogue>());
+        var application = builder.Build();
+        application.UseTrustedProxies(options.Proxies);
+        application.UseExceptionHandler();
+        application.UseRateLimiter();
+        ServerMetrics.Use(application);
+        if (options.Repository is { } repository) application.UseRepository(repository);
+        application.MapDdi();
+        application.MapManagement();
+        application.MapOpenApi("/api/v1/openapi.json");
+        application.MapGet("/healthz", () => Results.Text("ok")).ExcludeFromDescription();
+        application.MapGet("/readyz", async (FleetDatabase database, CancellationToken stop) =>
+        {
+            await using var context = database.Open();
+            return await context.Database.CanConnectAsync(stop) ? Results.Text("ok") : Results.Text("the database does not answer", statusCode: StatusCodes.Status503ServiceUnavailable);
+        }).ExcludeFromDescription();
+        return application;
+    }
+
+    private static IPEndPoint Endpoint(Uri listen)
+    {
+        var address = IPAddress.TryParse(listen.Host.Trim('[', ']'), out var given) ? given : listen.IsLoopback ? IPAddress.Loopback : throw new UserError($"--listen {listen} names no address.", "Examples: https://0.0.0.0:8443, http://127.0.0.1:8080");
+        if (listen.Scheme == Uri.UriSchemeHttp && !IPAddress.IsLoopback(address)) throw new UserError("Without TLS the server listens at this machine's own addresses only.", "Use https://, or put a proxy in front and listen at http://127.0.0.1.");
+        return new IPEndPoint(address, listen.Port);
+    }
+
+    private static ClientAuthority ReadAuthority(string path)
+    {
+        try
+        {
+            return ClientAuthority.Parse(File.ReadAllText(path));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException)
+        {
+            throw new UserError($"The devices' authority {path} cannot be used: {e.Message}", "It is a PEM file with certificates of authorities.", e);
+        }
+    }
+}

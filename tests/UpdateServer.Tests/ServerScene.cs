@@ -1,0 +1,98 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using System.Text.Json.Nodes;
+using Appliance.UpdateServer.Access;
+using Appliance.UpdateServer.Fleet;
+using Appliance.UpdateServer.Rollouts;
+using Appliance.UpdateServer.Serve;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace UpdateServer.Tests;
+
+/// <summary>The whole server, listening on loopback, with a database of its own.</summary>
+internal sealed class ServerScene : IAsyncDisposable
+{
+    public const string GatewayToken = "a-gateway-token-of-this-test";
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("server");
+    private readonly FleetDatabase _database;
+    private WebApplication? _application;
+
+    private ServerScene(FleetDatabase database) => _database = database;
+
+    public FleetDatabase Database => _database;
+    public Uri Address { get; private set; } = null!;
+    public string DataFolder => Directory.CreateDirectory(Path.Combine(_folder.FullName, "data")).FullName;
+
+    /// <summary>The management API with a key of an administrator.</summary>
+    public HttpClient Admin { get; private set; } = null!;
+
+    /// <summary>Starts a server.</summary>
+    /// <param name="kind">Its database.</param>
+    /// <param name="repository">The repository that it hosts.</param>
+    /// <param name="time">Its clock.</param>
+    /// <param name="poll">How often it tells devices to ask.</param>
+    public static async Task<ServerScene> StartAsync(DatabaseKind kind, string? repository = null, TimeProvider? time = null, TimeSpan? poll = null)
+    {
+        var folder = Directory.CreateTempSubdirectory("fleet").FullName;
+        var scene = new ServerScene(kind == DatabaseKind.Sqlite ? FleetDatabase.Sqlite(Path.Combine(folder, "fleet.db")) : FleetDatabase.Postgres(await PostgresServer.CreateDatabaseAsync()));
+        await scene._database.MigrateAsync(Token);
+        var options = new ServeOptions { DataFolder = scene.DataFolder, Repository = repository, Listen = new Uri("http://127.0.0.1:0"), GatewayTokenHash = SecretToken.Hash(GatewayToken), Poll = poll ?? TimeSpan.FromMinutes(5) };
+        scene._application = ServerApplication.Build(options, scene._database, time ?? TimeProvider.System);
+        await scene._application.StartAsync(Token);
+        scene.Address = new Uri(scene._application.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
+        scene.Admin = scene.Client("Bearer", await scene.Service<KeyAuthentication>().CreateAsync("anna", Role.Admin, null, "test", Token));
+        return scene;
+    }
+
+    public T Service<T>() where T : notnull => _application!.Services.GetRequiredService<T>();
+
+    public HttpClient Client(string scheme, string token) => new() { BaseAddress = Address, DefaultRequestHeaders = { Authorization = new AuthenticationHeaderValue(scheme, token) } };
+
+    /// <summary>A device that speaks DDI.</summary>
+    public DdiDevice Device(string id) => new(Client("GatewayToken", GatewayToken), id);
+
+    /// <summary>Uploads a file as a release, and says its number.</summary>
+    public async Task<long> UploadAsync(string name, string version, byte[] content)
+    {
+        using var answer = await Admin.PutAsync($"/api/v1/releases/{name}/{version}/files/{name}.swu", new ByteArrayContent(content), Token);
+        return (long)(await ReadAsync(answer))["id"]!;
+    }
+
+    /// <summary>Asks the management API.</summary>
+    public async Task<JsonNode> GetAsync(string path) => await ReadAsync(await Admin.GetAsync(path, Token));
+
+    /// <summary>Tells the management API.</summary>
+    public async Task<JsonNode> PostAsync(string path, object? body = null) => await ReadAsync(await Admin.PostAsJsonAsync(path, body ?? new { }, Token));
+
+    /// <summary>Gives a device a release.</summary>
+    public async Task<long> AssignAsync(string device, long release, bool forced = false, bool confirm = false, string? window = null) =>
+        (long)await PostAsync($"/api/v1/devices/{device}/actions", new { release, forced, confirm, window });
+
+    /// <summary>Moves rollouts on now.</summary>
+    public Task StepAsync() => Service<RolloutEngine>().StepAsync(Token);
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_application is not null)
+        {
+            await _application.StopAsync(CancellationToken.None);
+            await _application.DisposeAsync();
+        }
+        Admin.Dispose();
+        await _database.DisposeAsync();
+        _folder.Delete(recursive: true);
+    }
+
+    internal static async Task<JsonNode> ReadAsync(HttpResponseMessage answer)
+    {
+        var text = await answer.Content.ReadAsStringAsync(Token);
+        Assert.True(answer.StatusCode is HttpStatusCode.OK, $"{answer.RequestMessage!.Method} {answer.RequestMessage.RequestUri}: {answer.StatusCode} {text}");
+        return text.Length == 0 ? new JsonObject() : JsonNode.Parse(text)!;
+    }
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+}
