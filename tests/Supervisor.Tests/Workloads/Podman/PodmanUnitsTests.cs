@@ -25,6 +25,10 @@ public sealed class PodmanUnitsTests
     private static string Refusal(params IEnumerable<string> objects) => Assert.Throws<UserError>(() => PodmanUnits.Of(Release(objects))).Message;
 
     [Fact]
+    public void TheImage_LetsSystemdFindUnits_WhereTheyAreWritten() =>
+        Assert.Equal(new PodmanOptions().UnitFolder, new FileInfo(Path.Combine(Repository.Folder, "image/overlays/podman/usr/share/containers/systemd")).LinkTarget);
+
+    [Fact]
     public void AUnit_HasWhatItsPodRefersTo_AndNothingElse()
     {
         var unit = Assert.Single(PodmanUnits.Of(Release(Other, Words, Claim, Key, Web)));
