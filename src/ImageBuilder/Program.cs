@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using Appliance.Core;
 using Appliance.ImageBuilder.Build;
 using Appliance.ImageBuilder.Definition;
+using Appliance.ImageBuilder.Fleet;
 using Appliance.ImageBuilder.Flash;
 using Appliance.ImageBuilder.Keys;
 using Appliance.ImageBuilder.Publish;
@@ -27,7 +28,7 @@ var root = new RootCommand("""
       appliance build image/appliance.yaml
       appliance run out/appliance_1.0.0_amd64
     """)
-{ BuildCommand.Create(), RunCommand.Create(), FlashCommand.Create(), KeysCommand.Create(), PublishCommand.Create(), VerifyCommand.Create(), BundleCommand.Create(), DiffCommand.Create(), SchemaCommand.Create() };
+{ BuildCommand.Create(), RunCommand.Create(), FlashCommand.Create(), KeysCommand.Create(), PublishCommand.Create(), VerifyCommand.Create(), BundleCommand.Create(), DiffCommand.Create(), FleetCommand.Create(), SchemaCommand.Create() };
 
 try
 {

@@ -1,6 +1,8 @@
+using System.IO.Compression;
 using System.Net;
 using System.Net.Http.Json;
 using System.Text;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 
 namespace UpdateServer.Tests;
@@ -53,6 +55,16 @@ internal sealed class DdiDevice(HttpClient http, string id)
     public async Task<HttpStatusCode> DescribeAsync(object data, string? mode = null)
     {
         using var answer = await http.PutAsJsonAsync($"{Base}/configData", new { mode, data }, Token);
+        return answer.StatusCode;
+    }
+
+    /// <summary>Sends a report, packed.</summary>
+    public async Task<HttpStatusCode> SendReportAsync(string batch, object report)
+    {
+        using var packed = new MemoryStream();
+        await using (var gzip = new GZipStream(packed, CompressionLevel.Fastest, leaveOpen: true)) await JsonSerializer.SerializeAsync(gzip, report, JsonSerializerOptions.Web, Token);
+        using var content = new ByteArrayContent(packed.ToArray()) { Headers = { ContentType = new("application/json"), ContentEncoding = { "gzip" } } };
+        using var answer = await http.PutAsync($"{Base}/reports/{batch}", content, Token);
         return answer.StatusCode;
     }
 

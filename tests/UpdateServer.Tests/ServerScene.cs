@@ -2,6 +2,8 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
+using Appliance.Core.Access;
+using Appliance.Core.Tuf.Keys;
 using Appliance.UpdateServer.Access;
 using Appliance.UpdateServer.Fleet;
 using Appliance.UpdateServer.Rollouts;
@@ -27,7 +29,10 @@ internal sealed class ServerScene : IAsyncDisposable
     public Uri Address { get; private set; } = null!;
     public string DataFolder => Directory.CreateDirectory(Path.Combine(_folder.FullName, "data")).FullName;
 
-    /// <summary>The management API with a key of an administrator.</summary>
+    /// <summary>A key of an administrator.</summary>
+    public string Key { get; private set; } = "";
+
+    /// <summary>The management API with that key.</summary>
     public HttpClient Admin { get; private set; } = null!;
 
     /// <summary>Starts a server.</summary>
@@ -35,22 +40,34 @@ internal sealed class ServerScene : IAsyncDisposable
     /// <param name="repository">The repository that it hosts.</param>
     /// <param name="time">Its clock.</param>
     /// <param name="poll">How often it tells devices to ask.</param>
-    public static async Task<ServerScene> StartAsync(DatabaseKind kind, string? repository = null, TimeProvider? time = null, TimeSpan? poll = null)
+    /// <param name="secure">Whether it listens with TLS and a certificate of its own making.</param>
+    /// <param name="onlineKeys">Keys with which it publishes.</param>
+    public static async Task<ServerScene> StartAsync(DatabaseKind kind, string? repository = null, TimeProvider? time = null, TimeSpan? poll = null, bool secure = false, KeyFolder? onlineKeys = null)
     {
         var folder = Directory.CreateTempSubdirectory("fleet").FullName;
         var scene = new ServerScene(kind == DatabaseKind.Sqlite ? FleetDatabase.Sqlite(Path.Combine(folder, "fleet.db")) : FleetDatabase.Postgres(await PostgresServer.CreateDatabaseAsync()));
         await scene._database.MigrateAsync(Token);
-        var options = new ServeOptions { DataFolder = scene.DataFolder, Repository = repository, Listen = new Uri("http://127.0.0.1:0"), GatewayTokenHash = SecretToken.Hash(GatewayToken), Poll = poll ?? TimeSpan.FromMinutes(5) };
+        var options = new ServeOptions { DataFolder = scene.DataFolder, Repository = repository, OnlineKeys = onlineKeys, Listen = new Uri($"{(secure ? "https" : "http")}://127.0.0.1:0"), GatewayTokenHash = SecretToken.Hash(GatewayToken), Poll = poll ?? TimeSpan.FromMinutes(5) };
         scene._application = ServerApplication.Build(options, scene._database, time ?? TimeProvider.System);
         await scene._application.StartAsync(Token);
         scene.Address = new Uri(scene._application.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
-        scene.Admin = scene.Client("Bearer", await scene.Service<KeyAuthentication>().CreateAsync("anna", Role.Admin, null, "test", Token));
+        scene.Admin = scene.Client("Bearer", scene.Key = await scene.KeyAsync("anna", Role.Admin));
         return scene;
     }
 
     public T Service<T>() where T : notnull => _application!.Services.GetRequiredService<T>();
 
-    public HttpClient Client(string scheme, string token) => new() { BaseAddress = Address, DefaultRequestHeaders = { Authorization = new AuthenticationHeaderValue(scheme, token) } };
+    public HttpClient Client(string scheme, string token) => new(new HttpClientHandler { ServerCertificateCustomValidationCallback = (_, _, _, _) => true }) { BaseAddress = Address, DefaultRequestHeaders = { Authorization = new AuthenticationHeaderValue(scheme, token) } };
+
+    /// <summary>SHA-256 of the certificate that it made.</summary>
+    public string Fingerprint()
+    {
+        using var certificate = ServerCertificate.Open(new ServeOptions { DataFolder = DataFolder, Listen = Address }, TimeProvider.System);
+        return PemCertificate.Fingerprint(certificate);
+    }
+
+    /// <summary>Makes a key.</summary>
+    public Task<string> KeyAsync(string name, Role role) => Service<KeyAuthentication>().CreateAsync(name, role, null, "test", Token);
 
     /// <summary>A device that speaks DDI.</summary>
     public DdiDevice Device(string id) => new(Client("GatewayToken", GatewayToken), id);

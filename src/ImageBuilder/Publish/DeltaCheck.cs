@@ -4,6 +4,7 @@ using Appliance.Core.Chunks;
 using Appliance.Core.Delta;
 using Appliance.Core.Releases;
 using Appliance.UpdateClient.Chunks;
+using Appliance.UpdateClient.Publish;
 using Appliance.UpdateClient.Sources;
 using Appliance.UpdateClient.Trust;
 

@@ -1,6 +1,7 @@
 using Appliance.Core;
 using Appliance.Core.Bundles;
 using Appliance.Core.Workloads;
+using Appliance.UpdateClient.Publish;
 using Appliance.UpdateClient.Sources;
 using Appliance.UpdateClient.Trust;
 

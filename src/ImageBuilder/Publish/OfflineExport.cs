@@ -3,6 +3,7 @@ using Appliance.Core;
 using Appliance.Core.Bundles;
 using Appliance.Core.Releases;
 using Appliance.Core.Tuf;
+using Appliance.UpdateClient.Publish;
 using Appliance.UpdateClient.Sources;
 using Appliance.UpdateClient.Trust;
 

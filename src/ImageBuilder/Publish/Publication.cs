@@ -5,6 +5,7 @@ using Appliance.Core.Releases;
 using Appliance.Core.Tuf;
 using Appliance.Core.Tuf.Publishing;
 using Appliance.ImageBuilder.Pipeline;
+using Appliance.UpdateClient.Publish;
 using Appliance.UpdateClient.Trust;
 
 namespace Appliance.ImageBuilder.Publish;
@@ -13,7 +14,12 @@ namespace Appliance.ImageBuilder.Publish;
 /// Adds a bundle to a repository. Objects come first, then the release document, then the metadata with its timestamp last: a
 /// reader sees the old state or the new one. An interrupted publication is simply made again.
 /// </summary>
-internal sealed class Publication(PublishOptions options, TufRepositoryWriter metadata, RepositoryFolder folder, IBuildObserver observer)
+/// <param name="options">What to publish.</param>
+/// <param name="metadata">The repository's metadata.</param>
+/// <param name="folder">The repository's folder.</param>
+/// <param name="observer">Sees how it goes.</param>
+/// <param name="server">The server whose repository it is, of which the folder is a part; null when the folder is the repository.</param>
+internal sealed class Publication(PublishOptions options, TufRepositoryWriter metadata, RepositoryFolder folder, IBuildObserver observer, ServerRepository? server = null)
 {
     private readonly StageClock _stages = new(observer);
 
@@ -31,9 +37,9 @@ internal sealed class Publication(PublishOptions options, TufRepositoryWriter me
             if (present is not null) RequireSame(present, bundle.Manifest);
             var release = present?.Release ?? await MakeReleaseAsync(bundle, siblings, cancellationToken);
             cancellationToken.ThrowIfCancellationRequested();
-            var result = await _stages.RunAsync("sign", _ => Task.FromResult(Commit(release, present, siblings, before)));
+            var result = await CommitAsync(release, present, siblings, before, cancellationToken);
             // Last: a rollout is stopped also where the release is damaged.
-            if (present is not null) await RepairAsync(release, bundle, siblings, cancellationToken);
+            if (present is not null && server is null) await RepairAsync(release, bundle, siblings, cancellationToken);
             return result;
         }
         finally
@@ -118,7 +124,7 @@ internal sealed class Publication(PublishOptions options, TufRepositoryWriter me
         return patches;
     }
 
-    private PublishResult Commit(Release release, PublishedRelease? present, IReadOnlyList<PublishedRelease> siblings, IReadOnlyList<PublishedRelease> before)
+    private async Task<PublishResult> CommitAsync(Release release, PublishedRelease? present, IReadOnlyList<PublishedRelease> siblings, IReadOnlyList<PublishedRelease> before, CancellationToken cancellationToken)
     {
         var header = release.Header;
         var rollout = options.Rollout ?? present?.Offer.Rollout ?? 100;
@@ -136,7 +142,8 @@ internal sealed class Publication(PublishOptions options, TufRepositoryWriter me
         var dropped = Dropped(header.Version, siblings);
         foreach (var old in dropped) metadata.RemoveTarget(options.Channel, old.Target.Path);
         var renewed = metadata.RenewDue();
-        var changed = metadata.Commit();
+        var changed = server is null ? await _stages.RunAsync("sign", _ => Task.FromResult(metadata.Commit()))
+            : await _stages.RunAsync("send", report => server.CommitAsync(metadata, [target.PathInRepository(consistentSnapshot: true), .. present is null ? release.Objects().Select(reference => reference.Path) : []], report, cancellationToken));
         // A device that read the metadata just before this commit still finds everything it says.
         var keep = before.Concat(AllReleases()).SelectMany(entry => entry.Files()).ToHashSet(StringComparer.Ordinal);
         var freed = folder.Sweep("objects", keep) + folder.Sweep("targets", keep);

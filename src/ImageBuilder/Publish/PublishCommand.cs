@@ -5,7 +5,9 @@ using Appliance.Core.Releases;
 using Appliance.Core.Tuf.Keys;
 using Appliance.Core.Tuf.Publishing;
 using Appliance.ImageBuilder.Build;
+using Appliance.ImageBuilder.Fleet;
 using Appliance.ImageBuilder.Keys;
+using Appliance.UpdateClient.Publish;
 
 namespace Appliance.ImageBuilder.Publish;
 
@@ -28,6 +30,7 @@ internal static class PublishCommand
         var notes = new Option<string?>("--notes") { Description = "File that says what is new." };
         var level = new Option<int>("--level") { Description = "Compression level of the bundle, 1 to 22.", DefaultValueFactory = _ => PublishOptions.DefaultLevel };
         var passphrase = PassphraseOption.Create();
+        var server = new FleetOptions();
         var json = new Option<bool>("--json") { Description = "One JSON event per line on standard output." };
         var command = new Command("publish", """
             Adds a bundle to a signed repository of static files, which any web server can host.
@@ -36,8 +39,11 @@ internal static class PublishCommand
               appliance publish out/edge_1.1_amd64/edge_1.1_amd64.bundle --repo /srv/updates --keys keys
               appliance publish edge_1.1_amd64.bundle --repo /srv/updates --keys keys --channel beta --rollout 10% --notes news.md
               appliance publish edge_1.1_amd64.bundle --repo /srv/updates --keys keys --rollout 100%     only widens the rollout
+              appliance publish edge_1.1_amd64.bundle --repo work --keys keys --server https://updates.example:8443 --key-file ci.key
+                                                    into the repository of an update server; --repo is a working copy of what it needs
             """)
         { bundle, repository, keys, channel, rollout, keep, patches, noChunks, notes, level, passphrase, json };
+        server.AddTo(command, json: false);
         command.SetAction(async (result, cancellationToken) =>
         {
             var options = new PublishOptions
@@ -55,8 +61,14 @@ internal static class PublishCommand
             var folder = KeyFolder.Open(result.GetValue(keys)!, PassphraseOption.Reader(result.GetValue(passphrase)));
             PublishResult published;
             using (var observer = BuildObservers.For(result.GetValue(json)))
-            using (var metadata = TufRepositoryWriter.Open(options.Repository, folder))
-                published = await new Publication(options, metadata, new RepositoryFolder(options.Repository), observer).RunAsync(cancellationToken);
+            {
+                using var client = server.IsNamed(result) ? server.Open(result) : null;
+                var remote = client is null ? null : new ServerRepository(client, options.Repository);
+                if (remote is not null) await remote.PullAsync(cancellationToken);
+                using var metadata = TufRepositoryWriter.Open(options.Repository, folder);
+                if (remote is not null) await remote.PullReleasesAsync(metadata, cancellationToken);
+                published = await new Publication(options, metadata, remote?.Folder ?? new RepositoryFolder(options.Repository), observer, remote).RunAsync(cancellationToken);
+            }
             Report(options, published, result.GetValue(json));
             return 0;
         });

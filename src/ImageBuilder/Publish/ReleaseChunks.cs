@@ -1,5 +1,6 @@
 using Appliance.Core.Chunks;
 using Appliance.Core.Releases;
+using Appliance.UpdateClient.Publish;
 
 namespace Appliance.ImageBuilder.Publish;
 

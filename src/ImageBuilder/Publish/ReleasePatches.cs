@@ -1,6 +1,7 @@
 using Appliance.Core.Bundles;
 using Appliance.Core.Delta;
 using Appliance.Core.Releases;
+using Appliance.UpdateClient.Publish;
 using Appliance.UpdateClient.Trust;
 
 namespace Appliance.ImageBuilder.Publish;
@@ -12,6 +13,7 @@ internal static class ReleasePatches
     public static async Task<IReadOnlyDictionary<string, PatchReference>> MakeAsync(PublishedRelease from, BundleManifest manifest, UnpackedBundle bundle, RepositoryFolder folder, Action<long, long> progress, CancellationToken cancellationToken)
     {
         var patches = new Dictionary<string, PatchReference>(StringComparer.Ordinal);
+        await folder.RequireAsync(from.Release.Bundle, cancellationToken);
         var unpacked = Path.Combine(folder.Staging, "old");
         var old = await UnpackedBundle.UnpackAsync(folder.Locate(from.Release.Bundle.Path), unpacked, null, cancellationToken);
         var payloads = manifest.Payloads.Where(payload => old.Files.ContainsKey(payload.Name)).ToList();

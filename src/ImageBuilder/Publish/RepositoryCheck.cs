@@ -7,6 +7,7 @@ using Appliance.Core.Verity;
 using Appliance.ImageBuilder.Pipeline;
 using Appliance.ImageBuilder.Workloads;
 using Appliance.UpdateClient;
+using Appliance.UpdateClient.Publish;
 using Appliance.UpdateClient.Sources;
 using Appliance.UpdateClient.Trust;
 

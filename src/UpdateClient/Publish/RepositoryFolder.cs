@@ -1,8 +1,9 @@
+using System.Runtime.Versioning;
 using System.Security.Cryptography;
 using Appliance.Core;
 using Appliance.Core.Releases;
 
-namespace Appliance.ImageBuilder.Publish;
+namespace Appliance.UpdateClient.Publish;
 
 /// <summary>
 /// The folder of a repository as its publisher sees it. Files get their final name when they are whole and on the disk, and are
@@ -10,13 +11,15 @@ namespace Appliance.ImageBuilder.Publish;
 /// </summary>
 /// <param name="path">The repository.</param>
 /// <param name="beforeStep">Called before every change that readers could see; the crash tests stop there.</param>
-internal sealed class RepositoryFolder(string path, Action<string>? beforeStep = null)
+/// <param name="staging">Name of the folder for work under way: each kind of publisher has its own.</param>
+[SupportedOSPlatform("linux")]
+internal sealed class RepositoryFolder(string path, Action<string>? beforeStep = null, string staging = ".publishing")
 {
     /// <summary>The repository's folder.</summary>
     public string Path { get; } = System.IO.Path.GetFullPath(path);
 
     /// <summary>Folder for work under way, on the same file system.</summary>
-    public string Staging => System.IO.Path.Combine(Path, ".publishing");
+    public string Staging => System.IO.Path.Combine(Path, staging);
 
     /// <summary>Removes what an interrupted publication left, and makes the staging folder.</summary>
     public void ResetStaging()
@@ -33,6 +36,15 @@ internal sealed class RepositoryFolder(string path, Action<string>? beforeStep =
 
     /// <summary>Where a file of the repository is.</summary>
     public string Locate(string relative) => System.IO.Path.Combine(Path, relative);
+
+    /// <summary>Fetches an object that this folder lacks and another one has; null when this folder is all there is.</summary>
+    public Func<ObjectReference, CancellationToken, Task>? Fetch { get; init; }
+
+    /// <summary>Makes sure that an object is here, if it can be had.</summary>
+    public async Task RequireAsync(ObjectReference reference, CancellationToken cancellationToken)
+    {
+        if (Fetch is not null && !await HasAsync(reference, cancellationToken)) await Fetch(reference, cancellationToken);
+    }
 
     /// <summary>True when the object is there and whole.</summary>
     public async Task<bool> HasAsync(ObjectReference reference, CancellationToken cancellationToken)

@@ -8,21 +8,25 @@ namespace Appliance.UpdateServer.Access;
 internal sealed class Enrolment(FleetDatabase database, TimeProvider time)
 {
     private const string Prefix = "enrol";
+    private const int MostUses = 100_000;
 
     /// <summary>Makes a token; this is the only time that anybody sees it.</summary>
     /// <param name="name">What it is for.</param>
     /// <param name="uses">How many devices it lets in.</param>
-    /// <param name="life">How long it holds.</param>
+    /// <param name="days">How long it holds.</param>
     /// <param name="who">Who makes it.</param>
     /// <param name="cancellationToken">Ends the work.</param>
-    public async Task<string> CreateAsync(string name, int uses, TimeSpan life, string who, CancellationToken cancellationToken)
+    /// <exception cref="UserError">It makes no sense.</exception>
+    public async Task<string> CreateAsync(string? name, int uses, int days, string who, CancellationToken cancellationToken)
     {
+        if (name?.Trim().Length is null or 0 or > FleetContext.LongestName) throw new UserError("A token needs a name.", "What it is for: the audit log says it.");
+        if (uses is < 1 or > MostUses || days is < 1 or > KeyRing.MostDays) throw new UserError($"uses is a number from 1 to {MostUses}, days one from 1 to {KeyRing.MostDays}.");
         var (secret, hash) = SecretToken.Create();
         var token = await database.WriteAsync(context =>
         {
-            var token = new EnrolmentToken { Name = name, Hash = hash, UsesLeft = uses, ExpiresAt = time.GetUtcNow() + life };
+            var token = new EnrolmentToken { Name = name.Trim(), Hash = hash, UsesLeft = uses, ExpiresAt = time.GetUtcNow().AddDays(days) };
             context.EnrolmentTokens.Add(token);
-            context.Note(time.GetUtcNow(), who, "enrolment.create", $"enrolment token {name}", $"{uses} devices, until {token.ExpiresAt:u}");
+            context.Note(time.GetUtcNow(), who, "enrolment.create", $"enrolment token {token.Name}", $"{uses} devices, until {token.ExpiresAt:u}");
             return Task.FromResult(token);
         }, cancellationToken);
         return SecretToken.Write(Prefix, token.Id, secret);

@@ -1,7 +1,10 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
+using Appliance.Core;
 using Appliance.UpdateServer.Access;
 using Appliance.UpdateServer.Fleet;
+using Appliance.UpdateServer.Inventory;
 using Appliance.UpdateServer.Releases;
 using Appliance.UpdateServer.Serve;
 
@@ -10,10 +13,10 @@ namespace Appliance.UpdateServer.Ddi;
 /// <summary>Eclipse hawkBit's Direct Device Integration API: what SWUpdate, RAUC's updater and our own devices speak.</summary>
 internal static class DdiEndpoints
 {
-    private const int LargestBody = 256 << 10;
+    private const int LargestBody = 256 << 10, LargestReport = 1 << 20;
     private static readonly TimeSpan Heartbeat = TimeSpan.FromSeconds(25);
     private static readonly object DeviceItem = new();
-    private static readonly JsonSerializerOptions Reading = new(JsonSerializerDefaults.Web);
+    private static readonly JsonSerializerOptions Reading = new(JsonSerializerDefaults.Web) { Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase, allowIntegerValues: false) } };
 
     /// <summary>Adds the endpoints.</summary>
     public static void MapDdi(this WebApplication application)
@@ -21,6 +24,10 @@ internal static class DdiEndpoints
         var device = application.MapGroup("/{tenant}/controller/v1/{controllerId}").AddEndpointFilter(AuthenticateAsync).ExcludeFromDescription();
         device.MapGet("", async (HttpContext http, DeviceDialogue dialogue) => Documents(http).Tasks(await dialogue.AskAsync(Device(http), http.RequestAborted)));
         device.MapGet("events", WaitAsync);
+        device.MapPut("reports/{batch}", async (string batch, HttpContext http, DeviceReports reports) =>
+        {
+            await reports.TakeAsync(Device(http), batch, await ReadAsync<ReportedState>(http, LargestReport), http.RequestAborted);
+        });
         device.MapPut("configData", async (HttpContext http, DeviceDialogue dialogue) => await dialogue.DescribeAsync(Device(http), await ReadAsync<ConfigData>(http), http.RequestAborted));
 
         device.MapGet("deploymentBase/{actionId:long}", async (long actionId, int? actionHistory, HttpContext http, DeviceDialogue dialogue) =>
@@ -111,9 +118,15 @@ internal static class DdiEndpoints
         }
         catch (DdiException e)
         {
-            return Results.Json(new JsonObject { ["exceptionClass"] = "io.appliance.server.DdiException", ["errorCode"] = e.Code, ["message"] = e.Message }, statusCode: e.Status);
+            return Refused(e);
+        }
+        catch (UserError e)
+        {
+            return Refused(DdiException.BadRequest(e.Message));
         }
     }
+
+    private static IResult Refused(DdiException e) => Results.Json(new JsonObject { ["exceptionClass"] = "io.appliance.server.DdiException", ["errorCode"] = e.Code, ["message"] = e.Message }, statusCode: e.Status);
 
     private static Device Device(HttpContext http) => (Device)http.Items[DeviceItem]!;
 
@@ -123,9 +136,9 @@ internal static class DdiEndpoints
         return new DdiDocuments($"{http.Request.Scheme}://{http.Request.Host}/{options.Tenant}/controller/v1/{Uri.EscapeDataString(Device(http).ControllerId)}", options, http.RequestServices.GetRequiredService<TimeProvider>().GetUtcNow());
     }
 
-    private static async Task<T> ReadAsync<T>(HttpContext http) where T : class
+    private static async Task<T> ReadAsync<T>(HttpContext http, int limit = LargestBody) where T : class
     {
-        if (http.Request.ContentLength > LargestBody) throw new DdiException(StatusCodes.Status413PayloadTooLarge, "rest.body.tooLarge", $"A body has at most {LargestBody} bytes.");
+        if (http.Request.ContentLength > limit) throw TooLarge(limit);
         try
         {
             // Clients say application/json, or hal+json, or nothing.
@@ -135,5 +148,15 @@ internal static class DdiEndpoints
         {
             throw DdiException.BadRequest($"The body is no JSON as it should be: {e.Message}");
         }
+        catch (BadHttpRequestException e) when (e.StatusCode == StatusCodes.Status413PayloadTooLarge)
+        {
+            throw TooLarge(limit); // unpacked, or sent without saying how long it is
+        }
+        catch (InvalidDataException e)
+        {
+            throw DdiException.BadRequest($"The body cannot be unpacked: {e.Message}");
+        }
     }
+
+    private static DdiException TooLarge(int limit) => new(StatusCodes.Status413PayloadTooLarge, "rest.body.tooLarge", $"A body has at most {limit} bytes.");
 }

@@ -20,4 +20,7 @@ internal sealed class ApiKey
 
     /// <summary>When it ends; null for never.</summary>
     public DateTimeOffset? ExpiresAt { get; set; }
+
+    /// <summary>The key that somebody logged in to the page with, of which this one is a session; null for a key of its own.</summary>
+    public long? SessionOf { get; set; }
 }

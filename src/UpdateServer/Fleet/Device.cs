@@ -27,6 +27,15 @@ internal sealed class Device
     /// <summary>When it last asked.</summary>
     public DateTimeOffset? LastSeenAt { get; set; }
 
+    /// <summary>How it said last that it is.</summary>
+    public DeviceHealth Health { get; set; }
+
+    /// <summary>Why, in words.</summary>
+    public string? HealthReason { get; set; }
+
+    /// <summary>When it said so.</summary>
+    public DateTimeOffset? ReportedAt { get; set; }
+
     /// <summary>The release that it said it has installed last.</summary>
     public long? InstalledReleaseId { get; set; }
 

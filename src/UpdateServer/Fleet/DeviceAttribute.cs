@@ -9,6 +9,9 @@ internal sealed class DeviceAttribute
     /// <summary>The key under which a device says its board.</summary>
     public const string Board = "board";
 
+    /// <summary>The key under which a device says the version that it runs.</summary>
+    public const string Version = "version";
+
     /// <summary>The device.</summary>
     public long DeviceId { get; set; }
 

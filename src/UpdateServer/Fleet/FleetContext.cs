@@ -19,6 +19,7 @@ internal abstract class FleetContext(DbContextOptions options) : DbContext(optio
 
     public DbSet<Device> Devices => Set<Device>();
     public DbSet<DeviceAttribute> Attributes => Set<DeviceAttribute>();
+    public DbSet<DeviceReport> Reports => Set<DeviceReport>();
     public DbSet<Release> Releases => Set<Release>();
     public DbSet<Artifact> Artifacts => Set<Artifact>();
     public DbSet<UpdateAction> Actions => Set<UpdateAction>();
@@ -57,7 +58,14 @@ internal abstract class FleetContext(DbContextOptions options) : DbContext(optio
         {
             device.HasIndex(row => row.ControllerId).IsUnique();
             device.HasIndex(row => row.LastSeenAt);
+            device.Property(row => row.HealthReason).HasMaxLength(LongestText);
         });
+        modelBuilder.Entity<DeviceReport>(report =>
+        {
+            report.HasIndex(row => new { row.DeviceId, row.Batch }).IsUnique();
+            report.HasOne<Device>().WithMany().HasForeignKey(row => row.DeviceId);
+        });
+        modelBuilder.Entity<ApiKey>().HasOne<ApiKey>().WithMany().HasForeignKey(row => row.SessionOf).OnDelete(DeleteBehavior.Cascade);
         modelBuilder.Entity<DeviceAttribute>(attribute =>
         {
             attribute.HasKey(row => new { row.DeviceId, row.Key });
@@ -68,6 +76,11 @@ internal abstract class FleetContext(DbContextOptions options) : DbContext(optio
         {
             release.Property(row => row.Notes).HasMaxLength(LongestText);
             release.HasIndex(row => new { row.Kind, row.Name, row.Version, row.Board, row.Channel }).IsUnique();
+        });
+        modelBuilder.Entity<ReleaseDelta>(delta =>
+        {
+            delta.HasKey(row => new { row.ReleaseId, row.FromVersion });
+            delta.HasOne<Release>().WithMany(row => row.Deltas).HasForeignKey(row => row.ReleaseId);
         });
         modelBuilder.Entity<Artifact>(artifact =>
         {

@@ -32,4 +32,7 @@ internal sealed class Release
 
     /// <summary>Its files.</summary>
     public List<Artifact> Artifacts { get; } = [];
+
+    /// <summary>The versions that devices can come from by patches.</summary>
+    public List<ReleaseDelta> Deltas { get; } = [];
 }

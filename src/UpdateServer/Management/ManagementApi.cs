@@ -1,14 +1,14 @@
 using Appliance.Core;
 using Appliance.UpdateServer.Access;
 using Appliance.UpdateServer.Fleet;
+using Appliance.UpdateServer.Releases;
 
 namespace Appliance.UpdateServer.Management;
 
 /// <summary>The REST API for people and CI. Every endpoint says what role it takes; errors are problem documents (RFC 9457).</summary>
 internal static class ManagementApi
 {
-    /// <summary>Most rows that one request gives.</summary>
-    public const int MostRows = 500;
+    private const int MostRows = 500;
 
     private static readonly object KeyItem = new();
 
@@ -23,10 +23,14 @@ internal static class ManagementApi
         ReleaseEndpoints.Map(api);
         RolloutEndpoints.Map(api);
         AccessEndpoints.Map(api);
+        if (application.Services.GetService<RepositoryPublisher>() is not null) RepositoryEndpoints.Map(api);
     }
 
     /// <summary>Lets only keys of a role, or of one that may do more, in.</summary>
     public static TBuilder Requires<TBuilder>(this TBuilder endpoint, Role role) where TBuilder : IEndpointConventionBuilder => endpoint.WithMetadata(new RoleRequired(role));
+
+    /// <summary>How many rows a request gives: as many as were asked for, within bounds.</summary>
+    public static int Rows(int? asked, int usual) => Math.Clamp(asked ?? usual, 1, MostRows);
 
     /// <summary>Who asks.</summary>
     public static string Who(this HttpContext http) => ((ApiKey)http.Items[KeyItem]!).Name;

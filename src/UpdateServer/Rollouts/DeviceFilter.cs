@@ -7,12 +7,13 @@ namespace Appliance.UpdateServer.Rollouts;
 
 /// <summary>
 /// Which devices: terms that must all hold, such as <c>board=vm-x86_64 label.site=berlin|paris version!=1.2 id=edge-*</c>. A value may
-/// have <c>*</c> for any characters and <c>|</c> between several; <c>id</c> and <c>name</c> are the device's own, everything else is an
-/// attribute or a label. An empty text is every device.
+/// have <c>*</c> for any characters and <c>|</c> between several; <c>id</c>, <c>name</c> and <c>health</c> are the device's own, everything
+/// else is an attribute or a label. An empty text is every device.
 /// </summary>
 internal sealed partial class DeviceFilter
 {
     private const int MostTerms = 20;
+    private const string HealthKey = "health";
     private readonly List<(string Key, bool Not, string[] Values)> _terms = [];
 
     private DeviceFilter(string text) => Text = text;
@@ -31,6 +32,7 @@ internal sealed partial class DeviceFilter
         {
             var match = Term().Match(word);
             if (!match.Success) throw new UserError($"\"{word}\" is no condition on devices.", Hint);
+            if (match.Groups["key"].Value == HealthKey) _ = match.Groups["value"].Value.Split('|').Select(Health).ToArray();
             filter._terms.Add((match.Groups["key"].Value, match.Groups["not"].Success, match.Groups["value"].Value.Split('|')));
         }
         return filter._terms.Count <= MostTerms ? filter : throw new UserError($"A filter has at most {MostTerms} conditions.", Hint);
@@ -41,6 +43,11 @@ internal sealed partial class DeviceFilter
 
     private static IQueryable<Device> Where(IQueryable<Device> devices, string key, bool not, string[] values)
     {
+        if (key == HealthKey)
+        {
+            var wanted = values.Select(Health).ToArray();
+            return devices.Where(device => wanted.Contains(device.Health) != not);
+        }
         // LIKE is slower than =, and SQLite's does not tell a from A.
         if (!Array.Exists(values, value => value.Contains('*', StringComparison.Ordinal))) return key switch
         {
@@ -56,6 +63,9 @@ internal sealed partial class DeviceFilter
             _ => devices.Where(device => device.Attributes.Any(attribute => attribute.Key == key && patterns.Any(pattern => EF.Functions.Like(attribute.Value, pattern, "\\"))) != not),
         };
     }
+
+    private static DeviceHealth Health(string text) => text.All(char.IsAsciiLetter) && Enum.TryParse<DeviceHealth>(text, ignoreCase: true, out var health)
+        ? health : throw new UserError($"\"{text}\" is no health of a device.", $"It is {string.Join(", ", Enum.GetNames<DeviceHealth>()).ToLowerInvariant()}.");
 
     [GeneratedRegex(@"^(?<key>[A-Za-z0-9._:-]{1,100})(?<not>!)?=(?<value>[^=\s]{1,500})$")]
     private static partial Regex Term();

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Appliance.Core.Access;
 using Serilog;
 
 namespace Appliance.UpdateServer.Serve;
@@ -25,12 +26,20 @@ internal static class ServeCommand
             await database.MigrateAsync(cancellationToken);
             await using var application = ServerApplication.Build(serve, database, TimeProvider.System);
             await application.StartAsync(cancellationToken);
-            Log.Information("Listening at {Address}; make a first key with appliance-server key", serve.Listen);
+            Log.Information("Listening at {Address}{Certificate}; make a first key with appliance-server key", serve.Listen, Fingerprint(serve));
             await Task.Delay(Timeout.Infinite, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             Log.Information("Ending: requests under way are finished");
             await application.StopAsync(CancellationToken.None);
             return 0;
         });
         return command;
+    }
+
+    /// <summary>For a certificate that nobody knows otherwise.</summary>
+    private static string Fingerprint(ServeOptions serve)
+    {
+        if (serve.Listen.Scheme != Uri.UriSchemeHttps) return "";
+        using var certificate = ServerCertificate.Open(serve, TimeProvider.System);
+        return $", certificate (SHA-256) {PemCertificate.Fingerprint(certificate)}";
     }
 }

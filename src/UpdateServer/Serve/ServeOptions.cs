@@ -1,4 +1,5 @@
 using System.Net;
+using Appliance.Core.Tuf.Keys;
 
 namespace Appliance.UpdateServer.Serve;
 
@@ -10,6 +11,9 @@ internal sealed record ServeOptions
 
     /// <summary>Folder of the repository that <c>appliance publish</c> writes; null hosts none.</summary>
     public string? Repository { get; init; }
+
+    /// <summary>Keys of snapshot and timestamp, with which the server publishes into the repository what others have signed; null for a server that only hosts it.</summary>
+    public KeyFolder? OnlineKeys { get; init; }
 
     /// <summary>Npgsql connection string; null for a file in the data folder.</summary>
     public string? Database { get; init; }

@@ -5,7 +5,9 @@ using Appliance.Core.Access;
 using Appliance.UpdateServer.Access;
 using Appliance.UpdateServer.Ddi;
 using Appliance.UpdateServer.Fleet;
+using Appliance.UpdateServer.Inventory;
 using Appliance.UpdateServer.Management;
+using Appliance.UpdateServer.Pages;
 using Appliance.UpdateServer.Releases;
 using Appliance.UpdateServer.Rollouts;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
@@ -47,27 +49,31 @@ internal static class ServerApplication
         });
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = ShutDown);
         builder.Services.ConfigureHttpJsonOptions(json => json.SerializerOptions.Converters.Add(new JsonStringEnumConverter(System.Text.Json.JsonNamingPolicy.CamelCase)));
-        builder.Services.AddProblemDetails().AddLimits();
+        builder.Services.AddProblemDetails().AddRequestDecompression(_ => { }).AddLimits();
         builder.Services.AddOpenApi(openApi => openApi.AddDocumentTransformer((document, _, _) =>
         {
             (document.Info.Title, document.Info.Version) = ("Appliance update server", "1");
             return Task.CompletedTask;
         }));
+        builder.Services.AddPages();
         ServerMetrics.Add(builder.Services);
         builder.Services.AddSingleton(options).AddSingleton(database).AddSingleton(time)
             .AddSingleton(services => new DeviceAuthentication(database, options, authority, time))
-            .AddSingleton<KeyAuthentication>().AddSingleton<Enrolment>().AddSingleton<DeviceDialogue>().AddSingleton<ArtifactStore>().AddSingleton<RolloutBook>()
-            .AddSingleton<SeenDevices>().AddSingleton<RolloutEngine>().AddSingleton<DeviceSignals>()
+            .AddSingleton<KeyAuthentication>().AddSingleton<KeyRing>().AddSingleton<AuditLog>().AddSingleton<Enrolment>().AddSingleton<DeviceDialogue>().AddSingleton<ArtifactStore>().AddSingleton<RolloutBook>().AddSingleton<RolloutReader>().AddSingleton<ReleaseReader>()
+            .AddSingleton<DeviceRegister>().AddSingleton<DeviceReports>().AddSingleton<FleetOverview>().AddSingleton<SeenDevices>().AddSingleton<RolloutEngine>().AddSingleton<DeviceSignals>()
             .AddHostedService(services => services.GetRequiredService<SeenDevices>()).AddHostedService(services => services.GetRequiredService<RolloutEngine>()).AddHostedService(services => services.GetRequiredService<DeviceSignals>());
-        if (options.Repository is not null) builder.Services.AddSingleton<RepositoryCatalogue>().AddHostedService(services => services.GetRequiredService<RepositoryCatalogue>());
+        if (options.Repository is not null) builder.Services.AddSingleton<RepositoryCatalogue>().AddSingleton<RepositoryPublisher>()
+            .AddHostedService(services => services.GetRequiredService<RepositoryCatalogue>()).AddHostedService(services => services.GetRequiredService<RepositoryPublisher>());
         var application = builder.Build();
         application.UseTrustedProxies(options.Proxies);
         application.UseExceptionHandler();
         application.UseRateLimiter();
+        application.UseRequestDecompression();
         ServerMetrics.Use(application);
         if (options.Repository is { } repository) application.UseRepository(repository);
         application.MapDdi();
         application.MapManagement();
+        application.MapPages();
         application.MapOpenApi("/api/v1/openapi.json");
         application.MapGet("/healthz", () => Results.Text("ok")).ExcludeFromDescription();
         application.MapGet("/readyz", async (FleetDatabase database, CancellationToken stop) =>

@@ -2,6 +2,8 @@ using System.CommandLine;
 using System.Globalization;
 using System.Net;
 using Appliance.Core;
+using Appliance.Core.Tuf;
+using Appliance.Core.Tuf.Keys;
 using Appliance.UpdateServer.Access;
 using Appliance.UpdateServer.Fleet;
 
@@ -10,12 +12,14 @@ namespace Appliance.UpdateServer.Serve;
 /// <summary>The options of the commands. Secrets come from files or the environment: a command line is seen by everybody on the machine.</summary>
 internal sealed class ServerOptionSet
 {
-    private const string DatabaseVariable = "APPLIANCE_SERVER_DATABASE", GatewayVariable = "APPLIANCE_SERVER_GATEWAY_TOKEN";
+    private const string DatabaseVariable = "APPLIANCE_SERVER_DATABASE", GatewayVariable = "APPLIANCE_SERVER_GATEWAY_TOKEN", PassphraseVariable = "APPLIANCE_KEYS_PASSPHRASE";
     private const int ShortestToken = 20;
 
     private readonly Option<string> _data = new("--data") { Description = "Folder for the database, uploads and the server's certificate.", DefaultValueFactory = _ => "/var/lib/appliance-server" };
     private readonly Option<string?> _databaseFile = new("--database-file") { Description = $"File with a PostgreSQL connection string (or set {DatabaseVariable}); without it, a SQLite file in the data folder." };
     private readonly Option<string?> _repository = new("--repo") { Description = "Folder of the repository that `appliance publish` writes." };
+    private readonly Option<string?> _onlineKeys = new("--online-keys") { Description = "Folder with the keys of snapshot and timestamp and root.json: publishes and renews with them what others have signed." };
+    private readonly Option<string?> _passphrase = new("--online-keys-passphrase-file") { Description = $"File with their passphrase (or set {PassphraseVariable})." };
     private readonly Option<string> _listen = new("--listen") { Description = "Address to listen at.", DefaultValueFactory = _ => "https://0.0.0.0:8443" };
     private readonly Option<string?> _certificate = new("--certificate") { Description = "Certificate (PEM) of the server; without it one is made." };
     private readonly Option<string?> _key = new("--certificate-key") { Description = "Its key (PEM), when it is not in the same file." };
@@ -30,7 +34,7 @@ internal sealed class ServerOptionSet
     public IEnumerable<Option> OfDatabase => [_data, _databaseFile];
 
     /// <summary>All options.</summary>
-    public IEnumerable<Option> All => [_data, _databaseFile, _repository, _listen, _certificate, _key, _authority, _proxies, _tenant, _poll, _gatewayFile, _upload];
+    public IEnumerable<Option> All => [_data, _databaseFile, _repository, _onlineKeys, _passphrase, _listen, _certificate, _key, _authority, _proxies, _tenant, _poll, _gatewayFile, _upload];
 
     /// <summary>Opens the database.</summary>
     /// <exception cref="UserError">It cannot be used.</exception>
@@ -55,6 +59,7 @@ internal sealed class ServerOptionSet
         {
             DataFolder = DataFolder(result),
             Repository = repository is null ? null : Path.GetFullPath(repository),
+            OnlineKeys = OnlineKeys(result, repository),
             Listen = address,
             Certificate = result.GetValue(_certificate),
             CertificateKey = result.GetValue(_key),
@@ -65,6 +70,18 @@ internal sealed class ServerOptionSet
             GatewayTokenHash = gateway is null ? null : SecretToken.Hash(gateway),
             LargestUpload = ByteSize.TryParse(result.GetValue(_upload), out var largest) ? largest : throw new UserError($"--largest-upload {result.GetValue(_upload)} is no size.", "Example: 2GiB"),
         };
+    }
+
+    private KeyFolder? OnlineKeys(ParseResult result, string? repository)
+    {
+        if (result.GetValue(_onlineKeys) is not { } path) return null;
+        if (repository is null) throw new UserError("--online-keys publishes into a repository, and there is none.", "Name its folder with --repo.");
+        var passphrase = Secret(result.GetValue(_passphrase), PassphraseVariable) ?? throw new UserError("The passphrase of the online keys is not known.", $"Name a file with it (--online-keys-passphrase-file), or set {PassphraseVariable}.");
+        var keys = KeyFolder.Open(path, () => passphrase);
+        foreach (var role in new[] { TufRole.Snapshot, TufRole.Timestamp })
+            if (keys.SignersFor(role).Count == 0) throw new UserError($"{path} has no key of {role}.", $"Copy {role}-….pem and root.json there, and leave the keys of root, targets and channels where they are.");
+        keys.CheckPassphrase();
+        return keys;
     }
 
     private string DataFolder(ParseResult result)

@@ -6,6 +6,7 @@ using Appliance.Core.Verity;
 using Appliance.ImageBuilder.Publish;
 using Appliance.UpdateClient;
 using Appliance.UpdateClient.Install;
+using Appliance.UpdateClient.Publish;
 using Appliance.UpdateClient.Sources;
 using Appliance.UpdateClient.Trust;
 using Core.Tests.Tuf;

@@ -3,7 +3,13 @@ using System.Text.Json.Nodes;
 namespace Appliance.Core.Tuf.Publishing;
 
 /// <summary>One commit: every file is signed in memory first, then they are written in the order that keeps readers safe.</summary>
-internal sealed class MetadataCommit(MetadataFolder folder, PublishedMetadata published, RoleSigning signing, TufLifetimes lifetimes, DateTimeOffset now)
+/// <param name="folder">Where they are written.</param>
+/// <param name="published">What is there.</param>
+/// <param name="signing">Signs.</param>
+/// <param name="lifetimes">How long new metadata counts.</param>
+/// <param name="now">When.</param>
+/// <param name="floors">Versions by role that are taken already where the commit is published, if that is elsewhere.</param>
+internal sealed class MetadataCommit(MetadataFolder folder, PublishedMetadata published, RoleSigning signing, TufLifetimes lifetimes, DateTimeOffset now, IReadOnlyDictionary<string, long>? floors = null)
 {
     private readonly List<(string Name, byte[] Bytes)> _numbered = [];
     private byte[]? _timestamp;
@@ -11,26 +17,25 @@ internal sealed class MetadataCommit(MetadataFolder folder, PublishedMetadata pu
     private RootMetadata _nextRoot = published.Root;
     private bool _rootFirst;
 
+    /// <summary>Signs the edited parts alone, for somebody else to publish.</summary>
+    /// <returns>The files by role.</returns>
+    public IReadOnlyDictionary<string, byte[]> SignEdits(IReadOnlyDictionary<string, JsonObject> edits)
+    {
+        SignEdits(edits, new AdoptedMetadata(published), []);
+        var signed = _numbered.Where(file => edits.Keys.Any(role => file.Name.EndsWith($".{role}.json", StringComparison.Ordinal))).ToDictionary(file => file.Name.Split('.')[1], file => file.Bytes);
+        if (_root is { } root) signed[TufRole.Root] = root.Bytes;
+        return signed;
+    }
+
     /// <summary>Signs everything.</summary>
     /// <param name="edits">The edited signed parts by role: root, targets, channels.</param>
+    /// <param name="adopted">What others have signed.</param>
     /// <param name="resign">Snapshot and timestamp when they are to be signed anew even if nothing else changed.</param>
-    public void Sign(IReadOnlyDictionary<string, JsonObject> edits, IReadOnlySet<string> resign)
+    public void Sign(IReadOnlyDictionary<string, JsonObject> edits, AdoptedMetadata adopted, IReadOnlySet<string> resign)
     {
-        // In a new repository the publisher's root is its first file.
-        if (published.Current is null) _numbered.Add(($"{published.Root.Version}.root.json", published.Root.Envelope.Bytes.ToArray()));
-        if (edits.TryGetValue(TufRole.Root, out var root)) SignRoot(root);
-
         var meta = published.Current?.Snapshot is { } snapshot ? SignedDocument.Edit(snapshot)["meta"]!.AsObject() : [];
-        var targets = published.Current?.Targets;
-        if (edits.TryGetValue(TufRole.Targets, out var edit))
-            targets = TargetsMetadata.Parse(SignListed(TufRole.Targets, edit, TopLevelQuorums(TufRole.Targets), meta), "the new targets metadata");
-        foreach (var (channel, signed) in edits.Where(edit => !TufRole.TopLevel.Contains(edit.Key)))
-        {
-            var role = targets!.Delegations.Single(role => role.Name == channel).Role;
-            SignListed(channel, signed, [new(role, targets.DelegationKeys)], meta);
-        }
-
-        var changed = edits.Keys.Any(role => role != TufRole.Root);
+        SignEdits(edits, adopted, meta);
+        var changed = edits.Keys.Any(role => role != TufRole.Root) || adopted.Targets.Count > 0;
         var listed = published.Current is { } current ? SignedDocument.Edit(current.Timestamp!)["meta"]!.AsObject() : [];
         if (changed || resign.Contains(TufRole.Snapshot))
         {
@@ -50,6 +55,31 @@ internal sealed class MetadataCommit(MetadataFolder folder, PublishedMetadata pu
         if (_rootFirst) WriteRoot();
         if (_timestamp is not null) folder.Replace("timestamp.json", _timestamp);
         if (!_rootFirst) WriteRoot();
+    }
+
+    private void SignEdits(IReadOnlyDictionary<string, JsonObject> edits, AdoptedMetadata adopted, JsonObject meta)
+    {
+        // In a new repository the publisher's root is its first file.
+        if (published.Current is null) _numbered.Add(($"{published.Root.Version}.root.json", published.Root.Envelope.Bytes.ToArray()));
+        if (edits.TryGetValue(TufRole.Root, out var root)) SignRoot(root);
+        else if (adopted.Root is { } next)
+        {
+            _nextRoot = next;
+            _root = ($"{next.Version}.root.json", next.Envelope.Bytes.ToArray());
+        }
+        var targets = published.Current?.Targets;
+        if (edits.TryGetValue(TufRole.Targets, out var edit))
+            targets = TargetsMetadata.Parse(SignListed(TufRole.Targets, edit, TopLevelQuorums(TufRole.Targets), meta), "the new targets metadata");
+        foreach (var (role, signed) in adopted.Targets)
+        {
+            if (role == TufRole.Targets) targets = signed;
+            List(role, signed.Version, signed.Envelope.Bytes.ToArray(), meta);
+        }
+        foreach (var (channel, signed) in edits.Where(edit => !TufRole.TopLevel.Contains(edit.Key)))
+        {
+            var role = targets!.Delegations.Single(role => role.Name == channel).Role;
+            SignListed(channel, signed, [new(role, targets.DelegationKeys)], meta);
+        }
     }
 
     private void WriteRoot()
@@ -83,11 +113,16 @@ internal sealed class MetadataCommit(MetadataFolder folder, PublishedMetadata pu
         var name = $"{role}.json";
         var listed = meta[name]?["version"]?.GetValue<long>() ?? 0;
         // A writer that was killed may have left versions that nothing refers to; they are passed over.
-        var version = checked(Math.Max(listed, folder.HighestVersion(role)) + 1);
+        var version = checked(Math.Max(Math.Max(listed, folder.HighestVersion(role)), floors?.GetValueOrDefault(role) ?? 0) + 1);
         var bytes = signing.Sign(role, SignedDocument.Stamp(signed, version, now + lifetimes.Of(role)), quorums);
-        _numbered.Add(($"{version}.{name}", bytes));
-        meta[name] = new JsonObject { ["version"] = version, ["length"] = bytes.Length, ["hashes"] = new JsonObject { ["sha256"] = FileHashes.Of(bytes).Sha256 } };
+        List(role, version, bytes, meta);
         return bytes;
+    }
+
+    private void List(string role, long version, byte[] bytes, JsonObject meta)
+    {
+        _numbered.Add(($"{version}.{role}.json", bytes));
+        meta[$"{role}.json"] = new JsonObject { ["version"] = version, ["length"] = bytes.Length, ["hashes"] = new JsonObject { ["sha256"] = FileHashes.Of(bytes).Sha256 } };
     }
 
     private void SignTimestamp(JsonObject listed)

@@ -19,6 +19,7 @@ public sealed class TufRepositoryWriter : IDisposable
     private readonly Dictionary<string, JsonObject> _edits = new(StringComparer.Ordinal);
     private readonly HashSet<string> _resign = new(StringComparer.Ordinal);
     private PublishedMetadata _published = null!;
+    private AdoptedMetadata _adopted = null!;
 
     private TufRepositoryWriter(MetadataFolder folder, ReadOnlyMemory<byte> trustedRoot, ISignerSource signers, TufLifetimes lifetimes, TimeProvider time)
     {
@@ -160,24 +161,47 @@ public sealed class TufRepositoryWriter : IDisposable
         else if (role != TufRole.Root) _resign.Add(role);
     }
 
+    /// <summary>
+    /// Takes a root, targets metadata or a channel's that its own keys have signed elsewhere; <see cref="Commit"/> publishes it. So a
+    /// server publishes that has the keys of snapshot and timestamp alone. A root comes first, then the targets, then channels.
+    /// </summary>
+    /// <exception cref="UserError">It is not signed by the role's keys, no newer than what is published, or expired; it is not taken.</exception>
+    public void Adopt(string role, ReadOnlyMemory<byte> bytes) => _adopted.Take(role, bytes, _time.GetUtcNow());
+
+    /// <summary>The targets of a channel as they will be published.</summary>
+    public IReadOnlyCollection<TargetFile> AdoptedTargetsOf(string channel) => [.. _adopted.Targets.GetValueOrDefault(channel)?.Targets.Values ?? []];
+
+    /// <summary>The highest version that there is of a role, also of one that a killed writer left and nothing refers to; 0 for none.</summary>
+    public long HighestVersion(string role) => _folder.HighestVersion(role);
+
+    /// <summary>Signs the changes without publishing them, for a server that has the keys of snapshot and timestamp (<see cref="Adopt"/>).</summary>
+    /// <param name="taken">Versions by role that there are at the server (<see cref="HighestVersion"/>).</param>
+    /// <returns>The files by role; empty when nothing changed.</returns>
+    /// <exception cref="UserError">A key is not at hand, or a passphrase is wrong.</exception>
+    public IReadOnlyDictionary<string, byte[]> SignChanges(IReadOnlyDictionary<string, long> taken)
+    {
+        if (Current is null && !_edits.ContainsKey(TufRole.Targets)) Edit(TufRole.Targets);
+        return new MetadataCommit(_folder, _published, new RoleSigning(_signers), _lifetimes, _time.GetUtcNow(), taken).SignEdits(_edits);
+    }
+
     /// <summary>Publishes the changes. All signing comes before the first write.</summary>
     /// <returns>False when there was nothing to publish.</returns>
     /// <exception cref="UserError">A key is not at hand, or a passphrase is wrong; nothing was written.</exception>
     /// <exception cref="IOException">The disk is full or failing; readers see the old state, and the commit can be made again.</exception>
     public bool Commit()
     {
-        if (Current is null && !_edits.ContainsKey(TufRole.Targets)) Edit(TufRole.Targets); // a new repository may be empty
+        if (Current is null && !_edits.ContainsKey(TufRole.Targets) && !_adopted.Targets.ContainsKey(TufRole.Targets)) Edit(TufRole.Targets); // a new repository may be empty
         if (_published.SignedByOlderRoot)
         {
             Edit(TufRole.Targets);
             _resign.UnionWith([TufRole.Snapshot, TufRole.Timestamp]);
         }
-        if (_edits.Count == 0 && _resign.Count == 0) return false;
-        RequireUnexpired(Root, TufRole.Root);
-        if (Current is not null) RequireUnexpired(Current.Targets!, TufRole.Targets);
+        if (_edits.Count == 0 && _resign.Count == 0 && _adopted.IsEmpty) return false;
+        if (_adopted.Root is null) RequireUnexpired(Root, TufRole.Root);
+        if (Current is not null && !_adopted.Targets.ContainsKey(TufRole.Targets)) RequireUnexpired(Current.Targets!, TufRole.Targets);
 
         var commit = new MetadataCommit(_folder, _published, new RoleSigning(_signers), _lifetimes, _time.GetUtcNow());
-        commit.Sign(_edits, _resign);
+        commit.Sign(_edits, _adopted, _resign);
         commit.Write();
         _edits.Clear();
         _resign.Clear();
@@ -192,7 +216,20 @@ public sealed class TufRepositoryWriter : IDisposable
             throw new UserError($"The {role} metadata of the repository expired at {MetadataFields.FormatTime(metadata.Expires)}; devices refuse it.", $"Renew it first: appliance keys renew --role {role}");
     }
 
-    private void Reload() => _published = PublishedMetadata.Load(_folder, _trustedRoot);
+    /// <summary>Reads the folder anew, where something else than this writer has changed it; what was not committed is forgotten.</summary>
+    /// <exception cref="UserError">It belongs to other keys, was tampered with, or lacks files.</exception>
+    public void Refresh()
+    {
+        _edits.Clear();
+        _resign.Clear();
+        Reload();
+    }
+
+    private void Reload()
+    {
+        _published = PublishedMetadata.Load(_folder, _trustedRoot);
+        _adopted = new AdoptedMetadata(_published);
+    }
 
     private bool Knows(string channel) => _edits.ContainsKey(channel) || Channels.Any(role => role.Name == channel);
 

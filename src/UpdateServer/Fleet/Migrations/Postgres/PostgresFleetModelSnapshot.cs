@@ -78,7 +78,12 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Postgres
                     b.Property<int>("Role")
                         .HasColumnType("integer");
 
+                    b.Property<long?>("SessionOf")
+                        .HasColumnType("bigint");
+
                     b.HasKey("Id");
+
+                    b.HasIndex("SessionOf");
 
                     b.ToTable("Keys");
                 });
@@ -187,6 +192,13 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Postgres
                     b.Property<long?>("EnrolledBy")
                         .HasColumnType("bigint");
 
+                    b.Property<int>("Health")
+                        .HasColumnType("integer");
+
+                    b.Property<string>("HealthReason")
+                        .HasMaxLength(4096)
+                        .HasColumnType("character varying(4096)");
+
                     b.Property<long?>("InstalledReleaseId")
                         .HasColumnType("bigint");
 
@@ -197,6 +209,9 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Postgres
                         .IsRequired()
                         .HasMaxLength(256)
                         .HasColumnType("character varying(256)");
+
+                    b.Property<long?>("ReportedAt")
+                        .HasColumnType("bigint");
 
                     b.Property<int>("State")
                         .HasColumnType("integer");
@@ -236,6 +251,42 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Postgres
                     b.HasIndex("Key", "Value");
 
                     b.ToTable("Attributes");
+                });
+
+            modelBuilder.Entity("Appliance.UpdateServer.Fleet.DeviceReport", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("bigint");
+
+                    NpgsqlPropertyBuilderExtensions.UseIdentityByDefaultColumn(b.Property<long>("Id"));
+
+                    b.Property<long>("At")
+                        .HasColumnType("bigint");
+
+                    b.Property<string>("Batch")
+                        .IsRequired()
+                        .HasMaxLength(256)
+                        .HasColumnType("character varying(256)");
+
+                    b.Property<long>("DeviceId")
+                        .HasColumnType("bigint");
+
+                    b.Property<int>("Lines")
+                        .HasColumnType("integer");
+
+                    b.Property<byte[]>("Log")
+                        .HasColumnType("bytea");
+
+                    b.Property<long>("ReceivedAt")
+                        .HasColumnType("bigint");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("DeviceId", "Batch")
+                        .IsUnique();
+
+                    b.ToTable("Reports");
                 });
 
             modelBuilder.Entity("Appliance.UpdateServer.Fleet.EnrolmentToken", b =>
@@ -313,6 +364,23 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Postgres
                         .IsUnique();
 
                     b.ToTable("Releases");
+                });
+
+            modelBuilder.Entity("Appliance.UpdateServer.Fleet.ReleaseDelta", b =>
+                {
+                    b.Property<long>("ReleaseId")
+                        .HasColumnType("bigint");
+
+                    b.Property<string>("FromVersion")
+                        .HasMaxLength(256)
+                        .HasColumnType("character varying(256)");
+
+                    b.Property<long>("Size")
+                        .HasColumnType("bigint");
+
+                    b.HasKey("ReleaseId", "FromVersion");
+
+                    b.ToTable("ReleaseDelta");
                 });
 
             modelBuilder.Entity("Appliance.UpdateServer.Fleet.Rollout", b =>
@@ -519,6 +587,14 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Postgres
                         .IsRequired();
                 });
 
+            modelBuilder.Entity("Appliance.UpdateServer.Fleet.ApiKey", b =>
+                {
+                    b.HasOne("Appliance.UpdateServer.Fleet.ApiKey", null)
+                        .WithMany()
+                        .HasForeignKey("SessionOf")
+                        .OnDelete(DeleteBehavior.Cascade);
+                });
+
             modelBuilder.Entity("Appliance.UpdateServer.Fleet.Artifact", b =>
                 {
                     b.HasOne("Appliance.UpdateServer.Fleet.Release", null)
@@ -533,6 +609,24 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Postgres
                     b.HasOne("Appliance.UpdateServer.Fleet.Device", null)
                         .WithMany("Attributes")
                         .HasForeignKey("DeviceId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
+                });
+
+            modelBuilder.Entity("Appliance.UpdateServer.Fleet.DeviceReport", b =>
+                {
+                    b.HasOne("Appliance.UpdateServer.Fleet.Device", null)
+                        .WithMany()
+                        .HasForeignKey("DeviceId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
+                });
+
+            modelBuilder.Entity("Appliance.UpdateServer.Fleet.ReleaseDelta", b =>
+                {
+                    b.HasOne("Appliance.UpdateServer.Fleet.Release", null)
+                        .WithMany("Deltas")
+                        .HasForeignKey("ReleaseId")
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired();
                 });
@@ -597,6 +691,8 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Postgres
             modelBuilder.Entity("Appliance.UpdateServer.Fleet.Release", b =>
                 {
                     b.Navigation("Artifacts");
+
+                    b.Navigation("Deltas");
                 });
 
             modelBuilder.Entity("Appliance.UpdateServer.Fleet.Rollout", b =>

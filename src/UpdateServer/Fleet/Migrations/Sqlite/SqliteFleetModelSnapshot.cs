@@ -69,7 +69,12 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Sqlite
                     b.Property<int>("Role")
                         .HasColumnType("INTEGER");
 
+                    b.Property<long?>("SessionOf")
+                        .HasColumnType("INTEGER");
+
                     b.HasKey("Id");
+
+                    b.HasIndex("SessionOf");
 
                     b.ToTable("Keys");
                 });
@@ -172,6 +177,13 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Sqlite
                     b.Property<long?>("EnrolledBy")
                         .HasColumnType("INTEGER");
 
+                    b.Property<int>("Health")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("HealthReason")
+                        .HasMaxLength(4096)
+                        .HasColumnType("TEXT");
+
                     b.Property<long?>("InstalledReleaseId")
                         .HasColumnType("INTEGER");
 
@@ -182,6 +194,9 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Sqlite
                         .IsRequired()
                         .HasMaxLength(256)
                         .HasColumnType("TEXT");
+
+                    b.Property<long?>("ReportedAt")
+                        .HasColumnType("INTEGER");
 
                     b.Property<int>("State")
                         .HasColumnType("INTEGER");
@@ -221,6 +236,40 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Sqlite
                     b.HasIndex("Key", "Value");
 
                     b.ToTable("Attributes");
+                });
+
+            modelBuilder.Entity("Appliance.UpdateServer.Fleet.DeviceReport", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long>("At")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("Batch")
+                        .IsRequired()
+                        .HasMaxLength(256)
+                        .HasColumnType("TEXT");
+
+                    b.Property<long>("DeviceId")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<int>("Lines")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<byte[]>("Log")
+                        .HasColumnType("BLOB");
+
+                    b.Property<long>("ReceivedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("DeviceId", "Batch")
+                        .IsUnique();
+
+                    b.ToTable("Reports");
                 });
 
             modelBuilder.Entity("Appliance.UpdateServer.Fleet.EnrolmentToken", b =>
@@ -294,6 +343,23 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Sqlite
                         .IsUnique();
 
                     b.ToTable("Releases");
+                });
+
+            modelBuilder.Entity("Appliance.UpdateServer.Fleet.ReleaseDelta", b =>
+                {
+                    b.Property<long>("ReleaseId")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("FromVersion")
+                        .HasMaxLength(256)
+                        .HasColumnType("TEXT");
+
+                    b.Property<long>("Size")
+                        .HasColumnType("INTEGER");
+
+                    b.HasKey("ReleaseId", "FromVersion");
+
+                    b.ToTable("ReleaseDelta");
                 });
 
             modelBuilder.Entity("Appliance.UpdateServer.Fleet.Rollout", b =>
@@ -496,6 +562,14 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Sqlite
                         .IsRequired();
                 });
 
+            modelBuilder.Entity("Appliance.UpdateServer.Fleet.ApiKey", b =>
+                {
+                    b.HasOne("Appliance.UpdateServer.Fleet.ApiKey", null)
+                        .WithMany()
+                        .HasForeignKey("SessionOf")
+                        .OnDelete(DeleteBehavior.Cascade);
+                });
+
             modelBuilder.Entity("Appliance.UpdateServer.Fleet.Artifact", b =>
                 {
                     b.HasOne("Appliance.UpdateServer.Fleet.Release", null)
@@ -510,6 +584,24 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Sqlite
                     b.HasOne("Appliance.UpdateServer.Fleet.Device", null)
                         .WithMany("Attributes")
                         .HasForeignKey("DeviceId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
+                });
+
+            modelBuilder.Entity("Appliance.UpdateServer.Fleet.DeviceReport", b =>
+                {
+                    b.HasOne("Appliance.UpdateServer.Fleet.Device", null)
+                        .WithMany()
+                        .HasForeignKey("DeviceId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
+                });
+
+            modelBuilder.Entity("Appliance.UpdateServer.Fleet.ReleaseDelta", b =>
+                {
+                    b.HasOne("Appliance.UpdateServer.Fleet.Release", null)
+                        .WithMany("Deltas")
+                        .HasForeignKey("ReleaseId")
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired();
                 });
@@ -574,6 +666,8 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Sqlite
             modelBuilder.Entity("Appliance.UpdateServer.Fleet.Release", b =>
                 {
                     b.Navigation("Artifacts");
+
+                    b.Navigation("Deltas");
                 });
 
             modelBuilder.Entity("Appliance.UpdateServer.Fleet.Rollout", b =>

@@ -40,6 +40,9 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Sqlite
                     EnrolledBy = table.Column<long>(type: "INTEGER", nullable: true),
                     CreatedAt = table.Column<long>(type: "INTEGER", nullable: false),
                     LastSeenAt = table.Column<long>(type: "INTEGER", nullable: true),
+                    Health = table.Column<int>(type: "INTEGER", nullable: false),
+                    HealthReason = table.Column<string>(type: "TEXT", maxLength: 4096, nullable: true),
+                    ReportedAt = table.Column<long>(type: "INTEGER", nullable: true),
                     InstalledReleaseId = table.Column<long>(type: "INTEGER", nullable: true),
                     WantsAttributes = table.Column<bool>(type: "INTEGER", nullable: false),
                     ConfirmsByItself = table.Column<bool>(type: "INTEGER", nullable: false)
@@ -75,11 +78,18 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Sqlite
                     Role = table.Column<int>(type: "INTEGER", nullable: false),
                     Hash = table.Column<byte[]>(type: "BLOB", nullable: false),
                     CreatedAt = table.Column<long>(type: "INTEGER", nullable: false),
-                    ExpiresAt = table.Column<long>(type: "INTEGER", nullable: true)
+                    ExpiresAt = table.Column<long>(type: "INTEGER", nullable: true),
+                    SessionOf = table.Column<long>(type: "INTEGER", nullable: true)
                 },
                 constraints: table =>
                 {
                     table.PrimaryKey("PK_Keys", x => x.Id);
+                    table.ForeignKey(
+                        name: "FK_Keys_Keys_SessionOf",
+                        column: x => x.SessionOf,
+                        principalTable: "Keys",
+                        principalColumn: "Id",
+                        onDelete: ReferentialAction.Cascade);
                 });
 
             migrationBuilder.CreateTable(
@@ -122,6 +132,30 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Sqlite
                 });
 
             migrationBuilder.CreateTable(
+                name: "Reports",
+                columns: table => new
+                {
+                    Id = table.Column<long>(type: "INTEGER", nullable: false)
+                        .Annotation("Sqlite:Autoincrement", true),
+                    DeviceId = table.Column<long>(type: "INTEGER", nullable: false),
+                    Batch = table.Column<string>(type: "TEXT", maxLength: 256, nullable: false),
+                    At = table.Column<long>(type: "INTEGER", nullable: false),
+                    ReceivedAt = table.Column<long>(type: "INTEGER", nullable: false),
+                    Lines = table.Column<int>(type: "INTEGER", nullable: false),
+                    Log = table.Column<byte[]>(type: "BLOB", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_Reports", x => x.Id);
+                    table.ForeignKey(
+                        name: "FK_Reports_Devices_DeviceId",
+                        column: x => x.DeviceId,
+                        principalTable: "Devices",
+                        principalColumn: "Id",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
                 name: "Artifacts",
                 columns: table => new
                 {
@@ -140,6 +174,25 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Sqlite
                     table.PrimaryKey("PK_Artifacts", x => x.Id);
                     table.ForeignKey(
                         name: "FK_Artifacts_Releases_ReleaseId",
+                        column: x => x.ReleaseId,
+                        principalTable: "Releases",
+                        principalColumn: "Id",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "ReleaseDelta",
+                columns: table => new
+                {
+                    ReleaseId = table.Column<long>(type: "INTEGER", nullable: false),
+                    FromVersion = table.Column<string>(type: "TEXT", maxLength: 256, nullable: false),
+                    Size = table.Column<long>(type: "INTEGER", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_ReleaseDelta", x => new { x.ReleaseId, x.FromVersion });
+                    table.ForeignKey(
+                        name: "FK_ReleaseDelta_Releases_ReleaseId",
                         column: x => x.ReleaseId,
                         principalTable: "Releases",
                         principalColumn: "Id",
@@ -339,6 +392,11 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Sqlite
                 column: "LastSeenAt");
 
             migrationBuilder.CreateIndex(
+                name: "IX_Keys_SessionOf",
+                table: "Keys",
+                column: "SessionOf");
+
+            migrationBuilder.CreateIndex(
                 name: "IX_Members_DeviceId",
                 table: "Members",
                 column: "DeviceId");
@@ -357,6 +415,12 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Sqlite
                 name: "IX_Releases_Kind_Name_Version_Board_Channel",
                 table: "Releases",
                 columns: new[] { "Kind", "Name", "Version", "Board", "Channel" },
+                unique: true);
+
+            migrationBuilder.CreateIndex(
+                name: "IX_Reports_DeviceId_Batch",
+                table: "Reports",
+                columns: new[] { "DeviceId", "Batch" },
                 unique: true);
 
             migrationBuilder.CreateIndex(
@@ -396,6 +460,12 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Sqlite
 
             migrationBuilder.DropTable(
                 name: "Messages");
+
+            migrationBuilder.DropTable(
+                name: "ReleaseDelta");
+
+            migrationBuilder.DropTable(
+                name: "Reports");
 
             migrationBuilder.DropTable(
                 name: "Actions");

@@ -41,6 +41,9 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Postgres
                     EnrolledBy = table.Column<long>(type: "bigint", nullable: true),
                     CreatedAt = table.Column<long>(type: "bigint", nullable: false),
                     LastSeenAt = table.Column<long>(type: "bigint", nullable: true),
+                    Health = table.Column<int>(type: "integer", nullable: false),
+                    HealthReason = table.Column<string>(type: "character varying(4096)", maxLength: 4096, nullable: true),
+                    ReportedAt = table.Column<long>(type: "bigint", nullable: true),
                     InstalledReleaseId = table.Column<long>(type: "bigint", nullable: true),
                     WantsAttributes = table.Column<bool>(type: "boolean", nullable: false),
                     ConfirmsByItself = table.Column<bool>(type: "boolean", nullable: false)
@@ -76,11 +79,18 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Postgres
                     Role = table.Column<int>(type: "integer", nullable: false),
                     Hash = table.Column<byte[]>(type: "bytea", nullable: false),
                     CreatedAt = table.Column<long>(type: "bigint", nullable: false),
-                    ExpiresAt = table.Column<long>(type: "bigint", nullable: true)
+                    ExpiresAt = table.Column<long>(type: "bigint", nullable: true),
+                    SessionOf = table.Column<long>(type: "bigint", nullable: true)
                 },
                 constraints: table =>
                 {
                     table.PrimaryKey("PK_Keys", x => x.Id);
+                    table.ForeignKey(
+                        name: "FK_Keys_Keys_SessionOf",
+                        column: x => x.SessionOf,
+                        principalTable: "Keys",
+                        principalColumn: "Id",
+                        onDelete: ReferentialAction.Cascade);
                 });
 
             migrationBuilder.CreateTable(
@@ -123,6 +133,30 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Postgres
                 });
 
             migrationBuilder.CreateTable(
+                name: "Reports",
+                columns: table => new
+                {
+                    Id = table.Column<long>(type: "bigint", nullable: false)
+                        .Annotation("Npgsql:ValueGenerationStrategy", NpgsqlValueGenerationStrategy.IdentityByDefaultColumn),
+                    DeviceId = table.Column<long>(type: "bigint", nullable: false),
+                    Batch = table.Column<string>(type: "character varying(256)", maxLength: 256, nullable: false),
+                    At = table.Column<long>(type: "bigint", nullable: false),
+                    ReceivedAt = table.Column<long>(type: "bigint", nullable: false),
+                    Lines = table.Column<int>(type: "integer", nullable: false),
+                    Log = table.Column<byte[]>(type: "bytea", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_Reports", x => x.Id);
+                    table.ForeignKey(
+                        name: "FK_Reports_Devices_DeviceId",
+                        column: x => x.DeviceId,
+                        principalTable: "Devices",
+                        principalColumn: "Id",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
                 name: "Artifacts",
                 columns: table => new
                 {
@@ -141,6 +175,25 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Postgres
                     table.PrimaryKey("PK_Artifacts", x => x.Id);
                     table.ForeignKey(
                         name: "FK_Artifacts_Releases_ReleaseId",
+                        column: x => x.ReleaseId,
+                        principalTable: "Releases",
+                        principalColumn: "Id",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "ReleaseDelta",
+                columns: table => new
+                {
+                    ReleaseId = table.Column<long>(type: "bigint", nullable: false),
+                    FromVersion = table.Column<string>(type: "character varying(256)", maxLength: 256, nullable: false),
+                    Size = table.Column<long>(type: "bigint", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_ReleaseDelta", x => new { x.ReleaseId, x.FromVersion });
+                    table.ForeignKey(
+                        name: "FK_ReleaseDelta_Releases_ReleaseId",
                         column: x => x.ReleaseId,
                         principalTable: "Releases",
                         principalColumn: "Id",
@@ -340,6 +393,11 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Postgres
                 column: "LastSeenAt");
 
             migrationBuilder.CreateIndex(
+                name: "IX_Keys_SessionOf",
+                table: "Keys",
+                column: "SessionOf");
+
+            migrationBuilder.CreateIndex(
                 name: "IX_Members_DeviceId",
                 table: "Members",
                 column: "DeviceId");
@@ -358,6 +416,12 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Postgres
                 name: "IX_Releases_Kind_Name_Version_Board_Channel",
                 table: "Releases",
                 columns: new[] { "Kind", "Name", "Version", "Board", "Channel" },
+                unique: true);
+
+            migrationBuilder.CreateIndex(
+                name: "IX_Reports_DeviceId_Batch",
+                table: "Reports",
+                columns: new[] { "DeviceId", "Batch" },
                 unique: true);
 
             migrationBuilder.CreateIndex(
@@ -397,6 +461,12 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Postgres
 
             migrationBuilder.DropTable(
                 name: "Messages");
+
+            migrationBuilder.DropTable(
+                name: "ReleaseDelta");
+
+            migrationBuilder.DropTable(
+                name: "Reports");
 
             migrationBuilder.DropTable(
                 name: "Actions");

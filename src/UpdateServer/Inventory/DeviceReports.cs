@@ -1,0 +1,93 @@
+using System.IO.Compression;
+using System.Text.Json;
+using Appliance.Core;
+using Appliance.UpdateServer.Fleet;
+using Microsoft.EntityFrameworkCore;
+
+namespace Appliance.UpdateServer.Inventory;
+
+/// <summary>What devices tell of themselves, in batches: a device that had no network tells it later. The same batch twice counts once.</summary>
+internal sealed class DeviceReports(FleetDatabase database, SeenDevices seen, TimeProvider time)
+{
+    /// <summary>How many batches of a device are kept.</summary>
+    public const int Kept = 200;
+
+    private const int LongestBatchName = 64, MostLines = 5000, LowestPriority = 7;
+
+    /// <summary>Takes a batch.</summary>
+    /// <param name="device">Whose it is.</param>
+    /// <param name="batch">Its name, chosen by the device.</param>
+    /// <param name="report">What it says.</param>
+    /// <param name="cancellationToken">Ends the work.</param>
+    /// <returns>False when it was taken before.</returns>
+    /// <exception cref="UserError">It makes no sense.</exception>
+    public async Task<bool> TakeAsync(Device device, string batch, ReportedState report, CancellationToken cancellationToken)
+    {
+        seen.Note(device.Id);
+        Require(batch, report);
+        var now = time.GetUtcNow();
+        var at = report.At!.Value < now ? report.At.Value : now; // a clock may be wrong
+        var log = report.Log is { Count: > 0 } lines ? Pack(lines) : null;
+        return await database.WriteAsync(async context =>
+        {
+            if (await context.Reports.AnyAsync(row => row.DeviceId == device.Id && row.Batch == batch, cancellationToken)) return false;
+            context.Reports.Add(new DeviceReport { DeviceId = device.Id, Batch = batch, At = at, ReceivedAt = now, Lines = report.Log?.Count ?? 0, Log = log });
+            if (report.Health is { } health)
+            {
+                var reason = report.Reasons is { Count: > 0 } reasons ? Shortened(string.Join('\n', reasons)) : null;
+                // What was said later is not undone by what comes late.
+                await context.Devices.Where(row => row.Id == device.Id && (row.ReportedAt == null || row.ReportedAt <= at))
+                    .ExecuteUpdateAsync(set => set.SetProperty(row => row.Health, health).SetProperty(row => row.HealthReason, reason).SetProperty(row => row.ReportedAt, at), cancellationToken);
+            }
+            await context.SaveChangesAsync(cancellationToken);
+            var oldest = await context.Reports.Where(row => row.DeviceId == device.Id).OrderByDescending(row => row.Id).Skip(Kept - 1).Select(row => (long?)row.Id).FirstOrDefaultAsync(cancellationToken);
+            if (oldest is not null) await context.Reports.Where(row => row.DeviceId == device.Id && row.Id < oldest).ExecuteDeleteAsync(cancellationToken);
+            return true;
+        }, cancellationToken);
+    }
+
+    /// <summary>Lines of a device's log, the newest first.</summary>
+    /// <param name="id">The device.</param>
+    /// <param name="priority">The least that they matter, 7 for all.</param>
+    /// <param name="unit">Of one unit only; null for all.</param>
+    /// <param name="take">At most so many.</param>
+    /// <param name="cancellationToken">Ends the work.</param>
+    /// <exception cref="MissingException">There is no such device.</exception>
+    public async Task<IReadOnlyList<LogLine>> LogAsync(string id, int priority, string? unit, int take, CancellationToken cancellationToken)
+    {
+        await using var context = database.Open();
+        var device = await context.Devices.Where(row => row.ControllerId == id).Select(row => (long?)row.Id).FirstOrDefaultAsync(cancellationToken) ?? throw new MissingException($"device {id}");
+        var found = new List<LogLine>();
+        await foreach (var batch in context.Reports.AsNoTracking().Where(row => row.DeviceId == device && row.Log != null).OrderByDescending(row => row.At).ThenByDescending(row => row.Id).Select(row => row.Log).AsAsyncEnumerable().WithCancellation(cancellationToken))
+        {
+            found.AddRange(Unpack(batch!).Where(line => line.Priority <= priority && (unit is null || line.Unit == unit)));
+            if (found.Count >= take) break;
+        }
+        return [.. found.OrderByDescending(line => line.At).Take(take)];
+    }
+
+    private static void Require(string batch, ReportedState report)
+    {
+        if (batch.Length is 0 or > LongestBatchName || !batch.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '-' or '_')) throw new UserError($"A batch's name has 1 to {LongestBatchName} letters, digits, - and _.");
+        if (report.At is null) throw new UserError("The report lacks its time (at).");
+        if (report.Health is { } health && !Enum.IsDefined(health)) throw new UserError($"health is one of {string.Join(", ", Enum.GetNames<DeviceHealth>()).ToLowerInvariant()}.");
+        if (report.Log?.Count > MostLines) throw new UserError($"A report has at most {MostLines} lines of a log.", "Send the rest as another batch.");
+        if (report.Log?.Any(line => line is null || line.Text is null || line.Text.Length > FleetContext.LongestText || line.Unit?.Length > FleetContext.LongestName || line.Priority is < 0 or > LowestPriority) == true)
+            throw new UserError($"A line of a log has a text of at most {FleetContext.LongestText} characters and a priority from 0 to {LowestPriority}.");
+    }
+
+    private static string Shortened(string text) => text.Length <= FleetContext.LongestText ? text : text[..FleetContext.LongestText];
+
+    private static byte[] Pack(IReadOnlyList<LogLine> lines)
+    {
+        using var packed = new MemoryStream();
+        using (var gzip = new GZipStream(packed, CompressionLevel.Fastest)) JsonSerializer.Serialize(gzip, lines);
+        return packed.ToArray();
+    }
+
+    private static List<LogLine> Unpack(byte[] packed)
+    {
+        using var gzip = new GZipStream(new MemoryStream(packed), CompressionMode.Decompress);
+        return JsonSerializer.Deserialize<List<LogLine>>(gzip)!;
+    }
+}

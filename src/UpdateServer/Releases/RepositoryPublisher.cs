@@ -1,0 +1,181 @@
+using System.Text.RegularExpressions;
+using Appliance.Core;
+using Appliance.Core.Releases;
+using Appliance.Core.Tuf;
+using Appliance.Core.Tuf.Keys;
+using Appliance.Core.Tuf.Publishing;
+using Appliance.UpdateClient.Publish;
+using Appliance.UpdateClient.Trust;
+using Appliance.UpdateServer.Fleet;
+using Appliance.UpdateServer.Serve;
+using Serilog;
+
+namespace Appliance.UpdateServer.Releases;
+
+/// <summary>
+/// Publishes what somebody else has signed. The server has the keys of snapshot and timestamp alone: it can say which of what was
+/// signed counts, and for how long, and nothing more. Root, targets and channels are signed where their keys are.
+/// </summary>
+internal sealed partial class RepositoryPublisher(ServeOptions options, FleetDatabase database, RepositoryCatalogue catalogue, TimeProvider time) : BackgroundService
+{
+    /// <summary>Longest list of files that one request asks about.</summary>
+    public const int MostPaths = 100_000;
+
+    private static readonly TimeSpan Pause = TimeSpan.FromMinutes(10), Young = TimeSpan.FromDays(1);
+    private readonly RepositoryFolder _folder = new(options.Repository!, staging: ".uploading");
+
+    /// <summary>Versions of the metadata that there are, by role.</summary>
+    /// <exception cref="UserError">The server does not publish.</exception>
+    public IReadOnlyDictionary<string, long> ReadVersions()
+    {
+        using var writer = Open();
+        return writer.Channels.Select(channel => channel.Name).Concat([TufRole.Root, TufRole.Targets]).ToDictionary(role => role, writer.HighestVersion);
+    }
+
+    /// <summary>Which of some files are not there.</summary>
+    /// <exception cref="UserError">A path is none of the repository.</exception>
+    public IReadOnlyList<string> FindMissing(IReadOnlyList<string> paths)
+    {
+        RequireKeys();
+        if (paths.Count > MostPaths) throw new UserError($"A request asks about at most {MostPaths} files.");
+        foreach (var path in paths) HashIn(path);
+        return [.. paths.Where(path => !File.Exists(_folder.Locate(path)))];
+    }
+
+    /// <summary>Takes a file of a publication, whose name says its content. It is whole and on the disk when it has that name.</summary>
+    /// <param name="path">Where it is in the repository.</param>
+    /// <param name="content">The file.</param>
+    /// <param name="cancellationToken">Ends the work.</param>
+    /// <exception cref="UserError">It is not what its name says, or too large.</exception>
+    public async Task StoreAsync(string path, Stream content, CancellationToken cancellationToken)
+    {
+        RequireKeys();
+        var hash = HashIn(path);
+        Directory.CreateDirectory(_folder.Staging);
+        var partial = Path.Combine(_folder.Staging, Guid.NewGuid().ToString("N"));
+        try
+        {
+            FileDigests digests;
+            await using (var file = new FileStream(partial, FileMode.CreateNew, FileAccess.Write))
+            {
+                digests = await FileDigests.ReadAsync(content, file, options.LargestUpload, cancellationToken);
+                await file.FlushAsync(cancellationToken);
+                file.Flush(flushToDisk: true);
+            }
+            if (digests.Sha256 != hash) throw new UserError($"{path} is not what its name says: its content has the SHA-256 {digests.Sha256}.", "Send it again.");
+            File.SetUnixFileMode(partial, DurableFile.Readable);
+            var target = _folder.Locate(path);
+            foreach (var missing in Missing(Path.GetDirectoryName(target)!))
+            {
+                Directory.CreateDirectory(missing);
+                DurableFile.SyncFolder(Path.GetDirectoryName(missing)!);
+            }
+            File.Move(partial, target, overwrite: true);
+            DurableFile.SyncFolder(Path.GetDirectoryName(target)!);
+        }
+        catch (InvalidDataException e)
+        {
+            throw new UserError($"{path} is too large: {e.Message}", "See --largest-upload.", e);
+        }
+        finally
+        {
+            File.Delete(partial);
+        }
+    }
+
+    /// <summary>Publishes metadata, when everything they say is there.</summary>
+    /// <param name="files">The signed files by role.</param>
+    /// <param name="who">Who publishes.</param>
+    /// <param name="cancellationToken">Ends the work.</param>
+    /// <exception cref="UserError">They are not to be trusted, or something is missing; nothing was published.</exception>
+    public async Task PublishAsync(IReadOnlyDictionary<string, byte[]> files, string who, CancellationToken cancellationToken)
+    {
+        using (var writer = Open())
+        {
+            var before = Releases(writer).ToList();
+            var roles = files.Keys.OrderBy(role => role switch { TufRole.Root => 0, TufRole.Targets => 1, _ => 2 }).ThenBy(role => role, StringComparer.Ordinal).ToList();
+            foreach (var role in roles) writer.Adopt(role, files[role]);
+            foreach (var channel in roles.Where(role => !TufRole.TopLevel.Contains(role))) Require(PublishedRelease.ReadAll(_folder.Path, writer.AdoptedTargetsOf(channel)));
+            cancellationToken.ThrowIfCancellationRequested();
+            writer.Renew(TufRole.Timestamp);
+            writer.Commit();
+            Log.Information("{Who} has published {Roles}", who, string.Join(", ", roles));
+            await database.WriteAsync(context =>
+            {
+                context.Note(time.GetUtcNow(), who, "repository.publish", "repository", string.Join(", ", roles));
+                return Task.CompletedTask;
+            }, CancellationToken.None);
+            Sweep(before.Concat(Releases(writer)));
+        }
+        await catalogue.RefreshAsync(cancellationToken);
+    }
+
+    /// <summary>Signs anew what the server has keys for, before it ends.</summary>
+    /// <exception cref="UserError">It cannot.</exception>
+    public void Renew()
+    {
+        using var writer = Open();
+        if (writer.Current is null) return;
+        var due = writer.RenewDue();
+        if (writer.Commit()) Log.Information("Renewed {Roles}", string.Join(", ", due.Renewed));
+    }
+
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (options.OnlineKeys is not null && !stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                Renew();
+            }
+            catch (Exception e) when (e is UserError or IOException)
+            {
+                // Another server or publisher may have it at this moment.
+                Log.Warning("The repository's metadata were not renewed: {Reason}", e.Message);
+            }
+            await Task.Delay(Pause, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private KeyFolder RequireKeys() => options.OnlineKeys ?? throw new UserError("This server does not publish: it has no keys of snapshot and timestamp.", "Give it some with --online-keys, or publish where its repository is.");
+
+    private TufRepositoryWriter Open() => TufRepositoryWriter.Open(options.Repository!, RequireKeys(), time: time);
+
+    private void Require(IReadOnlyList<PublishedRelease> releases)
+    {
+        foreach (var release in releases)
+            foreach (var reference in release.Release.Objects())
+                if (new FileInfo(_folder.Locate(reference.Path)) is not { Exists: true } file || file.Length != reference.Size)
+                    throw new UserError($"{reference.Path} of {release.Offer.Id} {release.Offer.Version} is not there.", "Send it first; nothing was published.");
+    }
+
+    private IEnumerable<PublishedRelease> Releases(TufRepositoryWriter writer) => writer.Channels.SelectMany(channel => PublishedRelease.ReadAll(_folder.Path, writer.TargetsOf(channel.Name)));
+
+    /// <summary>Deletes what no release has any more. What is young may belong to a publication under way.</summary>
+    private void Sweep(IEnumerable<PublishedRelease> kept)
+    {
+        var keep = kept.SelectMany(release => release.Files()).ToHashSet(StringComparer.Ordinal);
+        var young = (time.GetUtcNow() - Young).UtcDateTime;
+        foreach (var name in new[] { "objects", "targets" })
+        {
+            var folder = new DirectoryInfo(_folder.Locate(name));
+            if (!folder.Exists) continue;
+            keep.UnionWith(folder.EnumerateFiles("*", SearchOption.AllDirectories).Where(file => file.LastWriteTimeUtc > young).Select(file => Path.GetRelativePath(_folder.Path, file.FullName)));
+            _folder.Sweep(name, keep);
+        }
+    }
+
+    private static Stack<string> Missing(string folder)
+    {
+        var missing = new Stack<string>();
+        for (var path = folder; !Directory.Exists(path); path = Path.GetDirectoryName(path)!) missing.Push(path);
+        return missing;
+    }
+
+    private static string HashIn(string path) => NamedByContent().Match(path) is { Success: true } match && TargetFile.IsSafePath(path) && (!match.Groups["first"].Success || match.Groups["hash"].Value.StartsWith(match.Groups["first"].Value, StringComparison.Ordinal))
+        ? match.Groups["hash"].Value : throw new UserError($"\"{path}\" is no file that a publication has.", "They are objects/HH/SHA256 and targets/CHANNEL/SHA256.NAME.");
+
+    [GeneratedRegex(@"^(objects/(?<first>[0-9a-f]{2})/(?<hash>[0-9a-f]{64})|targets/[^/]+/(?<hash>[0-9a-f]{64})\.[^/]+)\z")]
+    private static partial Regex NamedByContent();
+}

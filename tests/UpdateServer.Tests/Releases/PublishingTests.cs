@@ -1,0 +1,152 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json.Nodes;
+using Appliance.Core.Tuf;
+using Appliance.Core.Tuf.Keys;
+using Appliance.Core.Tuf.Publishing;
+using Appliance.UpdateServer.Releases;
+using Core.Tests.Tuf;
+using UpdateClient.Tests.Install;
+
+namespace UpdateServer.Tests.Releases;
+
+/// <summary>
+/// Publishing through the server: the real programs, keys in two folders. The publisher's has those of root, targets and channels,
+/// the server's those of snapshot and timestamp.
+/// </summary>
+public sealed class PublishingTests : IAsyncLifetime
+{
+    private const string Passphrase = "correct horse battery";
+    private readonly UpdateScene _bundles = new();
+    private readonly SettableTime _time = new(DateTimeOffset.UtcNow);
+    private ServerScene _scene = null!;
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    private string Offline => _bundles["offline"];
+
+    public async ValueTask InitializeAsync()
+    {
+        var online = Directory.CreateDirectory(_bundles["online"]).FullName;
+        Assert.Equal(0, (await RunAsync("keys", "init", "--dir", Offline)).ExitCode);
+        File.Copy(Path.Combine(Offline, "root.json"), Path.Combine(online, "root.json"));
+        foreach (var key in Directory.EnumerateFiles(Offline).Where(path => Path.GetFileName(path).StartsWith("snapshot-", StringComparison.Ordinal) || Path.GetFileName(path).StartsWith("timestamp-", StringComparison.Ordinal)).ToList())
+            File.Move(key, Path.Combine(online, Path.GetFileName(key)));
+        _scene = await ServerScene.StartAsync(DatabaseKind.Sqlite, _bundles.Repository, _time, secure: true, onlineKeys: KeyFolder.Open(online, () => Passphrase));
+        await File.WriteAllTextAsync(_bundles["api.key"], _scene.Key, Token);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _scene.DisposeAsync();
+        _bundles.Dispose();
+    }
+
+    [Fact]
+    public async Task WhatIsSignedElsewhere_IsPublished_AndPatchesComeFromWhatTheServerHas()
+    {
+        var first = await PublishAsync("1.0", "work");
+        Assert.True(first.ExitCode == 0, first.Said);
+        // Another machine, which has nothing but its keys.
+        var second = await PublishAsync("1.1", "elsewhere");
+        Assert.True(second.ExitCode == 0, second.Said);
+        var same = await PublishAsync("1.1", "work", "--rollout", "50%");
+        Assert.True(same.ExitCode == 0, same.Said);
+
+        var verified = await RunAsync("verify", _bundles.Repository, "--root", Path.Combine(Offline, "root.json"));
+        Assert.True(verified.ExitCode == 0, verified.Said);
+        var releases = (await _scene.GetAsync("/api/v1/releases")).AsArray();
+        Assert.Equal(["1.1", "1.0"], releases.Select(release => (string?)release!["version"]));
+        Assert.Equal(["1.0"], releases[0]!["deltas"]!.AsArray().Select(delta => (string?)delta!["from"]));
+        using var writer = Writer(new MemorySigners());
+        Assert.Contains(writer.TargetsOf("stable"), target => target.Path.Contains("1.1", StringComparison.Ordinal) && target.Custom!.Value.GetProperty("rollout").GetInt32() == 50);
+        Assert.Contains((await _scene.GetAsync("/api/v1/audit")).AsArray(), entry => (string?)entry!["what"] == "repository.publish" && (string?)entry["who"] == "anna");
+    }
+
+    [Fact]
+    public async Task WhatThePublishersKeysHaveNotSigned_IsRefused_AndNothingChanges()
+    {
+        Assert.Equal(0, (await PublishAsync("1.0", "work")).ExitCode);
+        var before = await File.ReadAllBytesAsync(Path.Combine(_bundles.Repository, "metadata/timestamp.json"), Token);
+        byte[] forged, older, incomplete;
+        using (var writer = Writer(KeyFolder.Open(Offline, () => Passphrase)))
+        {
+            older = await File.ReadAllBytesAsync(Path.Combine(_bundles.Repository, "metadata/1.stable.json"), Token);
+            writer.SetTarget("stable", TargetFile.Of("stable/edge_9.json", "nothing of the kind"u8));
+            incomplete = writer.SignChanges(new Dictionary<string, long>())["stable"];
+            var envelope = JsonNode.Parse(incomplete)!;
+            envelope["signed"]!["version"] = 7;
+            forged = System.Text.Encoding.UTF8.GetBytes(envelope.ToJsonString());
+        }
+
+        await RefusesAsync("valid signatures needed for role stable", ("stable", forged));
+        await RefusesAsync("version 1 is published already", ("stable", older));
+        await RefusesAsync("cannot be read", ("stable", incomplete)); // its release was not sent
+        await RefusesAsync("has no such channel", ("beta", incomplete));
+        await RefusesAsync("the server signs it itself", ("snapshot", incomplete));
+        await RefusesAsync("is damaged", ("stable", "nonsense"u8.ToArray()));
+        Assert.Equal(before, await File.ReadAllBytesAsync(Path.Combine(_bundles.Repository, "metadata/timestamp.json"), Token));
+        Assert.False(File.Exists(Path.Combine(_bundles.Repository, "metadata/2.stable.json")));
+    }
+
+    [Fact]
+    public async Task AFile_IsWhatItsNameSays_OrNotTaken()
+    {
+        var hash = Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData("content"u8));
+        Assert.Equal(HttpStatusCode.OK, await SendAsync($"objects/{hash[..2]}/{hash}", "content"u8.ToArray()));
+        Assert.Equal("content", await File.ReadAllTextAsync(Path.Combine(_bundles.Repository, $"objects/{hash[..2]}/{hash}"), Token));
+        Assert.Equal(HttpStatusCode.BadRequest, await SendAsync($"objects/{hash[..2]}/{hash}", "other content"u8.ToArray()));
+        Assert.Equal("content", await File.ReadAllTextAsync(Path.Combine(_bundles.Repository, $"objects/{hash[..2]}/{hash}"), Token));
+        Assert.Equal(HttpStatusCode.BadRequest, await SendAsync($"objects/00/{hash}", "content"u8.ToArray()));
+        Assert.Equal(HttpStatusCode.BadRequest, await SendAsync("metadata/timestamp.json", "content"u8.ToArray()));
+        Assert.Equal(HttpStatusCode.BadRequest, await SendAsync($"targets/..%2F..%2Fx/{hash}.edge.json", "content"u8.ToArray()));
+        using var viewer = _scene.Client("Bearer", await _scene.KeyAsync("vera", Appliance.UpdateServer.Access.Role.Viewer));
+        using var refused = await viewer.PutAsync($"/api/v1/repository/files/objects/{hash[..2]}/{hash}", new ByteArrayContent([]), Token);
+        Assert.Equal(HttpStatusCode.Forbidden, refused.StatusCode);
+        Assert.Empty(Directory.EnumerateFiles(Path.Combine(_bundles.Repository, ".uploading")));
+    }
+
+    /// <summary>Nobody has to remember the timestamp, which lasts a few days only.</summary>
+    [Fact]
+    public async Task TheTimestamp_IsRenewed_ByTheServer()
+    {
+        Assert.Equal(0, (await PublishAsync("1.0", "work")).ExitCode);
+        DateTimeOffset ended;
+        using (var writer = Writer(new MemorySigners())) ended = writer.Current!.Timestamp!.Expires;
+        _time.Now = ended.AddHours(-1);
+
+        _scene.Service<RepositoryPublisher>().Renew();
+
+        using var renewed = Writer(new MemorySigners());
+        Assert.True(renewed.Current!.Timestamp!.Expires > ended.AddDays(1), $"it ends at {renewed.Current.Timestamp.Expires}");
+    }
+
+    [Fact]
+    public async Task AServerWithoutKeys_SaysSo()
+    {
+        await using var scene = await ServerScene.StartAsync(DatabaseKind.Sqlite, _bundles.Repository);
+        using var answer = await scene.Admin.GetAsync("/api/v1/repository", Token);
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        Assert.Contains("--online-keys", await answer.Content.ReadAsStringAsync(Token), StringComparison.Ordinal);
+    }
+
+    private TufRepositoryWriter Writer(ISignerSource signers) => TufRepositoryWriter.Open(_bundles.Repository, File.ReadAllBytes(Path.Combine(Offline, "root.json")), signers, null, _time);
+
+    private async Task<(int ExitCode, string Said)> PublishAsync(string version, string copy, params string[] more) =>
+        await RunAsync(["publish", await _bundles.BuildAsync(version, 1 << 20), "--repo", _bundles[copy], "--keys", Offline, "--level", "1", "--server", _scene.Address.ToString(), "--fingerprint", _scene.Fingerprint(), "--key-file", _bundles["api.key"], .. more]);
+
+    private static Task<(int ExitCode, string Said)> RunAsync(params string[] arguments) => BuilderProgram.RunAsync(arguments, ("APPLIANCE_KEYS_PASSPHRASE", Passphrase));
+
+    private async Task<HttpStatusCode> SendAsync(string path, byte[] content)
+    {
+        using var answer = await _scene.Admin.PutAsync($"/api/v1/repository/files/{path}", new ByteArrayContent(content), Token);
+        return answer.StatusCode;
+    }
+
+    private async Task RefusesAsync(string expected, params (string Role, byte[] Bytes)[] files)
+    {
+        using var answer = await _scene.Admin.PostAsJsonAsync("/api/v1/repository/metadata", new { files = files.ToDictionary(file => file.Role, file => file.Bytes) }, Token);
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        Assert.Contains(expected, (string?)JsonNode.Parse(await answer.Content.ReadAsStringAsync(Token))!["detail"], StringComparison.Ordinal);
+    }
+}
