@@ -2,6 +2,7 @@
 # ./build.sh [options]     builds image/appliance.yaml into out/; options go to `appliance build`
 # ./build.sh test          builds the image and runs the tests; --all runs the long ones too, --fast only those without an image
 # ./build.sh cli           only publishes the command line to out/bin/appliance
+# ./build.sh server        only publishes the update server to out/server, with all that it needs of .NET
 # All of them install the host packages they need and say which.
 # Example: ./build.sh --component k3s=./k3s
 set -euo pipefail
@@ -107,13 +108,17 @@ run_tests() {
 
 case "${1:-}" in
     help|-h|--help)
-        sed -n '2,6s/^# //p' "$0" ;;
+        sed -n '2,7s/^# //p' "$0" ;;
     test)
         need_dotnet
         run_tests "${@:2}" ;;
     cli)
         need_dotnet
         publish_cli ;;
+    server)
+        need_dotnet
+        echo "Publishing the update server to out/server"
+        dotnet publish src/UpdateServer --configuration Release --use-current-runtime --self-contained --output out/server --verbosity quiet --nologo --disable-build-servers ;;
     *)
         need_dotnet
         need_packages "${build_packages[@]}"
