@@ -12,8 +12,11 @@ namespace Appliance.UpdateServer.Assignments;
 /// <param name="now">When.</param>
 internal sealed class ActionJournal(FleetContext context, DateTimeOffset now)
 {
-    /// <summary>Messages that are kept of an action.</summary>
+    /// <summary>Messages that are kept of an action; there may be a few more for a while.</summary>
     public const int MostMessages = 100;
+
+    /// <summary>To look for what is too old at each message would cost as much as the message.</summary>
+    private const int MessagesPerSweep = 8;
 
     private static readonly ActionState[] NotBegun = [ActionState.WaitingForConfirmation, ActionState.Pending];
 
@@ -82,12 +85,14 @@ internal sealed class ActionJournal(FleetContext context, DateTimeOffset now)
         return true;
     }
 
-    /// <summary>Writes down what was said; beyond the limit the oldest goes.</summary>
+    /// <summary>Writes down what was said; beyond the limit the oldest goes, now and then.</summary>
     public async Task SayAsync(long actionId, string execution, string text, CancellationToken cancellationToken)
     {
-        context.Messages.Add(new ActionMessage { ActionId = actionId, At = now, Execution = execution, Text = text });
+        var message = new ActionMessage { ActionId = actionId, At = now, Execution = execution, Text = text };
+        context.Messages.Add(message);
         await context.SaveChangesAsync(cancellationToken);
-        var tooOld = await context.Messages.Where(row => row.ActionId == actionId).OrderByDescending(row => row.Id).Skip(MostMessages).Select(row => row.Id).FirstOrDefaultAsync(cancellationToken);
+        if (message.Id % MessagesPerSweep != 0) return;
+        var tooOld = await context.Messages.Where(row => row.ActionId == actionId).OrderByDescending(row => row.Id).Skip(MostMessages - MessagesPerSweep).Select(row => row.Id).FirstOrDefaultAsync(cancellationToken);
         if (tooOld > 0) await context.Messages.Where(row => row.ActionId == actionId && row.Id <= tooOld).ExecuteDeleteAsync(cancellationToken);
     }
 

@@ -1,6 +1,7 @@
 using Appliance.Core;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Storage;
 using Npgsql;
 
@@ -17,10 +18,14 @@ internal sealed class FleetDatabase : IAsyncDisposable
 
     private static readonly TimeSpan LongestStatement = TimeSpan.FromSeconds(30);
     private readonly Func<FleetContext> _open;
-    private readonly SemaphoreSlim? _oneWriter;
+    private readonly SqliteWriter? _writer;
     private readonly NpgsqlDataSource? _source;
 
-    private FleetDatabase(Func<FleetContext> open, SemaphoreSlim? oneWriter, NpgsqlDataSource? source) => (_open, _oneWriter, _source) = (open, oneWriter, source);
+    private FleetDatabase(Func<FleetContext> open, string? file, NpgsqlDataSource? source)
+    {
+        (_open, _source) = (open, source);
+        if (file is not null) _writer = new SqliteWriter(file, devices => Signalled?.Invoke(devices));
+    }
 
     /// <summary>Raised with the devices that have something to do, once that is written; in PostgreSQL all servers are told by a notification instead.</summary>
     public event Action<IEnumerable<long>>? Signalled;
@@ -32,9 +37,8 @@ internal sealed class FleetDatabase : IAsyncDisposable
     public static FleetDatabase Sqlite(string path)
     {
         var text = new SqliteConnectionStringBuilder { DataSource = path, ForeignKeys = true, DefaultTimeout = (int)LongestStatement.TotalSeconds }.ToString();
-        var options = new DbContextOptionsBuilder<SqliteFleet>().UseSqlite(text).AddInterceptors(new SqliteSession()).Options;
-        // SQLite lets one write at a time; who waits in it looks again only every 150 ms.
-        return new FleetDatabase(() => new SqliteFleet(options), new SemaphoreSlim(1), null);
+        var contexts = new PooledDbContextFactory<SqliteFleet>(new DbContextOptionsBuilder<SqliteFleet>().UseSqlite(text).AddInterceptors(new SqliteSession()).Options);
+        return new FleetDatabase(contexts.CreateDbContext, text, null);
     }
 
     /// <summary>PostgreSQL, by a connection string of Npgsql.</summary>
@@ -50,8 +54,8 @@ internal sealed class FleetDatabase : IAsyncDisposable
         {
             throw new UserError($"--database makes no sense: {e.Message}", "Example: Host=db;Username=appliance;Password=…;Database=appliance", e);
         }
-        var options = new DbContextOptionsBuilder<PostgresFleet>().UseNpgsql(source, npgsql => npgsql.EnableRetryOnFailure().CommandTimeout((int)LongestStatement.TotalSeconds)).Options;
-        return new FleetDatabase(() => new PostgresFleet(options), null, source);
+        var contexts = new PooledDbContextFactory<PostgresFleet>(new DbContextOptionsBuilder<PostgresFleet>().UseNpgsql(source, npgsql => npgsql.EnableRetryOnFailure().CommandTimeout((int)LongestStatement.TotalSeconds)).Options);
+        return new FleetDatabase(contexts.CreateDbContext, null, source);
     }
 
     /// <summary>Brings the tables to what this program needs; servers that start together wait for each other.</summary>
@@ -96,30 +100,22 @@ internal sealed class FleetDatabase : IAsyncDisposable
     /// <summary>Opens it for reading.</summary>
     public FleetContext Open() => _open();
 
-    /// <summary>Does all or nothing of what is written. The work may run again when another server was in its way, so it must not do anything else.</summary>
+    /// <summary>Does all or nothing of what is written. The work may run again when another server was in its way, so it must not do anything else. One does not begin within another.</summary>
     public async Task<T> WriteAsync<T>(Func<FleetContext, Task<T>> work, CancellationToken cancellationToken)
     {
-        if (_oneWriter is not null) await _oneWriter.WaitAsync(cancellationToken);
-        try
+        if (_writer is not null) return await _writer.WriteAsync(work, cancellationToken);
+        await using var first = Open();
+        return await first.Database.CreateExecutionStrategy().ExecuteAsync(async () =>
         {
-            await using var first = Open();
-            return await first.Database.CreateExecutionStrategy().ExecuteAsync(async () =>
-            {
-                await using var context = Open();
-                await using var transaction = await context.Database.BeginTransactionAsync(cancellationToken);
-                var result = await work(context);
-                await context.SaveChangesAsync(cancellationToken);
-                if (_source is not null)
-                    foreach (var ids in context.Signalled.Chunk(IdsPerNotification)) await context.Database.ExecuteSqlAsync($"SELECT pg_notify({Channel}, {string.Join(',', ids)})", cancellationToken);
-                await CommitAsync(transaction, cancellationToken);
-                if (_source is null && context.Signalled.Count > 0) Signalled?.Invoke(context.Signalled);
-                return result;
-            });
-        }
-        finally
-        {
-            _oneWriter?.Release();
-        }
+            await using var context = Open();
+            context.Signalled.Clear(); // of whoever had this context before
+            await using var transaction = await context.Database.BeginTransactionAsync(cancellationToken);
+            var result = await work(context);
+            await context.SaveChangesAsync(cancellationToken);
+            foreach (var ids in context.Signalled.Chunk(IdsPerNotification)) await context.Database.ExecuteSqlAsync($"SELECT pg_notify({Channel}, {string.Join(',', ids)})", cancellationToken);
+            await CommitAsync(transaction, cancellationToken);
+            return result;
+        });
     }
 
     /// <inheritdoc cref="WriteAsync{T}"/>
@@ -135,7 +131,7 @@ internal sealed class FleetDatabase : IAsyncDisposable
         {
             await transaction.CommitAsync(cancellationToken);
         }
-        catch (Exception e) when (e is NpgsqlException or SqliteException)
+        catch (NpgsqlException e)
         {
             // It may be written. Done again, it could be done twice.
             throw new IOException($"The database did not say whether it has written: {e.Message}", e);
@@ -145,7 +141,7 @@ internal sealed class FleetDatabase : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        _oneWriter?.Dispose();
+        if (_writer is not null) await _writer.DisposeAsync();
         if (_source is not null) await _source.DisposeAsync();
     }
 }

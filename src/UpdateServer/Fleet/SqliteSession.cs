@@ -8,8 +8,8 @@ internal sealed class SqliteSession : DbConnectionInterceptor
 {
     private const string Setting = "PRAGMA case_sensitive_like = ON";
 
-    /// <inheritdoc/>
-    public override void ConnectionOpened(DbConnection connection, ConnectionEndEventData eventData)
+    /// <summary>Makes one connection do so.</summary>
+    public static void Prepare(DbConnection connection)
     {
         using var command = connection.CreateCommand();
         command.CommandText = Setting;
@@ -17,10 +17,12 @@ internal sealed class SqliteSession : DbConnectionInterceptor
     }
 
     /// <inheritdoc/>
-    public override async Task ConnectionOpenedAsync(DbConnection connection, ConnectionEndEventData eventData, CancellationToken cancellationToken = default)
+    public override void ConnectionOpened(DbConnection connection, ConnectionEndEventData eventData) => Prepare(connection);
+
+    /// <inheritdoc/>
+    public override Task ConnectionOpenedAsync(DbConnection connection, ConnectionEndEventData eventData, CancellationToken cancellationToken = default)
     {
-        await using var command = connection.CreateCommand();
-        command.CommandText = Setting;
-        await command.ExecuteNonQueryAsync(cancellationToken);
+        Prepare(connection); // SQLite's commands are never asynchronous
+        return Task.CompletedTask;
     }
 }
