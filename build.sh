@@ -14,8 +14,8 @@ export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
 build_packages=(mmdebstrap uidmap clang zlib1g-dev libdivsufsort3)
 # The real peers of the tests: a virtual machine, a bus, a browser, a scraper, a registry, a database, a second opinion on every format.
 test_packages=(qemu-system-x86 qemu-utils ovmf dbus-daemon libsystemd0 chromium prometheus bmap-tools python3-jsonschema fdisk dosfstools mtools e2fsprogs erofs-utils cryptsetup-bin zstd openssl systemd-journal-remote skopeo docker-registry postgresql)
-# What a Kubernetes node needs beside what tests/Kubernetes/build.sh makes.
-node_packages=(busybox-static)
+# What only --all needs: a Kubernetes node beside what tests/Kubernetes/build.sh makes, and the server's container.
+all_packages=(busybox-static podman catatonit netavark aardvark-dns conmon)
 
 # add_unless_there LIST PROGRAM PACKAGE: many machines have the program from another package, which Debian's cannot replace.
 add_unless_there() {
@@ -23,9 +23,9 @@ add_unless_there() {
     command -v "$2" >/dev/null || list+=("$3")
 }
 add_unless_there test_packages kubectl kubernetes-client
-add_unless_there node_packages etcd etcd-server
-add_unless_there node_packages containerd containerd
-add_unless_there node_packages runc runc
+add_unless_there all_packages etcd etcd-server
+add_unless_there all_packages containerd containerd
+add_unless_there all_packages runc runc
 
 need_dotnet() {
     if ! command -v dotnet >/dev/null || ! dotnet --list-sdks | grep -q '^10\.'; then
@@ -92,7 +92,7 @@ run_tests() {
     local suites=(Core.Tests UpdateClient.Tests ImageBuilder.Tests Supervisor.Tests UpdateServer.Tests System) arguments=()
     case "${1:-}" in
         --fast) suites=(Core.Tests UpdateClient.Tests ImageBuilder.Tests Supervisor.Tests UpdateServer.Tests) ;;
-        --all)  arguments=(-explicit on); test_packages+=("${node_packages[@]}") ;;
+        --all)  arguments=(-explicit on); test_packages+=("${all_packages[@]}") ;;
         "")     ;;
         *)      echo "There is no option $1; --all and --fast are the ones there are." >&2; exit 2 ;;
     esac

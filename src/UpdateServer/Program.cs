@@ -11,6 +11,7 @@ const int UserMistake = 2, Failure = 1;
 
 Log.Logger = new LoggerConfiguration()
     .MinimumLevel.Information().MinimumLevel.Override("Microsoft", LogEventLevel.Warning)
+    .MinimumLevel.Override("Microsoft.AspNetCore.DataProtection", LogEventLevel.Error) // comes with the pages, which keep nothing by it
     .WriteTo.Console(outputTemplate: "{Timestamp:yyyy-MM-ddTHH:mm:ss.fffZ} {Level:u3} {Message:lj}{NewLine}{Exception}", formatProvider: CultureInfo.InvariantCulture, standardErrorFromLevel: LogEventLevel.Verbose)
     .CreateLogger();
 
