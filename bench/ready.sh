@@ -5,4 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 tests/Kubernetes/build.sh
 dotnet build tests/Supervisor.Tests --nologo --verbosity quiet
-tests/Supervisor.Tests/bin/Debug/net10.0/Supervisor.Tests -noColor -noLogo -explicit only -showLiveOutput -class '*ReadyBenchmark' | grep 'from apply to ready'
+log=$(mktemp)
+tests/Supervisor.Tests/bin/Debug/net10.0/Supervisor.Tests -noColor -noLogo -explicit only -showLiveOutput -class '*ReadyBenchmark' >"$log" 2>&1 || { cat "$log" >&2; echo "It needs etcd, containerd, runc and kubectl: ./build.sh test --all installs them." >&2; exit 1; }
+grep 'from apply to ready' "$log"
+rm "$log"

@@ -48,8 +48,7 @@ internal sealed class FleetClient : IDisposable
     public async Task<JsonNode?> SendAsync(HttpMethod method, string path, JsonObject? body, CancellationToken cancellationToken)
     {
         using var content = body is null ? null : new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json");
-        var text = await AskAsync(method, path, content, Limit, answer => answer.Content.ReadAsStringAsync(cancellationToken), cancellationToken);
-        return string.IsNullOrEmpty(text) ? null : JsonNode.Parse(text);
+        return await AskAsync(method, path, content, Limit, ReadJsonAsync, cancellationToken);
     }
 
     /// <summary>Sends a file.</summary>
@@ -60,18 +59,18 @@ internal sealed class FleetClient : IDisposable
     public async Task UploadAsync(string path, Stream file, CancellationToken cancellationToken)
     {
         using var content = new StreamContent(file);
-        await AskAsync(HttpMethod.Put, path, content, FileLimit, _ => Task.FromResult(true), cancellationToken);
+        await AskAsync(HttpMethod.Put, path, content, FileLimit, (_, _) => Task.FromResult(true), cancellationToken);
     }
 
     /// <summary>Fetches a file of the repository that the server hosts, and gives it to whoever reads it; nothing when there is none.</summary>
     /// <param name="path">The path in the repository.</param>
-    /// <param name="read">Reads it.</param>
+    /// <param name="read">Reads it; its token ends when there is no more time for it, too.</param>
     /// <param name="cancellationToken">Ends the work.</param>
     /// <exception cref="UserError">The server cannot be reached.</exception>
-    public Task<T?> ReadFileAsync<T>(string path, Func<Stream, Task<T>> read, CancellationToken cancellationToken) where T : class =>
-        AskAsync(HttpMethod.Get, $"/repository/{path}", null, FileLimit, async answer => await read(await answer.Content.ReadAsStreamAsync(cancellationToken)), cancellationToken, mayBeMissing: true);
+    public Task<T?> ReadFileAsync<T>(string path, Func<Stream, CancellationToken, Task<T>> read, CancellationToken cancellationToken) where T : class =>
+        AskAsync(HttpMethod.Get, $"/repository/{path}", null, FileLimit, async (answer, stop) => await read(await answer.Content.ReadAsStreamAsync(stop), stop), cancellationToken, mayBeMissing: true);
 
-    private async Task<T?> AskAsync<T>(HttpMethod method, string path, HttpContent? content, TimeSpan limit, Func<HttpResponseMessage, Task<T>> read, CancellationToken cancellationToken, bool mayBeMissing = false)
+    private async Task<T?> AskAsync<T>(HttpMethod method, string path, HttpContent? content, TimeSpan limit, Func<HttpResponseMessage, CancellationToken, Task<T>> read, CancellationToken cancellationToken, bool mayBeMissing = false)
     {
         using var request = new HttpRequestMessage(method, path) { Content = content };
         using var timed = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -80,7 +79,7 @@ internal sealed class FleetClient : IDisposable
         {
             using var answer = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, timed.Token);
             if (mayBeMissing && answer.StatusCode == HttpStatusCode.NotFound) return default;
-            return answer.IsSuccessStatusCode ? await read(answer) : throw Refused(answer, await answer.Content.ReadAsStringAsync(timed.Token));
+            return answer.IsSuccessStatusCode ? await read(answer, timed.Token) : throw Refused(answer, await answer.Content.ReadAsStringAsync(timed.Token));
         }
         catch (HttpRequestException e) when (e.InnerException is AuthenticationException)
         {
@@ -101,6 +100,12 @@ internal sealed class FleetClient : IDisposable
         }
     }
 
+    private static async Task<JsonNode?> ReadJsonAsync(HttpResponseMessage answer, CancellationToken cancellationToken)
+    {
+        var text = await answer.Content.ReadAsStringAsync(cancellationToken);
+        return text.Length == 0 ? null : JsonNode.Parse(text);
+    }
+
     private UserError Refused(HttpResponseMessage answer, string text)
     {
         var detail = TryRead(text);
@@ -108,7 +113,7 @@ internal sealed class FleetClient : IDisposable
         {
             HttpStatusCode.Unauthorized => new UserError($"{_server} does not know the key.", "Make one on its page under Access, or there: appliance-server key NAME"),
             HttpStatusCode.NotFound => new UserError(detail ?? $"{_server} does not answer as an update server does."),
-            _ => new UserError(detail ?? $"{_server} answers {(int)answer.StatusCode} {answer.ReasonPhrase}."),
+            _ => new UserError(detail ?? FleetTable.Clean($"{_server} answers {(int)answer.StatusCode} {answer.ReasonPhrase}.")),
         };
     }
 
@@ -116,7 +121,7 @@ internal sealed class FleetClient : IDisposable
     {
         try
         {
-            return (string?)(JsonNode.Parse(text) as JsonObject)?["detail"];
+            return (string?)(JsonNode.Parse(text) as JsonObject)?["detail"] is { } detail ? FleetTable.Clean(detail) : null;
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {

@@ -24,9 +24,9 @@ internal static class FleetCommand
 
     private static Command Overview() => Verb("overview", "Counts the fleet.", "appliance fleet overview", [], (_, client, stop) => client.GetAsync("overview", stop), answer =>
     {
-        Console.WriteLine($"{answer["devices"]} devices, {answer["silent"]} silent, {answer["connected"]} connected, {answer["failedToday"]} failures in 24 hours");
+        FleetTable.Say($"{answer["devices"]} devices, {answer["silent"]} silent, {answer["connected"]} connected, {answer["failedToday"]} failures in 24 hours");
         foreach (var (name, key) in new[] { ("version", "versions"), ("health", "health"), ("under way", "actions") })
-            foreach (var share in answer[key]!.AsArray()) Console.WriteLine($"  {name} {share!["name"]}: {share["count"]}");
+            foreach (var share in answer[key]!.AsArray()) FleetTable.Say($"  {name} {share!["name"]}: {share["count"]}");
     });
 
     private static Command Devices()
@@ -37,7 +37,7 @@ internal static class FleetCommand
             (result, client, stop) => client.GetAsync($"devices?filter={Uri.EscapeDataString(result.GetValue(filter)!)}&skip={result.GetValue(skip)}&take={result.GetValue(take)}", stop), answer =>
             {
                 FleetTable.Print(answer["devices"]!.AsArray(), ("DEVICE", row => Text(row["id"])), ("HEALTH", row => Text(row["health"])), ("VERSION", row => Text(row["attributes"]!["version"])), ("BOARD", row => Text(row["attributes"]!["board"])), ("LAST SEEN (UTC)", row => FleetTable.Moment(row["lastSeenAt"])));
-                Console.WriteLine($"{answer["total"]} in all");
+                FleetTable.Say($"{answer["total"]} in all");
             });
     }
 
@@ -52,8 +52,8 @@ internal static class FleetCommand
             return device;
         }, answer =>
         {
-            Console.WriteLine($"{answer["id"]} is {answer["health"]}{(answer["healthReason"] is { } reason ? $": {reason}" : "")}; last seen {FleetTable.Moment(answer["lastSeenAt"])}");
-            foreach (var (key, value) in answer["attributes"]!.AsObject()) Console.WriteLine($"  {key}: {value}");
+            FleetTable.Say($"{answer["id"]} is {answer["health"]}{(answer["healthReason"] is { } reason ? $": {reason}" : "")}; last seen {FleetTable.Moment(answer["lastSeenAt"])}");
+            foreach (var (key, value) in answer["attributes"]!.AsObject()) FleetTable.Say($"  {key}: {value}");
             FleetTable.Print(answer["actions"]!.AsArray(), ("ACTION", row => Text(row["id"])), ("RELEASE", row => Text(row["release"])), ("STATE", row => Text(row["state"])), ("SINCE (UTC)", row => FleetTable.Moment(row["changedAt"])), ("WHAT WAS SAID", row => Text(row["detail"])));
         });
     }
@@ -65,7 +65,7 @@ internal static class FleetCommand
         var window = new Option<string?>("--window") { Description = "When it may be installed, UTC: Mon-Fri 01:00-04:00." };
         return Verb("assign", "Gives a device a release.", "appliance fleet assign edge-12 --release 7 --forced", [id, release, forced, confirm, window],
             async (result, client, stop) => new JsonObject { ["action"] = (await client.SendAsync(HttpMethod.Post, $"devices/{Uri.EscapeDataString(result.GetValue(id)!)}/actions", new JsonObject { ["release"] = result.GetValue(release), ["forced"] = result.GetValue(forced), ["confirm"] = result.GetValue(confirm), ["window"] = result.GetValue(window) }, stop))!.DeepClone() },
-            answer => Console.WriteLine($"It is action {answer["action"]}."));
+            answer => FleetTable.Say($"It is action {answer["action"]}."));
     }
 
     private static Command Label()
@@ -81,7 +81,7 @@ internal static class FleetCommand
         return Verb("log", "Shows lines of a device's log that it has sent, the oldest first.", "appliance fleet log edge-12 --priority 4", [id, take, priority],
             (result, client, stop) => client.GetAsync($"devices/{Uri.EscapeDataString(result.GetValue(id)!)}/log?take={result.GetValue(take)}&priority={result.GetValue(priority)}", stop), answer =>
             {
-                foreach (var line in answer.AsArray().Reverse()) Console.WriteLine($"{FleetTable.Moment(line!["at"])} {line["unit"]}: {line["text"]}");
+                foreach (var line in answer.AsArray().Reverse()) FleetTable.Say($"{FleetTable.Moment(line!["at"])} {line["unit"]}: {line["text"]}");
             });
     }
 
@@ -135,9 +135,23 @@ internal static class FleetCommand
             };
             if (result.GetValue(groups) is { Length: > 0 } sizes) plan["groups"] = new JsonArray([.. sizes.Select(size => JsonValue.Create(size))]);
             var made = (await client.SendAsync(HttpMethod.Post, "rollouts", plan, stop))!;
-            if (result.GetValue(start)) await client.SendAsync(HttpMethod.Post, $"rollouts/{made["id"]}/start", null, stop);
+            if (result.GetValue(start)) await StartAsync(client, (long)made["id"]!, stop);
             return made;
-        }, answer => Console.WriteLine($"It is rollout {answer["id"]}."));
+        }, answer => FleetTable.Say($"It is rollout {answer["id"]}."));
+    }
+
+    /// <summary>Starts a rollout that was just made.</summary>
+    /// <exception cref="UserError">It could not be started; the message names the rollout, so that nobody makes another one.</exception>
+    private static async Task StartAsync(FleetClient client, long rollout, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await client.SendAsync(HttpMethod.Post, $"rollouts/{rollout}/start", null, cancellationToken);
+        }
+        catch (UserError e)
+        {
+            throw new UserError($"Rollout {rollout} was made but could not be started: {e.Message}", $"appliance fleet rollout start {rollout}", e);
+        }
     }
 
     private static Command Show()
@@ -150,9 +164,9 @@ internal static class FleetCommand
             return rollout;
         }, answer =>
         {
-            Console.WriteLine(Line(answer));
+            FleetTable.Say(Line(answer));
             FleetTable.Print(answer["groups"]!.AsArray(), ("GROUP", row => Text(row["number"])), ("DEVICES", row => Text(row["total"])), ("RUN IT", row => Text(row["finished"])), ("FAILED", row => Text(row["failed"])), ("AT IT", row => Text(row["running"])), ("CALLED OFF", row => Text(row["canceled"])));
-            foreach (var device in answer["failedDevices"]!.AsArray()) Console.WriteLine($"  {device!["device"]}: {device["reason"]}");
+            foreach (var device in answer["failedDevices"]!.AsArray()) FleetTable.Say($"  {device!["device"]}: {device["reason"]}");
         });
     }
 
@@ -172,7 +186,7 @@ internal static class FleetCommand
             for (var last = ""; ;)
             {
                 var rollout = (await client.GetAsync($"rollouts/{result.GetValue(id)}", cancellationToken))!;
-                var said = options.Json(result) ? rollout.ToJsonString() : Line(rollout);
+                var said = options.Json(result) ? rollout.ToJsonString() : FleetTable.Clean(Line(rollout));
                 if (said != last) Console.WriteLine(last = said);
                 if ((string?)rollout["state"] is "finished" or "paused" or "canceled") return (string?)rollout["state"] == "finished" && Sum(rollout, "failed") == 0 ? 0 : 1;
                 await Task.Delay(Pace, cancellationToken);

@@ -63,7 +63,7 @@ internal static class PublishCommand
             using (var observer = BuildObservers.For(result.GetValue(json)))
             {
                 using var client = server.IsNamed(result) ? server.Open(result) : null;
-                var remote = client is null ? null : new ServerRepository(client, options.Repository);
+                var remote = client is null ? null : new ServerRepository(client, options.Repository, folder.ReadRoot());
                 if (remote is not null) await remote.PullAsync(cancellationToken);
                 using var metadata = TufRepositoryWriter.Open(options.Repository, folder);
                 if (remote is not null) await remote.PullReleasesAsync(metadata, cancellationToken);

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using Appliance.Core;
 using Appliance.Core.Releases;
@@ -14,30 +13,58 @@ namespace Appliance.ImageBuilder.Publish;
 /// The repository of an update server, of which a folder here has what a publication needs. Targets and channels are signed here;
 /// the server signs snapshot and timestamp, with keys that this machine need not have.
 /// </summary>
-internal sealed class ServerRepository(FleetClient client, string path)
+/// <param name="client">The server.</param>
+/// <param name="path">The folder here.</param>
+/// <param name="root">The publisher's root.</param>
+internal sealed class ServerRepository(FleetClient client, string path, ReadOnlyMemory<byte> root)
 {
     private const string Timestamp = "metadata/timestamp.json";
+    private const int BufferSize = 64 << 10;
 
     /// <summary>The folder here.</summary>
     public RepositoryFolder Folder { get; } = new(path) { Fetch = (reference, stop) => FetchAsync(client, path, reference, stop) };
 
-    /// <summary>Fetches the metadata that the server has. They are verified when the folder is opened for writing.</summary>
-    /// <exception cref="UserError">The server cannot be reached.</exception>
+    /// <summary>
+    /// Fetches the metadata that the server has. Nothing is written that the publisher's own keys do not vouch for, and nothing that is
+    /// older than what was fetched before: a server that was taken over could have what was withdrawn signed anew.
+    /// </summary>
+    /// <param name="cancellationToken">Ends the work.</param>
+    /// <exception cref="UserError">The server cannot be reached, or its metadata are not to be trusted.</exception>
     public async Task PullAsync(CancellationToken cancellationToken)
     {
-        for (var root = 1; await PullAsync($"metadata/{root.ToString(CultureInfo.InvariantCulture)}.root.json", TufLimits.Root, cancellationToken) is not null; root++) { }
+        var trusted = new TrustedMetadata(root, "root.json of the keys", null);
+        while (await ReadAsync(RootPath(trusted.Root.Version + 1), TufLimits.Root, cancellationToken) is { } next) trusted.TrustRoot(trusted.CheckNextRoot(next, RootPath(trusted.Root.Version + 1))!);
         if (await ReadAsync(Timestamp, TufLimits.Timestamp, cancellationToken) is not { } timestamp) return; // nothing is published yet
-        var snapshot = await RequireAsync($"metadata/{VersionOf(timestamp, "snapshot.json")}.snapshot.json", TufLimits.Snapshot, cancellationToken);
-        foreach (var (name, listed) in Meta(snapshot)) await RequireAsync($"metadata/{(long)listed!["version"]!}.{name}", TufLimits.Targets, cancellationToken);
+        Restore(trusted);
+        if (!trusted.UpdateTimestamp(timestamp, Timestamp)) timestamp = trusted.Timestamp!.Envelope.Bytes.ToArray();
+        var snapshot = $"metadata/{trusted.Timestamp!.Snapshot.Version}.snapshot.json";
+        trusted.UpdateSnapshot(await RequireAsync(snapshot, TufLimits.Snapshot, cancellationToken), snapshot);
+        var targets = await PullTargetsAsync(trusted, "targets.json", (bytes, where) => trusted.UpdateTargets(bytes, where), cancellationToken);
+        foreach (var role in targets.Delegations.Where(role => trusted.Snapshot!.Files.ContainsKey(role.FileName)))
+        {
+            ChannelName.Require(role.Name); // it becomes part of file names here
+            await PullTargetsAsync(trusted, role.FileName, (bytes, where) => trusted.UpdateDelegated(bytes, where, targets, role), cancellationToken);
+        }
+        for (var version = 1L; version <= trusted.Root.Version; version++)
+            if (await ReadAsync(RootPath(version), TufLimits.Root, cancellationToken) is { } bytes) Folder.WriteOnce(RootPath(version), bytes);
+        Folder.WriteOnce(snapshot, trusted.Snapshot!.Envelope.Bytes.Span);
         DurableFile.Write(Folder.Locate(Timestamp), timestamp, DurableFile.Readable);
     }
 
     /// <summary>Fetches the release documents that the metadata list.</summary>
-    /// <exception cref="UserError">One is missing.</exception>
+    /// <exception cref="UserError">One is missing, or is none.</exception>
     public async Task PullReleasesAsync(TufRepositoryWriter writer, CancellationToken cancellationToken)
     {
         foreach (var channel in writer.Channels)
-            foreach (var target in writer.TargetsOf(channel.Name)) await RequireAsync(target.PathInRepository(consistentSnapshot: true), ReleaseReader.LargestRelease, cancellationToken);
+            foreach (var target in writer.TargetsOf(channel.Name))
+            {
+                var file = target.PathInRepository(consistentSnapshot: true);
+                if (!TargetFile.IsSafePath(target.Path) || !target.Path.StartsWith(channel.Name + "/", StringComparison.Ordinal)) throw new UserError($"The channel {channel.Name} of the server lists {target.Path}, which it may not have.", "Whoever has the channel's key has signed that.");
+                if (File.Exists(Folder.Locate(file))) continue;
+                var content = await RequireAsync(file, ReleaseReader.LargestRelease, cancellationToken);
+                if (content.Length != target.Length || !target.Hashes.Match(content)) throw new UserError($"The server's {file} is not what was signed.", "Restore it there from a backup or a mirror.");
+                Folder.WriteOnce(file, content);
+            }
     }
 
     /// <summary>Sends what the server lacks, then what was signed.</summary>
@@ -61,67 +88,75 @@ internal sealed class ServerRepository(FleetClient client, string path)
         return true;
     }
 
-    /// <summary>Sends files that the server lacks.</summary>
-    /// <exception cref="UserError">The server refuses.</exception>
-    public async Task SendAsync(IReadOnlyList<string> files, Action<long, long> progress, CancellationToken cancellationToken)
+    private async Task SendAsync(IReadOnlyList<string> files, Action<long, long> progress, CancellationToken cancellationToken)
     {
-        var asked = new JsonObject { ["files"] = new JsonArray([.. files.Select(file => JsonValue.Create(file))]) };
-        var missing = (await client.SendAsync(HttpMethod.Post, "repository/missing", asked, cancellationToken))!["files"]!.AsArray().Select(file => (string)file!).ToList();
-        var (done, total) = (0L, missing.Sum(file => new FileInfo(Folder.Locate(file)).Length));
-        foreach (var file in missing)
+        var sizes = files.Distinct().ToDictionary(file => file, file => new FileInfo(Folder.Locate(file)).Length);
+        var asked = new JsonObject();
+        foreach (var (file, size) in sizes) asked[file] = size;
+        var answer = (await client.SendAsync(HttpMethod.Post, "repository/missing", new JsonObject { ["files"] = asked }, cancellationToken))!["files"]!.AsArray().Select(file => (string)file!).ToHashSet();
+        // Whatever the server answers, it gets nothing else.
+        var missing = sizes.Where(file => answer.Contains(file.Key)).ToList();
+        var (done, total) = (0L, missing.Sum(file => file.Value));
+        foreach (var (file, _) in missing)
         {
             await using var stream = new CountedStream(File.OpenRead(Folder.Locate(file)), read => progress(done += read, total));
             await client.UploadAsync($"repository/files/{file}", stream, cancellationToken);
         }
     }
 
-    private static Task<string?> FetchAsync(FleetClient client, string path, ObjectReference reference, CancellationToken cancellationToken)
+    private static async Task FetchAsync(FleetClient client, string path, ObjectReference reference, CancellationToken cancellationToken)
     {
         var target = Path.Combine(path, reference.Path);
-        return client.ReadFileAsync(reference.Path, async from =>
+        var partial = target + ".partial";
+        Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+        var fetched = await client.ReadFileAsync(reference.Path, async (from, stop) =>
         {
-            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
-            var partial = target + ".partial";
-            await using (var to = File.Create(partial)) await from.CopyToAsync(to, cancellationToken);
-            File.Move(partial, target, overwrite: true); // it is verified before it is used
-            return target;
+            await using var to = File.Create(partial);
+            var buffer = new byte[BufferSize];
+            for (int read; (read = await from.ReadAsync(buffer, stop)) > 0; await to.WriteAsync(buffer.AsMemory(0, read), stop))
+                if (to.Length + read > reference.Size) break; // it is another one
+            to.Position = 0;
+            return to.Length == reference.Size && await reference.IsContentOfAsync(to, stop) ? target : "";
         }, cancellationToken);
+        if (fetched != target) throw new UserError($"The server's {reference.Path} is {(fetched is null ? "missing" : "not what was signed")}.", "Restore it there from a backup or a mirror, or publish with --patches 0.");
+        File.Move(partial, target, overwrite: true);
     }
 
-    private Task<byte[]?> ReadAsync(string file, int limit, CancellationToken cancellationToken) => client.ReadFileAsync(file, async from =>
+    /// <summary>What was fetched before; forgotten where the keys are others by now.</summary>
+    private void Restore(TrustedMetadata trusted)
+    {
+        try
+        {
+            if (!File.Exists(Folder.Locate(Timestamp))) return;
+            trusted.RestoreTimestamp(File.ReadAllBytes(Folder.Locate(Timestamp)), Timestamp);
+            var snapshot = $"metadata/{trusted.Timestamp!.Snapshot.Version}.snapshot.json";
+            if (File.Exists(Folder.Locate(snapshot))) trusted.RestoreSnapshot(File.ReadAllBytes(Folder.Locate(snapshot)), snapshot);
+        }
+        catch (UserError e)
+        {
+            Console.Error.WriteLine($"warning: The working copy is not compared with the server: {e.Message}");
+        }
+    }
+
+    private async Task<TargetsMetadata> PullTargetsAsync(TrustedMetadata trusted, string name, Func<ReadOnlyMemory<byte>, string, TargetsMetadata> take, CancellationToken cancellationToken)
+    {
+        var file = $"metadata/{trusted.Snapshot!.Files.GetValueOrDefault(name)?.Version}.{name}";
+        var metadata = take(await RequireAsync(file, TufLimits.Targets, cancellationToken), file);
+        Folder.WriteOnce(file, metadata.Envelope.Bytes.Span);
+        return metadata;
+    }
+
+    private static string RootPath(long version) => string.Create(CultureInfo.InvariantCulture, $"metadata/{version}.root.json");
+
+    private Task<byte[]?> ReadAsync(string file, int limit, CancellationToken cancellationToken) => client.ReadFileAsync(file, async (from, stop) =>
     {
         using var content = new MemoryStream();
-        var buffer = new byte[64 << 10];
-        for (int read; (read = await from.ReadAsync(buffer, cancellationToken)) > 0; content.Write(buffer, 0, read))
+        var buffer = new byte[BufferSize];
+        for (int read; (read = await from.ReadAsync(buffer, stop)) > 0; content.Write(buffer, 0, read))
             if (content.Length + read > limit) throw new UserError($"The server's {file} is larger than the {limit} bytes that it may have.");
         return content.ToArray();
     }, cancellationToken);
 
-    /// <summary>Fetches a file that never changes, unless it is here.</summary>
-    private async Task<byte[]?> PullAsync(string file, int limit, CancellationToken cancellationToken)
-    {
-        if (File.Exists(Folder.Locate(file))) return await File.ReadAllBytesAsync(Folder.Locate(file), cancellationToken);
-        if (await ReadAsync(file, limit, cancellationToken) is not { } content) return null;
-        Folder.WriteOnce(file, content);
-        return content;
-    }
-
     private async Task<byte[]> RequireAsync(string file, int limit, CancellationToken cancellationToken) =>
-        await PullAsync(file, limit, cancellationToken) ?? throw new UserError($"The server's repository lacks {file}.", "Restore it there from a backup or a mirror.");
-
-    private static long VersionOf(byte[] metadata, string name) => (long)(Meta(metadata)[name]?["version"] ?? throw Damaged());
-
-    private static JsonObject Meta(byte[] metadata)
-    {
-        try
-        {
-            return JsonNode.Parse(metadata)?["signed"]?["meta"] as JsonObject ?? throw Damaged();
-        }
-        catch (JsonException)
-        {
-            throw Damaged();
-        }
-    }
-
-    private static UserError Damaged() => new("The metadata of the server's repository are damaged.", "Check it there: appliance verify FOLDER");
+        await ReadAsync(file, limit, cancellationToken) ?? throw new UserError($"The server's repository lacks {file}.", "Restore it there from a backup or a mirror.");
 }

@@ -31,13 +31,15 @@ internal sealed class KeyRing(FleetDatabase database, KeyAuthentication authenti
     }
 
     /// <summary>Takes a key back, and with it the sessions that were begun with it.</summary>
-    /// <exception cref="UserError">It is the last one of an administrator.</exception>
+    /// <exception cref="UserError">It is the last one of an administrator; keys that have ended do not count.</exception>
     /// <exception cref="MissingException">There is none such.</exception>
     public Task RevokeAsync(long id, string who, CancellationToken cancellationToken) => database.WriteAsync(async context =>
     {
         var key = await context.Keys.FirstOrDefaultAsync(row => row.Id == id && row.SessionOf == null, cancellationToken) ?? throw new MissingException($"key {id}");
-        if (key.Role == Role.Admin && await context.Keys.CountAsync(row => row.Role == Role.Admin && row.SessionOf == null, cancellationToken) == 1) throw new UserError("This is the last key of an Admin.", "Make another one first.");
+        var now = time.GetUtcNow();
+        if (key.Role == Role.Admin && !await context.Keys.AnyAsync(row => row.Id != id && row.Role == Role.Admin && row.SessionOf == null && (row.ExpiresAt == null || row.ExpiresAt > now), cancellationToken))
+            throw new UserError("There is no other key of an Admin that holds.", "Make another one first.");
         context.Keys.Remove(key);
-        context.Note(time.GetUtcNow(), who, "key.revoke", $"key {key.Name}");
+        context.Note(now, who, "key.revoke", $"key {key.Name}");
     }, cancellationToken);
 }

@@ -12,10 +12,10 @@ namespace Appliance.UpdateServer.Assignments;
 /// <param name="now">When.</param>
 internal sealed class ActionJournal(FleetContext context, DateTimeOffset now)
 {
-    /// <summary>Messages that are kept of an action; there may be a few more for a while.</summary>
+    /// <summary>Messages that are kept of an action, and shown; a few more may be stored for a while.</summary>
     public const int MostMessages = 100;
 
-    /// <summary>To look for what is too old at each message would cost as much as the message.</summary>
+    /// <summary>One message in so many looks for what is too old: to do so at each would cost as much as the message. Chance says which, as the numbers of one device's messages may never fall on every eighth.</summary>
     private const int MessagesPerSweep = 8;
 
     private static readonly ActionState[] NotBegun = [ActionState.WaitingForConfirmation, ActionState.Pending];
@@ -85,14 +85,14 @@ internal sealed class ActionJournal(FleetContext context, DateTimeOffset now)
         return true;
     }
 
-    /// <summary>Writes down what was said; beyond the limit the oldest goes, now and then.</summary>
+    /// <summary>Writes down what was said; beyond the limit the oldest go, now and then.</summary>
     public async Task SayAsync(long actionId, string execution, string text, CancellationToken cancellationToken)
     {
         var message = new ActionMessage { ActionId = actionId, At = now, Execution = execution, Text = text };
         context.Messages.Add(message);
         await context.SaveChangesAsync(cancellationToken);
-        if (message.Id % MessagesPerSweep != 0) return;
-        var tooOld = await context.Messages.Where(row => row.ActionId == actionId).OrderByDescending(row => row.Id).Skip(MostMessages - MessagesPerSweep).Select(row => row.Id).FirstOrDefaultAsync(cancellationToken);
+        if (Random.Shared.Next(MessagesPerSweep) != 0) return;
+        var tooOld = await context.Messages.Where(row => row.ActionId == actionId).OrderByDescending(row => row.Id).Skip(MostMessages).Select(row => row.Id).FirstOrDefaultAsync(cancellationToken);
         if (tooOld > 0) await context.Messages.Where(row => row.ActionId == actionId && row.Id <= tooOld).ExecuteDeleteAsync(cancellationToken);
     }
 

@@ -95,6 +95,8 @@ internal abstract class FleetContext(DbContextOptions options) : DbContext(optio
             // What a device has to do is asked at every poll.
             action.HasIndex(row => new { row.DeviceId, row.Id }).HasFilter("\"IsActive\"").HasDatabaseName("IX_Actions_Active");
             action.HasIndex(row => row.DeviceId);
+            // The overview counts what failed lately.
+            action.HasIndex(row => new { row.State, row.ChangedAt });
             action.HasIndex(row => new { row.RolloutId, row.DeviceId });
             action.HasOne<Device>().WithMany().HasForeignKey(row => row.DeviceId);
             action.HasOne<Release>().WithMany().HasForeignKey(row => row.ReleaseId);

@@ -1,23 +1,26 @@
+using System.Data;
 using System.Threading.Channels;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
+using Serilog;
 
 namespace Appliance.UpdateServer.Fleet;
 
 /// <summary>
 /// Writes into SQLite, which lets one do so at a time. What waits meanwhile is written together: one flush of the disk serves many,
-/// and each is still whole or not there, for it has a savepoint of its own.
+/// and each is still whole or not there, for it has a savepoint of its own. When SQLite gives the whole transaction up, as it may
+/// when the disk is full, those that it held run again one by one.
 /// </summary>
 internal sealed class SqliteWriter : IAsyncDisposable
 {
-    private const int MostTogether = 64;
+    private const int MostTogether = 64, MostWaiting = 10_000;
     private const string Savepoint = "one";
 
-    private readonly Channel<Request> _waiting = Channel.CreateUnbounded<Request>(new UnboundedChannelOptions { SingleReader = true });
-    private readonly SqliteConnection _connection;
-    private readonly DbContextOptions<SqliteFleet> _options;
+    private readonly Channel<Request> _waiting = Channel.CreateBounded<Request>(new BoundedChannelOptions(MostWaiting) { SingleReader = true, FullMode = BoundedChannelFullMode.Wait });
     private readonly Action<IEnumerable<long>> _signal;
     private readonly Task _loop;
+    private SqliteConnection _connection;
+    private DbContextOptions<SqliteFleet> _options;
 
     /// <summary>For a database.</summary>
     /// <param name="connection">Connection string.</param>
@@ -25,17 +28,26 @@ internal sealed class SqliteWriter : IAsyncDisposable
     public SqliteWriter(string connection, Action<IEnumerable<long>> signal)
     {
         (_connection, _signal) = (new SqliteConnection(connection), signal);
-        _options = new DbContextOptionsBuilder<SqliteFleet>().UseSqlite(_connection).Options;
-        _loop = Task.Run(RunAsync);
+        _options = OptionsOf(_connection);
+        _loop = Task.Run(LoopAsync);
     }
 
-    /// <summary>Does all or nothing of what is written.</summary>
-    /// <exception cref="IOException">It is not known whether it was written.</exception>
-    public Task<T> WriteAsync<T>(Func<FleetContext, Task<T>> work, CancellationToken cancellationToken)
+    /// <summary>Does all or nothing of what is written. Work that has not begun ends at once when it is cancelled; work that has begun is waited for.</summary>
+    /// <exception cref="IOException">It was not written, or it is not known whether it was; the message says which.</exception>
+    /// <exception cref="ObjectDisposedException">The database is closed.</exception>
+    public async Task<T> WriteAsync<T>(Func<FleetContext, Task<T>> work, CancellationToken cancellationToken)
     {
         var request = new Request<T>(work, cancellationToken);
-        ObjectDisposedException.ThrowIf(!_waiting.Writer.TryWrite(request), this);
-        return request.Result;
+        try
+        {
+            await _waiting.Writer.WriteAsync(request, cancellationToken);
+        }
+        catch (ChannelClosedException e)
+        {
+            throw new ObjectDisposedException("The database is closed.", e);
+        }
+        await using var registration = cancellationToken.Register(request.Cancel);
+        return await request.Result;
     }
 
     /// <inheritdoc/>
@@ -46,67 +58,151 @@ internal sealed class SqliteWriter : IAsyncDisposable
         await _connection.DisposeAsync();
     }
 
-    private async Task RunAsync()
+    private async Task LoopAsync()
     {
         var together = new List<Request>(MostTogether);
         while (await _waiting.Reader.WaitToReadAsync())
         {
             together.Clear();
             while (together.Count < MostTogether && _waiting.Reader.TryRead(out var request)) together.Add(request);
-            try
-            {
-                await WriteAsync(together);
-            }
-            catch (Exception e)
-            {
-                // Said to whoever waits: nobody else sees it here.
-                foreach (var request in together) request.Fail(e is SqliteException ? Unknown(e) : e);
-            }
+            if (await WriteAsync(together) is null) continue;
+            // Alone, each breaks nothing but its own.
+            foreach (var request in together.Where(request => !request.IsOver))
+                if (await WriteAsync([request]) is { } reason) request.Fail(Unwritten(reason));
         }
     }
 
-    private async Task WriteAsync(IReadOnlyList<Request> together)
+    /// <summary>Writes some together, and says to each what became of it.</summary>
+    /// <returns>What broke the transaction, so that nothing is written and those that are not over are to run again; null when it did not break.</returns>
+    private async Task<Exception?> WriteAsync(IReadOnlyList<Request> together)
     {
-        if (_connection.State != System.Data.ConnectionState.Open)
+        SqliteTransaction transaction;
+        try
+        {
+            transaction = await BeginAsync();
+        }
+        catch (Exception e)
+        {
+            await ReconnectAsync();
+            foreach (var request in together) request.Fail(Unwritten(e));
+            return null;
+        }
+        var done = new List<(Request Request, HashSet<long> Signalled)>(together.Count);
+        try
+        {
+            // A request begins when its turn comes: until then it can be cancelled.
+            foreach (var request in together.Where(request => request.TryBegin()))
+                if (await TryRunAsync(request, transaction) is { } signalled) done.Add((request, signalled));
+        }
+        catch (Exception e)
+        {
+            await ReconnectAsync();
+            return e;
+        }
+        try
+        {
+            await transaction.CommitAsync();
+        }
+        catch (Exception e)
+        {
+            await ReconnectAsync();
+            foreach (var (request, _) in done) request.Fail(Unknown(e));
+            return null;
+        }
+        await transaction.DisposeAsync();
+        foreach (var (request, signalled) in done)
+        {
+            Signal(signalled);
+            request.Complete();
+        }
+        return null;
+    }
+
+    private async Task<SqliteTransaction> BeginAsync()
+    {
+        if (_connection.State != ConnectionState.Open)
         {
             await _connection.OpenAsync();
             SqliteSession.Prepare(_connection);
         }
-        var written = new List<(Request Request, HashSet<long> Signalled)>(together.Count);
-        await using (var transaction = (SqliteTransaction)await _connection.BeginTransactionAsync())
+        return (SqliteTransaction)await _connection.BeginTransactionAsync();
+    }
+
+    /// <summary>Runs one within the transaction. What it throws goes to its caller, and undoes it alone.</summary>
+    /// <returns>The devices that it has something for; null when it failed.</returns>
+    /// <exception cref="Exception">The transaction is broken.</exception>
+    private async Task<HashSet<long>?> TryRunAsync(Request request, SqliteTransaction transaction)
+    {
+        transaction.Save(Savepoint);
+        await using var context = new SqliteFleet(_options);
+        try
         {
-            foreach (var request in together)
+            context.Database.AutoSavepointsEnabled = false;
+            await context.Database.UseTransactionAsync(transaction);
+            await request.RunAsync(context);
+        }
+        catch (Exception e)
+        {
+            try
             {
-                transaction.Save(Savepoint);
-                await using var context = new SqliteFleet(_options);
-                context.Database.AutoSavepointsEnabled = false;
-                await context.Database.UseTransactionAsync(transaction);
-                try
-                {
-                    await request.RunAsync(context);
-                    written.Add((request, context.Signalled));
-                }
-                catch (Exception e)
-                {
-                    transaction.Rollback(Savepoint);
-                    request.Fail(e);
-                }
+                transaction.Rollback(Savepoint);
                 transaction.Release(Savepoint);
             }
-            await transaction.CommitAsync();
+            finally
+            {
+                request.Fail(e); // its own reason, whatever becomes of the transaction
+            }
+            return null;
         }
-        foreach (var (request, signalled) in written)
+        transaction.Release(Savepoint);
+        return context.Signalled;
+    }
+
+    /// <summary>What comes next has a new connection; this one goes, and what is open in it is rolled back.</summary>
+    private async Task ReconnectAsync()
+    {
+        var broken = _connection;
+        _connection = new SqliteConnection(broken.ConnectionString);
+        _options = OptionsOf(_connection);
+        try
         {
-            if (signalled.Count > 0) _signal(signalled);
-            request.Complete();
+            SqliteConnection.ClearPool(broken); // else it would come back from there
+            await broken.DisposeAsync();
+        }
+        catch (Exception e) when (e is SqliteException or InvalidOperationException)
+        {
+            Log.Warning("A connection to the database did not close: {Reason}", e.Message);
         }
     }
+
+    private void Signal(HashSet<long> devices)
+    {
+        if (devices.Count == 0) return;
+        try
+        {
+            _signal(devices);
+        }
+        catch (Exception e)
+        {
+            // It is written all the same: the devices learn of it when they ask next.
+            Log.Warning(e, "Devices were not woken: {Reason}", e.Message);
+        }
+    }
+
+    private static DbContextOptions<SqliteFleet> OptionsOf(SqliteConnection connection) => new DbContextOptionsBuilder<SqliteFleet>().UseSqlite(connection).Options;
+
+    private static IOException Unwritten(Exception e) => new($"The database cannot be written: {e.Message}", e);
 
     /// <summary>It may be written. Done again, it could be done twice.</summary>
     private static IOException Unknown(Exception e) => new($"The database did not say whether it has written: {e.Message}", e);
 
     private abstract class Request
     {
+        public abstract bool IsOver { get; }
+
+        /// <summary>False when its caller gave it up. It may begin again.</summary>
+        public abstract bool TryBegin();
+
         public abstract Task RunAsync(FleetContext context);
 
         public abstract void Complete();
@@ -116,10 +212,22 @@ internal sealed class SqliteWriter : IAsyncDisposable
 
     private sealed class Request<T>(Func<FleetContext, Task<T>> work, CancellationToken cancellationToken) : Request
     {
+        private const int Waiting = 0, Begun = 1, GivenUp = 2;
         private readonly TaskCompletionSource<T> _result = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private int _stage = Waiting;
         private T _done = default!;
 
         public Task<T> Result => _result.Task;
+
+        public override bool IsOver => _result.Task.IsCompleted;
+
+        /// <summary>Gives it up, unless it has begun.</summary>
+        public void Cancel()
+        {
+            if (Interlocked.CompareExchange(ref _stage, GivenUp, Waiting) == Waiting) _result.TrySetCanceled(cancellationToken);
+        }
+
+        public override bool TryBegin() => Interlocked.CompareExchange(ref _stage, Begun, Waiting) != GivenUp;
 
         public override async Task RunAsync(FleetContext context)
         {

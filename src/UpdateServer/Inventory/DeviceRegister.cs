@@ -98,7 +98,7 @@ internal sealed class DeviceRegister(FleetDatabase database, TimeProvider time)
         Note(context, who, "label", id, $"{label}={value}");
     }, cancellationToken);
 
-    /// <summary>What a device was given, the newest first.</summary>
+    /// <summary>What a device was given, the newest first, each with at most <see cref="ActionJournal.MostMessages"/> messages, the newest ones.</summary>
     /// <exception cref="MissingException">There is none such.</exception>
     public async Task<IReadOnlyList<ActionView>> ListActionsAsync(string id, int take, CancellationToken cancellationToken)
     {
@@ -109,7 +109,7 @@ internal sealed class DeviceRegister(FleetDatabase database, TimeProvider time)
         var ids = actions.Select(action => action.Id).ToList();
         var messages = (await context.Messages.AsNoTracking().Where(row => ids.Contains(row.ActionId)).OrderBy(row => row.Id).ToListAsync(cancellationToken)).ToLookup(row => row.ActionId);
         return [.. actions.Select(action => new ActionView(action.Id, releases[action.ReleaseId], action.RolloutId, action.State, action.IsActive, action.CreatedAt, action.ChangedAt, action.Detail,
-            [.. messages[action.Id].Select(message => $"{message.At:u} {message.Execution} {message.Text}")]))];
+            [.. messages[action.Id].TakeLast(ActionJournal.MostMessages).Select(message => $"{message.At:u} {message.Execution} {message.Text}")]))];
     }
 
     /// <summary>Gives a device a release.</summary>

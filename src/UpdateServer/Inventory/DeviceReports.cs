@@ -1,4 +1,5 @@
 using System.IO.Compression;
+using System.Text;
 using System.Text.Json;
 using Appliance.Core;
 using Appliance.UpdateServer.Fleet;
@@ -12,9 +13,12 @@ internal sealed class DeviceReports(FleetDatabase database, SeenDevices seen, Ti
     /// <summary>How many batches of a device are kept.</summary>
     public const int Kept = 200;
 
+    /// <summary>How many bytes of packed log are kept of a device; its newest batch is kept in any case.</summary>
+    public const long MostBytes = 16 << 20;
+
     private const int LongestBatchName = 64, MostLines = 5000, LowestPriority = 7;
 
-    /// <summary>Takes a batch.</summary>
+    /// <summary>Takes a batch. Control characters other than line breaks and tabs are replaced: PostgreSQL refuses some in a text.</summary>
     /// <param name="device">Whose it is.</param>
     /// <param name="batch">Its name, chosen by the device.</param>
     /// <param name="report">What it says.</param>
@@ -28,22 +32,17 @@ internal sealed class DeviceReports(FleetDatabase database, SeenDevices seen, Ti
         var now = time.GetUtcNow();
         var at = report.At!.Value < now ? report.At.Value : now; // a clock may be wrong
         var log = report.Log is { Count: > 0 } lines ? Pack(lines) : null;
-        return await database.WriteAsync(async context =>
+        try
         {
-            if (await context.Reports.AnyAsync(row => row.DeviceId == device.Id && row.Batch == batch, cancellationToken)) return false;
-            context.Reports.Add(new DeviceReport { DeviceId = device.Id, Batch = batch, At = at, ReceivedAt = now, Lines = report.Log?.Count ?? 0, Log = log });
-            if (report.Health is { } health)
-            {
-                var reason = report.Reasons is { Count: > 0 } reasons ? Shortened(string.Join('\n', reasons)) : null;
-                // What was said later is not undone by what comes late.
-                await context.Devices.Where(row => row.Id == device.Id && (row.ReportedAt == null || row.ReportedAt <= at))
-                    .ExecuteUpdateAsync(set => set.SetProperty(row => row.Health, health).SetProperty(row => row.HealthReason, reason).SetProperty(row => row.ReportedAt, at), cancellationToken);
-            }
-            await context.SaveChangesAsync(cancellationToken);
-            var oldest = await context.Reports.Where(row => row.DeviceId == device.Id).OrderByDescending(row => row.Id).Skip(Kept - 1).Select(row => (long?)row.Id).FirstOrDefaultAsync(cancellationToken);
-            if (oldest is not null) await context.Reports.Where(row => row.DeviceId == device.Id && row.Id < oldest).ExecuteDeleteAsync(cancellationToken);
-            return true;
-        }, cancellationToken);
+            return await database.WriteAsync(context => AddAsync(context, new DeviceReport { DeviceId = device.Id, Batch = batch, At = at, ReceivedAt = now, Lines = report.Log?.Count ?? 0, Log = log }, report, cancellationToken), cancellationToken);
+        }
+        catch (DbUpdateException)
+        {
+            // Another server has taken the same batch at the same time, or it is something else.
+            await using var context = database.Open();
+            if (!await IsTakenAsync(context, device.Id, batch, cancellationToken)) throw;
+            return false;
+        }
     }
 
     /// <summary>Lines of a device's log, the newest first.</summary>
@@ -66,6 +65,38 @@ internal sealed class DeviceReports(FleetDatabase database, SeenDevices seen, Ti
         return [.. found.OrderByDescending(line => line.At).Take(take)];
     }
 
+    private static async Task<bool> AddAsync(FleetContext context, DeviceReport row, ReportedState report, CancellationToken cancellationToken)
+    {
+        if (await IsTakenAsync(context, row.DeviceId, row.Batch, cancellationToken)) return false;
+        context.Reports.Add(row);
+        if (report.Health is { } health)
+        {
+            var reason = report.Reasons is { Count: > 0 } reasons ? Shortened(Clean(string.Join('\n', reasons))) : null;
+            // What was said later is not undone by what comes late.
+            await context.Devices.Where(device => device.Id == row.DeviceId && (device.ReportedAt == null || device.ReportedAt <= row.At))
+                .ExecuteUpdateAsync(set => set.SetProperty(device => device.Health, health).SetProperty(device => device.HealthReason, reason).SetProperty(device => device.ReportedAt, row.At), cancellationToken);
+        }
+        await context.SaveChangesAsync(cancellationToken);
+        await TrimAsync(context, row.DeviceId, cancellationToken);
+        return true;
+    }
+
+    private static Task<bool> IsTakenAsync(FleetContext context, long device, string batch, CancellationToken cancellationToken) =>
+        context.Reports.AnyAsync(row => row.DeviceId == device && row.Batch == batch, cancellationToken);
+
+    /// <summary>Deletes what is too much of a device, the oldest first.</summary>
+    private static async Task TrimAsync(FleetContext context, long device, CancellationToken cancellationToken)
+    {
+        var newest = await context.Reports.Where(row => row.DeviceId == device).OrderByDescending(row => row.Id).Take(Kept + 1)
+            .Select(row => new { row.Id, Length = row.Log == null ? 0 : row.Log.Length }).ToListAsync(cancellationToken);
+        var (kept, bytes) = (0, 0L);
+        while (kept < Math.Min(newest.Count, Kept) && (bytes += newest[kept].Length) <= MostBytes) kept++;
+        kept = Math.Max(kept, 1);
+        if (kept >= newest.Count) return;
+        var tooOld = newest[kept].Id;
+        await context.Reports.Where(row => row.DeviceId == device && row.Id <= tooOld).ExecuteDeleteAsync(cancellationToken);
+    }
+
     private static void Require(string batch, ReportedState report)
     {
         if (batch.Length is 0 or > LongestBatchName || !batch.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '-' or '_')) throw new UserError($"A batch's name has 1 to {LongestBatchName} letters, digits, - and _.");
@@ -76,12 +107,27 @@ internal sealed class DeviceReports(FleetDatabase database, SeenDevices seen, Ti
             throw new UserError($"A line of a log has a text of at most {FleetContext.LongestText} characters and a priority from 0 to {LowestPriority}.");
     }
 
-    private static string Shortened(string text) => text.Length <= FleetContext.LongestText ? text : text[..FleetContext.LongestText];
+    /// <summary>Its beginning, without half a character at the end.</summary>
+    private static string Shortened(string text) =>
+        text.Length <= FleetContext.LongestText ? text : text[..(char.IsHighSurrogate(text[FleetContext.LongestText - 1]) ? FleetContext.LongestText - 1 : FleetContext.LongestText)];
+
+    /// <summary>The text with U+FFFD for control characters, and for surrogates that lack their other half.</summary>
+    private static string Clean(string text)
+    {
+        var clean = new StringBuilder(text.Length);
+        Span<char> units = stackalloc char[2]; // UTF-16 has at most two for a character
+        foreach (var rune in text.EnumerateRunes()) // says U+FFFD for a lone surrogate
+        {
+            var shown = Rune.IsControl(rune) && rune.Value is not ('\n' or '\t') ? Rune.ReplacementChar : rune;
+            clean.Append(units[..shown.EncodeToUtf16(units)]);
+        }
+        return clean.ToString();
+    }
 
     private static byte[] Pack(IReadOnlyList<LogLine> lines)
     {
         using var packed = new MemoryStream();
-        using (var gzip = new GZipStream(packed, CompressionLevel.Fastest)) JsonSerializer.Serialize(gzip, lines);
+        using (var gzip = new GZipStream(packed, CompressionLevel.Fastest)) JsonSerializer.Serialize(gzip, lines.Select(line => line with { Unit = line.Unit is null ? null : Clean(line.Unit), Text = Clean(line.Text) }));
         return packed.ToArray();
     }
 

@@ -36,15 +36,17 @@ internal sealed class FleetOverview(FleetDatabase database, DeviceSignals signal
         var total = await devices.CountAsync(cancellationToken);
         var never = await devices.CountAsync(device => device.LastSeenAt == null, cancellationToken);
         var silent = never + await devices.CountAsync(device => device.LastSeenAt < silentSince, cancellationToken);
-        var versions = await context.Attributes.AsNoTracking().Where(attribute => attribute.Key == DeviceAttribute.Version && devices.Any(device => device.Id == attribute.DeviceId))
-            .GroupBy(attribute => attribute.Value).Select(group => new { group.Key, Count = group.Count() }).OrderByDescending(share => share.Count).ToListAsync(cancellationToken);
+        var said = context.Attributes.AsNoTracking().Where(attribute => attribute.Key == DeviceAttribute.Version && devices.Any(device => device.Id == attribute.DeviceId));
+        var known = await said.CountAsync(cancellationToken);
+        var versions = await said.GroupBy(attribute => attribute.Value).Select(group => new { group.Key, Count = group.Count() })
+            .OrderByDescending(share => share.Count).ThenBy(share => share.Key).Take(MostVersions).ToListAsync(cancellationToken);
         var health = await devices.GroupBy(device => device.Health).Select(group => new { group.Key, Count = group.Count() }).ToListAsync(cancellationToken);
         var actions = await context.Actions.AsNoTracking().Where(action => action.IsActive).GroupBy(action => action.State).Select(group => new { group.Key, Count = group.Count() }).ToListAsync(cancellationToken);
         var failed = await context.Actions.CountAsync(action => action.State == ActionState.Failed && action.ChangedAt > yesterday, cancellationToken);
 
-        var shown = versions.Take(MostVersions).Select(share => new Share(share.Key, share.Count)).ToList();
-        if (versions.Skip(MostVersions).Sum(share => share.Count) is > 0 and var others) shown.Add(new Share("others", others));
-        if (total - versions.Sum(share => share.Count) is > 0 and var unknown) shown.Add(new Share("unknown", unknown));
+        var shown = versions.Select(share => new Share(share.Key, share.Count)).ToList();
+        if (known - versions.Sum(share => share.Count) is > 0 and var others) shown.Add(new Share("others", others));
+        if (total - known is > 0 and var unknown) shown.Add(new Share("unknown", unknown));
         return new Numbers(total, silent, never, signals.Connected, shown,
             [.. health.OrderBy(share => share.Key).Select(share => new Share(Word(share.Key), share.Count))],
             [.. actions.OrderBy(share => share.Key).Select(share => new Share(Word(share.Key), share.Count))], failed);

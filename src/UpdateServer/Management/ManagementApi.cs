@@ -12,9 +12,6 @@ internal static class ManagementApi
 
     private static readonly object KeyItem = new();
 
-    /// <summary>What a key must be allowed to do.</summary>
-    private sealed record RoleRequired(Role Role);
-
     /// <summary>Adds the endpoints.</summary>
     public static void MapManagement(this WebApplication application)
     {

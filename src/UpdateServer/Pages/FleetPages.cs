@@ -77,9 +77,10 @@ internal static class FleetPages
     {
         var http = invocation.HttpContext;
         var visitor = http.RequestServices.GetRequiredService<PageVisitor>();
+        visitor.Stop = http.RequestAborted;
         visitor.Key = await PageSession.FindAsync(http, http.RequestServices.GetRequiredService<KeyAuthentication>());
         if (visitor.Key is null) return SeeOther("/login");
-        if (http.GetEndpoint()?.Metadata.GetMetadata<PageForms.RoleRequired>() is not { } required || visitor.May(required.Role)) return await next(invocation);
+        if (http.GetEndpoint()?.Metadata.GetMetadata<RoleRequired>() is not { } required || visitor.May(required.Role)) return await next(invocation);
         http.Response.StatusCode = StatusCodes.Status403Forbidden;
         return Page<MessagePage>((nameof(MessagePage.Title), "Not yours to do"), (nameof(MessagePage.Message), $"The key {visitor.Key.Name} is one of a {Words.Word(visitor.Key.Role)}; this needs {Words.Word(required.Role)}."));
     }
@@ -91,7 +92,11 @@ internal static class FleetPages
         Protect(http.Response);
         try
         {
-            if (!HttpMethods.IsGet(http.Request.Method) && !PageSession.IsFromHere(http.Request)) throw new UserError("The form was not sent by a page of this server.");
+            if (!HttpMethods.IsGet(http.Request.Method))
+            {
+                if (!PageSession.IsFromHere(http.Request)) throw new UserError("The form was not sent by a page of this server.");
+                if (!http.Request.HasFormContentType) throw new UserError("The form was not sent as one.");
+            }
             // Pages are made when they are sent, whole or not at all.
             if (await next(invocation) is IResult result) await result.ExecuteAsync(http);
         }
@@ -102,6 +107,10 @@ internal static class FleetPages
         catch (UserError e)
         {
             await ShowAsync(StatusCodes.Status400BadRequest, "This does not go", e.Message, e.Hint);
+        }
+        catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
+        {
+            // Nobody waits for it any longer.
         }
         return Results.Empty;
 
@@ -114,10 +123,16 @@ internal static class FleetPages
             var before = http.RequestServices;
             await using var scope = before.CreateAsyncScope();
             scope.ServiceProvider.GetRequiredService<PageVisitor>().Key = before.GetRequiredService<PageVisitor>().Key;
-            http.RequestServices = scope.ServiceProvider;
             var back = http.Request.Headers.Referer.ToString() is { Length: > 0 } referer && Uri.TryCreate(referer, UriKind.Absolute, out var from) && from.Authority == http.Request.Host.Value ? from.PathAndQuery : "/";
-            await Page<MessagePage>((nameof(MessagePage.Title), title), (nameof(MessagePage.Message), message), (nameof(MessagePage.Hint), hint), (nameof(MessagePage.Back), back)).ExecuteAsync(http);
-            http.RequestServices = before;
+            http.RequestServices = scope.ServiceProvider;
+            try
+            {
+                await Page<MessagePage>((nameof(MessagePage.Title), title), (nameof(MessagePage.Message), message), (nameof(MessagePage.Hint), hint), (nameof(MessagePage.Back), back)).ExecuteAsync(http);
+            }
+            finally
+            {
+                http.RequestServices = before;
+            }
         }
     }
 

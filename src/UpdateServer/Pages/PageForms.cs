@@ -2,6 +2,7 @@ using System.Globalization;
 using Appliance.Core;
 using Appliance.UpdateServer.Access;
 using Appliance.UpdateServer.Inventory;
+using Appliance.UpdateServer.Management;
 using Appliance.UpdateServer.Rollouts;
 using Microsoft.AspNetCore.Http.HttpResults;
 
@@ -10,9 +11,6 @@ namespace Appliance.UpdateServer.Pages;
 /// <summary>What the pages' forms do: the same as the API, for whoever has logged in.</summary>
 internal static class PageForms
 {
-    /// <summary>What a visitor must be allowed to do.</summary>
-    public sealed record RoleRequired(Role Role);
-
     /// <summary>Adds them.</summary>
     public static void Map(IEndpointRouteBuilder pages)
     {
@@ -21,26 +19,26 @@ internal static class PageForms
             var form = await http.Request.ReadFormAsync(http.RequestAborted);
             await devices.AssignAsync(id, new DeviceRegister.Assignment(Number(form, "release"), Checked(form, "forced"), Checked(form, "confirm"), null), visitor.Key!.Name, http.RequestAborted);
             return ToDevice(id);
-        }).WithMetadata(new RoleRequired(Role.Operator));
+        }).Requires(Role.Operator);
         pages.MapPost("/devices/{id}/labels", async (HttpContext http, DeviceRegister devices, PageVisitor visitor, string id) =>
         {
             var form = await http.Request.ReadFormAsync(http.RequestAborted);
             await devices.SetLabelAsync(id, Text(form, "label"), Text(form, "value"), visitor.Key!.Name, http.RequestAborted);
             return ToDevice(id);
-        }).WithMetadata(new RoleRequired(Role.Operator));
+        }).Requires(Role.Operator);
         pages.MapPost("/devices/{id}/actions/{action:long}/cancel", async (HttpContext http, DeviceRegister devices, PageVisitor visitor, string id, long action) =>
         {
             await devices.CancelAsync(id, action, visitor.Key!.Name, http.RequestAborted);
             return ToDevice(id);
-        }).WithMetadata(new RoleRequired(Role.Operator));
+        }).Requires(Role.Operator);
         pages.MapPost("/devices/{id}/decommission", async (HttpContext http, DeviceRegister devices, PageVisitor visitor, string id) =>
         {
             await devices.DecommissionAsync(id, visitor.Key!.Name, http.RequestAborted);
             return FleetPages.SeeOther("/devices");
-        }).WithMetadata(new RoleRequired(Role.Admin));
+        }).Requires(Role.Admin);
 
         pages.MapPost("/rollouts", async (HttpContext http, RolloutBook book, PageVisitor visitor) =>
-            ToRollout((await book.CreateAsync(Plan(await http.Request.ReadFormAsync(http.RequestAborted)), visitor.Key!.Name, http.RequestAborted)).Id)).WithMetadata(new RoleRequired(Role.Operator));
+            ToRollout((await book.CreateAsync(Plan(await http.Request.ReadFormAsync(http.RequestAborted)), visitor.Key!.Name, http.RequestAborted)).Id)).Requires(Role.Operator);
         MapRollout(pages, "approve", (book, id, who, stop) => book.ApproveAsync(id, who, stop));
         MapRollout(pages, "start", (book, id, who, stop) => book.StartAsync(id, who, stop));
         MapRollout(pages, "pause", (book, id, who, stop) => book.PauseAsync(id, who, null, stop));
@@ -53,17 +51,17 @@ internal static class PageForms
             var form = await http.Request.ReadFormAsync(http.RequestAborted);
             var role = Enum.TryParse<Role>(Text(form, "role"), out var given) && Enum.IsDefined(given) ? given : throw new UserError("There is no such role.");
             return Shown(Text(form, "name"), await keys.CreateAsync(Text(form, "name"), role, Text(form, "days").Length == 0 ? null : (int)Number(form, "days"), visitor.Key!.Name, http.RequestAborted));
-        }).WithMetadata(new RoleRequired(Role.Admin));
+        }).Requires(Role.Admin);
         pages.MapPost("/access/keys/{id:long}/revoke", async (HttpContext http, KeyRing keys, PageVisitor visitor, long id) =>
         {
             await keys.RevokeAsync(id, visitor.Key!.Name, http.RequestAborted);
             return FleetPages.SeeOther("/access");
-        }).WithMetadata(new RoleRequired(Role.Admin));
+        }).Requires(Role.Admin);
         pages.MapPost("/access/enrolment-tokens", async (HttpContext http, Enrolment enrolment, PageVisitor visitor) =>
         {
             var form = await http.Request.ReadFormAsync(http.RequestAborted);
             return Shown(Text(form, "name"), await enrolment.CreateAsync(Text(form, "name"), (int)Number(form, "uses"), (int)Number(form, "days"), visitor.Key!.Name, http.RequestAborted));
-        }).WithMetadata(new RoleRequired(Role.Admin));
+        }).Requires(Role.Admin);
     }
 
     private static void MapRollout(IEndpointRouteBuilder pages, string verb, Func<RolloutBook, long, string, CancellationToken, Task> change) =>
@@ -71,7 +69,7 @@ internal static class PageForms
         {
             await change(book, id, visitor.Key!.Name, http.RequestAborted);
             return ToRollout(id);
-        }).WithMetadata(new RoleRequired(Role.Operator));
+        }).Requires(Role.Operator);
 
     private static RolloutPlan Plan(IFormCollection form) => new()
     {

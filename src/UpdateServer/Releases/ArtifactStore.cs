@@ -44,13 +44,7 @@ internal sealed class ArtifactStore(FleetDatabase database, ServeOptions options
         var partial = Path.Combine(Uploads, $".{Guid.NewGuid():N}");
         try
         {
-            FileDigests digests;
-            await using (var file = new FileStream(partial, FileMode.CreateNew, FileAccess.Write))
-            {
-                digests = await FileDigests.ReadAsync(content, file, options.LargestUpload, cancellationToken);
-                await file.FlushAsync(cancellationToken);
-                file.Flush(flushToDisk: true);
-            }
+            var digests = await FileDigests.ReceiveAsync(content, partial, options.LargestUpload, cancellationToken);
             File.Move(partial, Path.Combine(Uploads, digests.Sha256), overwrite: true);
             DurableFile.SyncFolder(Uploads);
             return await database.WriteAsync(context => RecordAsync(context, name, version, fileName, digests, who, cancellationToken), cancellationToken);

@@ -12,6 +12,21 @@ internal sealed record FileDigests(long Size, string Sha256, string Sha1, string
 {
     private const int BufferSize = 128 << 10;
 
+    /// <summary>Reads a stream to its end into a new file, which is on the disk then.</summary>
+    /// <param name="from">The stream.</param>
+    /// <param name="path">The file.</param>
+    /// <param name="limit">Most bytes.</param>
+    /// <param name="cancellationToken">Ends the reading.</param>
+    /// <exception cref="InvalidDataException">It is longer than the limit.</exception>
+    public static async Task<FileDigests> ReceiveAsync(Stream from, string path, long limit, CancellationToken cancellationToken)
+    {
+        await using var file = new FileStream(path, FileMode.CreateNew, FileAccess.Write);
+        var digests = await ReadAsync(from, file, limit, cancellationToken);
+        await file.FlushAsync(cancellationToken);
+        file.Flush(flushToDisk: true);
+        return digests;
+    }
+
     /// <summary>Reads a stream to its end.</summary>
     /// <param name="from">The stream.</param>
     /// <param name="to">Where a copy goes; null for none.</param>

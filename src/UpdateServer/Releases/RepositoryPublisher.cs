@@ -23,23 +23,25 @@ internal sealed partial class RepositoryPublisher(ServeOptions options, FleetDat
 
     private static readonly TimeSpan Pause = TimeSpan.FromMinutes(10), Young = TimeSpan.FromDays(1);
     private readonly RepositoryFolder _folder = new(options.Repository!, staging: ".uploading");
+    private readonly SemaphoreSlim _one = new(1);
+    private string _warned = "";
 
     /// <summary>Versions of the metadata that there are, by role.</summary>
     /// <exception cref="UserError">The server does not publish.</exception>
     public IReadOnlyDictionary<string, long> ReadVersions()
     {
-        using var writer = Open();
-        return writer.Channels.Select(channel => channel.Name).Concat([TufRole.Root, TufRole.Targets]).ToDictionary(role => role, writer.HighestVersion);
+        RequireKeys();
+        return TufRepositoryWriter.ReadVersions(_folder.Path);
     }
 
-    /// <summary>Which of some files are not there.</summary>
+    /// <summary>Which of some files are not there in their size.</summary>
     /// <exception cref="UserError">A path is none of the repository.</exception>
-    public IReadOnlyList<string> FindMissing(IReadOnlyList<string> paths)
+    public IReadOnlyList<string> FindMissing(IReadOnlyDictionary<string, long> files)
     {
         RequireKeys();
-        if (paths.Count > MostPaths) throw new UserError($"A request asks about at most {MostPaths} files.");
-        foreach (var path in paths) HashIn(path);
-        return [.. paths.Where(path => !File.Exists(_folder.Locate(path)))];
+        if (files.Count > MostPaths) throw new UserError($"A request asks about at most {MostPaths} files.");
+        foreach (var path in files.Keys) HashIn(path);
+        return [.. files.Where(file => new FileInfo(_folder.Locate(file.Key)) is not { Exists: true } there || there.Length != file.Value).Select(file => file.Key)];
     }
 
     /// <summary>Takes a file of a publication, whose name says its content. It is whole and on the disk when it has that name.</summary>
@@ -55,13 +57,7 @@ internal sealed partial class RepositoryPublisher(ServeOptions options, FleetDat
         var partial = Path.Combine(_folder.Staging, Guid.NewGuid().ToString("N"));
         try
         {
-            FileDigests digests;
-            await using (var file = new FileStream(partial, FileMode.CreateNew, FileAccess.Write))
-            {
-                digests = await FileDigests.ReadAsync(content, file, options.LargestUpload, cancellationToken);
-                await file.FlushAsync(cancellationToken);
-                file.Flush(flushToDisk: true);
-            }
+            var digests = await FileDigests.ReceiveAsync(content, partial, options.LargestUpload, cancellationToken);
             if (digests.Sha256 != hash) throw new UserError($"{path} is not what its name says: its content has the SHA-256 {digests.Sha256}.", "Send it again.");
             File.SetUnixFileMode(partial, DurableFile.Readable);
             var target = _folder.Locate(path);
@@ -90,34 +86,71 @@ internal sealed partial class RepositoryPublisher(ServeOptions options, FleetDat
     /// <exception cref="UserError">They are not to be trusted, or something is missing; nothing was published.</exception>
     public async Task PublishAsync(IReadOnlyDictionary<string, byte[]> files, string who, CancellationToken cancellationToken)
     {
-        using (var writer = Open())
+        await _one.WaitAsync(cancellationToken);
+        try
         {
+            using var writer = Open();
             var before = Releases(writer).ToList();
             var roles = files.Keys.OrderBy(role => role switch { TufRole.Root => 0, TufRole.Targets => 1, _ => 2 }).ThenBy(role => role, StringComparer.Ordinal).ToList();
             foreach (var role in roles) writer.Adopt(role, files[role]);
-            foreach (var channel in roles.Where(role => !TufRole.TopLevel.Contains(role))) Require(PublishedRelease.ReadAll(_folder.Path, writer.AdoptedTargetsOf(channel)));
+            foreach (var channel in roles.Where(role => !TufRole.TopLevel.Contains(role))) await RequireAsync(PublishedRelease.ReadAll(_folder.Path, writer.AdoptedTargetsOf(channel)), before, cancellationToken);
             cancellationToken.ThrowIfCancellationRequested();
             writer.Renew(TufRole.Timestamp);
             writer.Commit();
             Log.Information("{Who} has published {Roles}", who, string.Join(", ", roles));
+            await FinishAsync(before.Concat(Releases(writer)), roles, who);
+        }
+        finally
+        {
+            _one.Release();
+        }
+    }
+
+    /// <summary>It is published: what fails from here on is no failure of that.</summary>
+    private async Task FinishAsync(IEnumerable<PublishedRelease> kept, IReadOnlyList<string> roles, string who)
+    {
+        try
+        {
             await database.WriteAsync(context =>
             {
                 context.Note(time.GetUtcNow(), who, "repository.publish", "repository", string.Join(", ", roles));
                 return Task.CompletedTask;
             }, CancellationToken.None);
-            Sweep(before.Concat(Releases(writer)));
+            Sweep(kept);
+            await catalogue.RefreshAsync(CancellationToken.None);
         }
-        await catalogue.RefreshAsync(cancellationToken);
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            Log.Error("What comes after a publication failed: {Reason}", e.Message);
+        }
     }
 
     /// <summary>Signs anew what the server has keys for, before it ends.</summary>
     /// <exception cref="UserError">It cannot.</exception>
-    public void Renew()
+    public async Task RenewAsync(CancellationToken cancellationToken)
     {
-        using var writer = Open();
-        if (writer.Current is null) return;
-        var due = writer.RenewDue();
-        if (writer.Commit()) Log.Information("Renewed {Roles}", string.Join(", ", due.Renewed));
+        await _one.WaitAsync(cancellationToken);
+        try
+        {
+            using var writer = Open();
+            if (writer.Current is null) return;
+            var due = writer.RenewDue();
+            if (writer.Commit()) Log.Information("Renewed {Roles}", string.Join(", ", due.Renewed));
+            var warnings = string.Join('\n', due.Warnings);
+            if (warnings.Length > 0 && warnings != _warned) Log.Warning("{Warnings}", warnings);
+            _warned = warnings;
+        }
+        finally
+        {
+            _one.Release();
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void Dispose()
+    {
+        _one.Dispose();
+        base.Dispose();
     }
 
     /// <inheritdoc/>
@@ -127,9 +160,9 @@ internal sealed partial class RepositoryPublisher(ServeOptions options, FleetDat
         {
             try
             {
-                Renew();
+                await RenewAsync(stoppingToken);
             }
-            catch (Exception e) when (e is UserError or IOException)
+            catch (Exception e) when (!stoppingToken.IsCancellationRequested && e is not OutOfMemoryException)
             {
                 // Another server or publisher may have it at this moment.
                 Log.Warning("The repository's metadata were not renewed: {Reason}", e.Message);
@@ -142,12 +175,13 @@ internal sealed partial class RepositoryPublisher(ServeOptions options, FleetDat
 
     private TufRepositoryWriter Open() => TufRepositoryWriter.Open(options.Repository!, RequireKeys(), time: time);
 
-    private void Require(IReadOnlyList<PublishedRelease> releases)
+    private async Task RequireAsync(IReadOnlyList<PublishedRelease> releases, IReadOnlyList<PublishedRelease> before, CancellationToken cancellationToken)
     {
+        var known = before.SelectMany(release => release.Release.Objects()).ToHashSet();
         foreach (var release in releases)
             foreach (var reference in release.Release.Objects())
-                if (new FileInfo(_folder.Locate(reference.Path)) is not { Exists: true } file || file.Length != reference.Size)
-                    throw new UserError($"{reference.Path} of {release.Offer.Id} {release.Offer.Version} is not there.", "Send it first; nothing was published.");
+                if (known.Contains(reference) ? !File.Exists(_folder.Locate(reference.Path)) : !await _folder.HasAsync(reference, cancellationToken))
+                    throw new UserError($"{reference.Path} of {release.Offer.Id} {release.Offer.Version} is not there as it should be.", "Send it first; nothing was published.");
     }
 
     private IEnumerable<PublishedRelease> Releases(TufRepositoryWriter writer) => writer.Channels.SelectMany(channel => PublishedRelease.ReadAll(_folder.Path, writer.TargetsOf(channel.Name)));
@@ -157,6 +191,7 @@ internal sealed partial class RepositoryPublisher(ServeOptions options, FleetDat
     {
         var keep = kept.SelectMany(release => release.Files()).ToHashSet(StringComparer.Ordinal);
         var young = (time.GetUtcNow() - Young).UtcDateTime;
+        foreach (var left in new DirectoryInfo(_folder.Staging) is { Exists: true } staging ? staging.EnumerateFiles().Where(file => file.LastWriteTimeUtc < young) : []) left.Delete();
         foreach (var name in new[] { "objects", "targets" })
         {
             var folder = new DirectoryInfo(_folder.Locate(name));
@@ -174,8 +209,8 @@ internal sealed partial class RepositoryPublisher(ServeOptions options, FleetDat
     }
 
     private static string HashIn(string path) => NamedByContent().Match(path) is { Success: true } match && TargetFile.IsSafePath(path) && (!match.Groups["first"].Success || match.Groups["hash"].Value.StartsWith(match.Groups["first"].Value, StringComparison.Ordinal))
-        ? match.Groups["hash"].Value : throw new UserError($"\"{path}\" is no file that a publication has.", "They are objects/HH/SHA256 and targets/CHANNEL/SHA256.NAME.");
+        ? match.Groups["hash"].Value : throw new UserError($"\"{path}\" is no file that a publication has.", "They are objects/HH/SHA256 and targets/CHANNEL/SHA256.NAME.json.");
 
-    [GeneratedRegex(@"^(objects/(?<first>[0-9a-f]{2})/(?<hash>[0-9a-f]{64})|targets/[^/]+/(?<hash>[0-9a-f]{64})\.[^/]+)\z")]
+    [GeneratedRegex(@"^(objects/(?<first>[0-9a-f]{2})/(?<hash>[0-9a-f]{64})|targets/[^/]+/(?<hash>[0-9a-f]{64})\.[^/]+\.json)\z")]
     private static partial Regex NamedByContent();
 }

@@ -48,7 +48,7 @@ internal sealed partial class DeviceFilter
             var wanted = values.Select(Health).ToArray();
             return devices.Where(device => wanted.Contains(device.Health) != not);
         }
-        // LIKE is slower than =, and SQLite's does not tell a from A.
+        // LIKE is slower than =.
         if (!Array.Exists(values, value => value.Contains('*', StringComparison.Ordinal))) return key switch
         {
             "id" => devices.Where(device => values.Contains(device.ControllerId) != not),

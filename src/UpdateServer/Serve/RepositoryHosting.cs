@@ -19,11 +19,16 @@ internal static class RepositoryHosting
     {
         FileProvider = new PhysicalFileProvider(System.IO.Path.GetFullPath(folder)),
         RequestPath = Path,
+        // Nothing here is a page, whatever its name is.
+        ContentTypeProvider = new FileExtensionContentTypeProvider(new Dictionary<string, string>()),
         ServeUnknownFileTypes = true,
         DefaultContentType = "application/octet-stream",
         OnPrepareResponse = Prepare,
     });
 
-    private static void Prepare(StaticFileResponseContext context) =>
-        context.Context.Response.Headers.CacheControl = context.File.Name is "timestamp.json" ? Always : Forever;
+    private static void Prepare(StaticFileResponseContext context)
+    {
+        var headers = context.Context.Response.Headers;
+        (headers.CacheControl, headers.XContentTypeOptions, headers.ContentSecurityPolicy) = (context.File.Name is "timestamp.json" ? Always : Forever, "nosniff", "sandbox; default-src 'none'");
+    }
 }

@@ -27,10 +27,11 @@ internal static class ServeCommand
             await using var application = ServerApplication.Build(serve, database, TimeProvider.System);
             await application.StartAsync(cancellationToken);
             Log.Information("Listening at {Address}{Certificate}; make a first key with appliance-server key", serve.Listen, Fingerprint(serve));
-            await Task.Delay(Timeout.Infinite, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            using var end = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, application.Lifetime.ApplicationStopping);
+            await Task.Delay(Timeout.Infinite, end.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             Log.Information("Ending: requests under way are finished");
             await application.StopAsync(CancellationToken.None);
-            return 0;
+            return cancellationToken.IsCancellationRequested ? 0 : 1; // by itself: systemd starts it again
         });
         return command;
     }

@@ -37,6 +37,12 @@ public sealed class FleetCommandTests
         Assert.Contains("label.site: berlin", (await RunAsync(scene, "device", "edge-1")).Said, StringComparison.Ordinal);
         Assert.Equal("finished", (string?)JsonNode.Parse((await RunAsync(scene, "rollout", "show", "1", "--json")).Said)!["state"]);
         Assert.Matches("anna +rollout.start", (await RunAsync(scene, "audit")).Said);
+
+        // A device does not command the terminal of whoever looks at it.
+        await scene.Device("edge-1").DescribeAsync(new { version = "1\u001b[31m" });
+        var shown = (await RunAsync(scene, "device", "edge-1")).Said;
+        Assert.Contains("version: 1\uFFFD[31m", shown, StringComparison.Ordinal);
+        Assert.DoesNotContain("\u001b", shown, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -89,6 +89,23 @@ public sealed class PublishingTests : IAsyncLifetime
         Assert.False(File.Exists(Path.Combine(_bundles.Repository, "metadata/2.stable.json")));
     }
 
+    /// <summary>Else a server that was taken over could have what was withdrawn signed anew.</summary>
+    [Fact]
+    public async Task AServerThatGoesBack_IsNotPublishedTo()
+    {
+        var metadata = Path.Combine(_bundles.Repository, "metadata");
+        Assert.Equal(0, (await PublishAsync("1.0", "work")).ExitCode);
+        var before = await File.ReadAllBytesAsync(Path.Combine(metadata, "timestamp.json"), Token);
+        Assert.Equal(0, (await PublishAsync("1.1", "work")).ExitCode);
+        await File.WriteAllBytesAsync(Path.Combine(metadata, "timestamp.json"), before, Token);
+
+        var refused = await PublishAsync("1.2", "work");
+
+        Assert.Equal(2, refused.ExitCode);
+        Assert.Contains("metadata/timestamp.json", refused.Said, StringComparison.Ordinal);
+        Assert.Contains("would go back to version 1", refused.Said, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task AFile_IsWhatItsNameSays_OrNotTaken()
     {
@@ -115,7 +132,7 @@ public sealed class PublishingTests : IAsyncLifetime
         using (var writer = Writer(new MemorySigners())) ended = writer.Current!.Timestamp!.Expires;
         _time.Now = ended.AddHours(-1);
 
-        _scene.Service<RepositoryPublisher>().Renew();
+        await _scene.Service<RepositoryPublisher>().RenewAsync(Token);
 
         using var renewed = Writer(new MemorySigners());
         Assert.True(renewed.Current!.Timestamp!.Expires > ended.AddDays(1), $"it ends at {renewed.Current.Timestamp.Expires}");

@@ -78,6 +78,11 @@ public sealed class RepositoryTests : IDisposable
 
         Assert.Contains("immutable", fixedFile.Headers.CacheControl!.ToString(), StringComparison.Ordinal);
         Assert.True(timestamp.Headers.CacheControl!.NoCache);
+        // Nothing there is a page of this server, whatever it is called.
+        await File.WriteAllTextAsync(Path.Combine(_publisher.Repository, "targets/page.html"), "<script>", Token);
+        using var page = await http.GetAsync("/repository/targets/page.html", Token);
+        Assert.Equal(("application/octet-stream", "nosniff"), (page.Content.Headers.ContentType!.ToString(), page.Headers.GetValues("X-Content-Type-Options").Single()));
+        Assert.StartsWith("sandbox", page.Headers.GetValues("Content-Security-Policy").Single(), StringComparison.Ordinal);
         Assert.Equal(HttpStatusCode.NotFound, missing.StatusCode);
         Assert.Null(missing.Headers.CacheControl);
         Assert.Equal(HttpStatusCode.NotFound, outside.StatusCode);

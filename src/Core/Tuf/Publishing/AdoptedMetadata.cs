@@ -29,23 +29,37 @@ internal sealed class AdoptedMetadata(PublishedMetadata published)
         {
             var trusted = new TrustedMetadata(published.Root.Envelope.Bytes, published.Root.Envelope.Where, null);
             Root = trusted.CheckNextRoot(bytes, where) ?? throw MetadataError.Refused(where, $"version {published.Root.Version} is published already");
+            if (!Root.ConsistentSnapshot) throw MetadataError.Refused(where, "it says that the repository has no consistent snapshots");
             RequireUnexpired(Root, where, now);
             return;
         }
         if (TufRole.TopLevel.Contains(role) && role != TufRole.Targets) throw MetadataError.Refused(where, "the server signs it itself");
         var metadata = TargetsMetadata.Parse(bytes, where);
         if (role == TufRole.Targets)
+        {
             foreach (var root in new[] { published.Root, Root }.OfType<RootMetadata>()) SignatureThreshold.Require(metadata.Envelope, role, root.Roles[role], root.Keys, $"root version {root.Version}");
+            foreach (var delegation in metadata.Delegations) ChannelName.Require(delegation.Name); // it becomes part of file names
+        }
         else
         {
             var delegator = _targets.GetValueOrDefault(TufRole.Targets) ?? published.Current?.Targets;
             var delegated = delegator?.Delegations.FirstOrDefault(delegation => delegation.Name == role) ?? throw MetadataError.Refused(where, "the repository has no such channel");
             SignatureThreshold.Require(metadata.Envelope, role, delegated.Role, delegator.DelegationKeys, "the targets metadata");
+            if (metadata.Targets.Keys.FirstOrDefault(path => !TargetFile.IsSafePath(path) || !delegated.Covers(path)) is { } other) throw MetadataError.Refused(where, $"the channel may not have {other}");
         }
         if (published.Current?.Snapshot?.Files.GetValueOrDefault($"{role}.json") is { } listed && metadata.Version <= listed.Version)
             throw MetadataError.Refused(where, $"it is version {metadata.Version}, and version {listed.Version} is published already", "Somebody else has published meanwhile. Publish again: it starts from what is there now.");
         RequireUnexpired(metadata, where, now);
         _targets[role] = metadata;
+    }
+
+    /// <summary>Requires a file for every channel that the new targets name.</summary>
+    /// <exception cref="UserError">One is missing.</exception>
+    public void RequireWhole()
+    {
+        foreach (var delegation in _targets.GetValueOrDefault(TufRole.Targets)?.Delegations ?? [])
+            if (!_targets.ContainsKey(delegation.Name) && published.Current?.Snapshot?.Files.ContainsKey(delegation.FileName) != true)
+                throw MetadataError.Refused("the new targets metadata", $"they name the channel {delegation.Name}, which has no metadata", "Send those along.");
     }
 
     private static void RequireUnexpired(SignedMetadata metadata, string where, DateTimeOffset now)

@@ -44,6 +44,15 @@ internal sealed class MetadataCommit(MetadataFolder folder, PublishedMetadata pu
             SignListed(TufRole.Snapshot, next, TopLevelQuorums(TufRole.Snapshot), listed);
         }
         if (changed || resign.Count > 0) SignTimestamp(listed);
+        if (!adopted.IsEmpty) RequireReadable();
+    }
+
+    /// <summary>What others have signed may not fit to the rest. Readers who have the old root, and those who have the new one, must accept all of it.</summary>
+    private void RequireReadable()
+    {
+        var timestamp = _timestamp ?? folder.Read("timestamp.json", TufLimits.Timestamp);
+        foreach (var root in _rootFirst ? [_nextRoot] : new[] { published.Root, _nextRoot }.Distinct())
+            PublishedMetadata.ReadRest((name, limit) => _numbered.Find(file => file.Name == name).Bytes ?? folder.Read(name, limit), root, timestamp);
     }
 
     /// <summary>Writes everything.</summary>

@@ -54,14 +54,18 @@ internal sealed class MetadataFolder : IDisposable
     public byte[] Read(string name, int limit) => TryRead(name, limit) ?? throw new UserError($"{Where(name)} is missing in the repository.", "Restore it from a backup or a mirror.");
 
     /// <summary>The highest N of the files <c>N.ROLE.json</c>, or 0: also of those that a killed writer left and nothing refers to.</summary>
-    public long HighestVersion(string role)
+    public long HighestVersion(string role) => ReadVersions(_path, $"*.{role}.json").GetValueOrDefault(role);
+
+    /// <summary>The same for every role, without taking the folder.</summary>
+    /// <param name="repository">The repository's folder.</param>
+    public static IReadOnlyDictionary<string, long> ReadVersions(string repository) => ReadVersions(Path.Combine(repository, "metadata"), "*.json");
+
+    private static Dictionary<string, long> ReadVersions(string path, string pattern)
     {
-        var highest = 0L;
-        foreach (var path in Directory.EnumerateFiles(_path, $"*.{role}.json"))
-        {
-            var name = Path.GetFileName(path);
-            if (long.TryParse(name.AsSpan(0, name.IndexOf('.')), NumberStyles.None, CultureInfo.InvariantCulture, out var version)) highest = Math.Max(highest, version);
-        }
+        var highest = new Dictionary<string, long>(StringComparer.Ordinal);
+        if (!Directory.Exists(path)) return highest;
+        foreach (var file in Directory.EnumerateFiles(path, pattern))
+            if (Path.GetFileName(file).Split('.') is [var number, var role, "json"] && long.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var version)) highest[role] = Math.Max(highest.GetValueOrDefault(role), version);
         return highest;
     }
 

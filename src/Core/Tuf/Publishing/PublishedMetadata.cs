@@ -30,7 +30,7 @@ internal sealed class PublishedMetadata
         {
             try
             {
-                return new PublishedMetadata(roots[^1], ReadRest(folder, root, timestamp), root != roots[^1]);
+                return new PublishedMetadata(roots[^1], ReadRest(folder.Read, root, timestamp), root != roots[^1]);
             }
             catch (UserError e)
             {
@@ -58,19 +58,24 @@ internal sealed class PublishedMetadata
         return roots;
     }
 
-    private static TrustedMetadata ReadRest(MetadataFolder folder, RootMetadata root, byte[] timestamp)
+    /// <summary>Verifies everything below a root as a reader does.</summary>
+    /// <param name="read">Reads a file of at most so many bytes.</param>
+    /// <param name="root">The root.</param>
+    /// <param name="timestamp">The timestamp.</param>
+    /// <exception cref="UserError">A reader would refuse it.</exception>
+    public static TrustedMetadata ReadRest(Func<string, int, byte[]> read, RootMetadata root, byte[] timestamp)
     {
         var trusted = new TrustedMetadata(root.Envelope.Bytes, root.Envelope.Where, null);
         trusted.UpdateTimestamp(timestamp, MetadataFolder.Where("timestamp.json"));
         var snapshot = $"{trusted.Timestamp!.Snapshot.Version}.snapshot.json";
-        trusted.UpdateSnapshot(folder.Read(snapshot, TufLimits.Snapshot), MetadataFolder.Where(snapshot));
+        trusted.UpdateSnapshot(read(snapshot, TufLimits.Snapshot), MetadataFolder.Where(snapshot));
         var name = $"{trusted.Snapshot!.Files["targets.json"].Version}.targets.json";
-        var targets = trusted.UpdateTargets(folder.Read(name, TufLimits.Targets), MetadataFolder.Where(name));
+        var targets = trusted.UpdateTargets(read(name, TufLimits.Targets), MetadataFolder.Where(name));
         foreach (var role in targets.Delegations)
         {
             if (!trusted.Snapshot.Files.TryGetValue(role.FileName, out var file)) continue;
             var delegated = $"{file.Version}.{role.FileName}";
-            trusted.UpdateDelegated(folder.Read(delegated, TufLimits.Targets), MetadataFolder.Where(delegated), targets, role);
+            trusted.UpdateDelegated(read(delegated, TufLimits.Targets), MetadataFolder.Where(delegated), targets, role);
         }
         return trusted;
     }

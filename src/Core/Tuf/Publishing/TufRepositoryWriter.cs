@@ -166,16 +166,21 @@ public sealed class TufRepositoryWriter : IDisposable
     /// server publishes that has the keys of snapshot and timestamp alone. A root comes first, then the targets, then channels.
     /// </summary>
     /// <exception cref="UserError">It is not signed by the role's keys, no newer than what is published, or expired; it is not taken.</exception>
-    public void Adopt(string role, ReadOnlyMemory<byte> bytes) => _adopted.Take(role, bytes, _time.GetUtcNow());
+    public void Adopt(string role, ReadOnlyMemory<byte> bytes)
+    {
+        _adopted.Take(role, bytes, _time.GetUtcNow());
+        // What signs the snapshot and the timestamp from then on signs them now.
+        if (role == TufRole.Root && TrustedMetadata.RotatesOnlineKeys(Root, _adopted.Root!)) _resign.UnionWith([TufRole.Snapshot, TufRole.Timestamp]);
+    }
 
     /// <summary>The targets of a channel as they will be published.</summary>
     public IReadOnlyCollection<TargetFile> AdoptedTargetsOf(string channel) => [.. _adopted.Targets.GetValueOrDefault(channel)?.Targets.Values ?? []];
 
-    /// <summary>The highest version that there is of a role, also of one that a killed writer left and nothing refers to; 0 for none.</summary>
-    public long HighestVersion(string role) => _folder.HighestVersion(role);
+    /// <summary>The highest version that a folder has of each role, also of those that a killed writer left and nothing refers to.</summary>
+    public static IReadOnlyDictionary<string, long> ReadVersions(string repository) => MetadataFolder.ReadVersions(repository);
 
     /// <summary>Signs the changes without publishing them, for a server that has the keys of snapshot and timestamp (<see cref="Adopt"/>).</summary>
-    /// <param name="taken">Versions by role that there are at the server (<see cref="HighestVersion"/>).</param>
+    /// <param name="taken">Versions by role that there are at the server (<see cref="ReadVersions"/>).</param>
     /// <returns>The files by role; empty when nothing changed.</returns>
     /// <exception cref="UserError">A key is not at hand, or a passphrase is wrong.</exception>
     public IReadOnlyDictionary<string, byte[]> SignChanges(IReadOnlyDictionary<string, long> taken)
@@ -193,10 +198,11 @@ public sealed class TufRepositoryWriter : IDisposable
         if (Current is null && !_edits.ContainsKey(TufRole.Targets) && !_adopted.Targets.ContainsKey(TufRole.Targets)) Edit(TufRole.Targets); // a new repository may be empty
         if (_published.SignedByOlderRoot)
         {
-            Edit(TufRole.Targets);
+            if (!_adopted.Targets.ContainsKey(TufRole.Targets)) Edit(TufRole.Targets);
             _resign.UnionWith([TufRole.Snapshot, TufRole.Timestamp]);
         }
         if (_edits.Count == 0 && _resign.Count == 0 && _adopted.IsEmpty) return false;
+        _adopted.RequireWhole();
         if (_adopted.Root is null) RequireUnexpired(Root, TufRole.Root);
         if (Current is not null && !_adopted.Targets.ContainsKey(TufRole.Targets)) RequireUnexpired(Current.Targets!, TufRole.Targets);
 

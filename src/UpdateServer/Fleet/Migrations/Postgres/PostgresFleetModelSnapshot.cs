@@ -575,6 +575,8 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Postgres
 
                     b.HasIndex("RolloutId", "DeviceId");
 
+                    b.HasIndex("State", "ChangedAt");
+
                     b.ToTable("Actions");
                 });
 

@@ -550,6 +550,8 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Sqlite
 
                     b.HasIndex("RolloutId", "DeviceId");
 
+                    b.HasIndex("State", "ChangedAt");
+
                     b.ToTable("Actions");
                 });
 
