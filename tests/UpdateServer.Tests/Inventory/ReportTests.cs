@@ -55,6 +55,19 @@ public sealed class ReportTests
         Assert.Equal("healthy", (string?)(await scene.GetAsync("/api/v1/devices/edge-1"))["health"]);
     }
 
+    /// <summary>A batch that no database could keep would be sent for ever.</summary>
+    [Theory, EveryDatabase]
+    public async Task WhatIsNoText_IsMadeOne(DatabaseKind kind)
+    {
+        await using var scene = await ServerScene.StartAsync(kind);
+        var device = scene.Device("edge-1");
+
+        Assert.Equal(HttpStatusCode.OK, await device.SendReportAsync("b-1", new { at = Noon, health = "unhealthy", reasons = new[] { "a\0b\u001b[31m", new string('x', 4095) + "\U0001F600" }, log = new[] { new { at = Noon, priority = 3, unit = "w\0b", text = "\0" } } }));
+
+        Assert.StartsWith("a\uFFFDb\uFFFD[31m\nxxx", (string?)(await scene.GetAsync("/api/v1/devices/edge-1"))["healthReason"], StringComparison.Ordinal);
+        Assert.Equal("\uFFFD", (string?)(await scene.GetAsync("/api/v1/devices/edge-1/log"))[0]!["text"]);
+    }
+
     [Fact]
     public async Task OldBatches_MakeRoom()
     {

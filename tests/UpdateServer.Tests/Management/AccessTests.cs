@@ -73,22 +73,6 @@ public sealed class AccessTests
         Assert.Equal(HttpStatusCode.NotFound, (await scene.Admin.DeleteAsync("/api/v1/keys/4711", Token)).StatusCode);
     }
 
-    [Fact]
-    public async Task Metrics_AskForAKey_AndCount()
-    {
-        await using var scene = await ServerScene.StartAsync(DatabaseKind.Sqlite);
-        using var stranger = new HttpClient { BaseAddress = scene.Address };
-        await scene.Device("edge-1").PollAsync();
-        await scene.AssignAsync("edge-1", await scene.UploadAsync("app", "1.1", [1]));
-
-        Assert.Equal(HttpStatusCode.Unauthorized, (await stranger.GetAsync("/metrics", Token)).StatusCode);
-        var text = await scene.Admin.GetStringAsync("/metrics", Token);
-
-        Assert.Matches("appliance_server_polls_total\\{[^}]*\\} 1", text);
-        Assert.Matches("appliance_server_devices\\{[^}]*state=\"registered\"[^}]*\\} 1", text);
-        Assert.Matches("appliance_server_actions\\{[^}]*state=\"pending\"[^}]*\\} 1", text);
-    }
-
     /// <summary>Every endpoint is described, and asks for a key, but the ones that are meant for strangers.</summary>
     [Fact]
     public async Task TheDescription_HasEveryEndpoint_AndEachAsksForAKey()

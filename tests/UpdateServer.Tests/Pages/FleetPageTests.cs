@@ -177,6 +177,11 @@ public sealed class FleetPageTests : IAsyncLifetime
         Assert.Equal("/devices/edge-00", await SendForLocationAsync("/devices/edge-00/labels", admin, here));
         Assert.Equal("2", (string?)(await _scene.GetAsync("/api/v1/devices/edge-00"))["attributes"]!["label.floor"]);
 
+        using (var handler = new HttpClientHandler { ServerCertificateCustomValidationCallback = (_, _, _, _) => true })
+        using (var http = new HttpClient(handler) { BaseAddress = _scene.Address, DefaultRequestHeaders = { { "Origin", here } } })
+        using (var noForm = await http.PostAsync("/login", new StringContent("{}"), Token))
+            Assert.Equal(HttpStatusCode.BadRequest, noForm.StatusCode);
+
         _time.Now += KeyAuthentication.Session + TimeSpan.FromMinutes(1);
         Assert.Equal("/login", await SendForLocationAsync("/devices/edge-00/labels", admin, here));
     }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
@@ -6,6 +7,9 @@ using Appliance.Core.Tuf.Keys;
 using Appliance.Core.Tuf.Publishing;
 using Appliance.UpdateServer.Releases;
 using Core.Tests.Tuf;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
 using UpdateClient.Tests.Install;
 
 namespace UpdateServer.Tests.Releases;
@@ -104,6 +108,29 @@ public sealed class PublishingTests : IAsyncLifetime
         Assert.Equal(2, refused.ExitCode);
         Assert.Contains("metadata/timestamp.json", refused.Said, StringComparison.Ordinal);
         Assert.Contains("would go back to version 1", refused.Said, StringComparison.Ordinal);
+    }
+
+    /// <summary>A server that was taken over asks for a key of the machine that publishes.</summary>
+    [Fact]
+    public async Task WhateverAServerAsksFor_ItGetsNothingButThePublication()
+    {
+        var (secret, sent) = (_bundles["secret.pem"], new ConcurrentDictionary<string, string>());
+        await File.WriteAllTextAsync(secret, "a secret", Token);
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        await using var hostile = builder.Build();
+        hostile.MapGet("/api/v1/repository", () => new { versions = new Dictionary<string, long>() });
+        hostile.MapPost("/api/v1/repository/missing", async (HttpRequest request) => new { files = (await JsonNode.ParseAsync(request.Body))!["files"]!.AsObject().Select(file => file.Key).Append(secret).Append("../../secret.pem").ToList() });
+        hostile.MapPut("/api/v1/repository/files/{**path}", async (HttpRequest request, string path) => sent[path] = await new StreamReader(request.Body).ReadToEndAsync());
+        hostile.MapPost("/api/v1/repository/metadata", () => new { });
+        await hostile.StartAsync(Token);
+
+        var published = await RunAsync(["publish", await _bundles.BuildAsync("1.0", 1 << 20), "--repo", _bundles["work"], "--keys", Offline, "--level", "1", "--server", hostile.Urls.First(), "--key-file", _bundles["api.key"]]);
+
+        Assert.True(published.ExitCode == 0, published.Said);
+        Assert.All(sent.Keys, path => Assert.Matches("^(objects|targets)/", path));
+        Assert.DoesNotContain("a secret", sent.Values);
+        Assert.InRange(sent.Count, 3, 20);
     }
 
     [Fact]
