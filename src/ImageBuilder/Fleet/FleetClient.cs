@@ -113,7 +113,7 @@ internal sealed class FleetClient : IDisposable
         {
             HttpStatusCode.Unauthorized => new UserError($"{_server} does not know the key.", "Make one on its page under Access, or there: appliance-server key NAME"),
             HttpStatusCode.NotFound => new UserError(detail ?? $"{_server} does not answer as an update server does."),
-            _ => new UserError(detail ?? FleetTable.Clean($"{_server} answers {(int)answer.StatusCode} {answer.ReasonPhrase}.")),
+            _ => new UserError(detail ?? PlainText.Clean($"{_server} answers {(int)answer.StatusCode} {answer.ReasonPhrase}.")),
         };
     }
 
@@ -121,7 +121,7 @@ internal sealed class FleetClient : IDisposable
     {
         try
         {
-            return (string?)(JsonNode.Parse(text) as JsonObject)?["detail"] is { } detail ? FleetTable.Clean(detail) : null;
+            return (string?)(JsonNode.Parse(text) as JsonObject)?["detail"] is { } detail ? PlainText.Clean(detail) : null;
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {

@@ -186,7 +186,7 @@ internal static class FleetCommand
             for (var last = ""; ;)
             {
                 var rollout = (await client.GetAsync($"rollouts/{result.GetValue(id)}", cancellationToken))!;
-                var said = options.Json(result) ? rollout.ToJsonString() : FleetTable.Clean(Line(rollout));
+                var said = options.Json(result) ? rollout.ToJsonString() : PlainText.Clean(Line(rollout));
                 if (said != last) Console.WriteLine(last = said);
                 if ((string?)rollout["state"] is "finished" or "paused" or "canceled") return (string?)rollout["state"] == "finished" && Sum(rollout, "failed") == 0 ? 0 : 1;
                 await Task.Delay(Pace, cancellationToken);

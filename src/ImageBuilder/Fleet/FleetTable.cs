@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Appliance.Core;
 
 namespace Appliance.ImageBuilder.Fleet;
 
@@ -10,19 +11,13 @@ internal static class FleetTable
     /// <param name="columns">Heads, and what stands below them.</param>
     public static void Print(IEnumerable<JsonNode?> rows, params (string Head, Func<JsonNode, string?> Cell)[] columns)
     {
-        var lines = rows.Select(row => columns.Select(column => Clean(column.Cell(row!) ?? "")).ToArray()).Prepend([.. columns.Select(column => column.Head)]).ToList();
+        var lines = rows.Select(row => columns.Select(column => PlainText.Clean(column.Cell(row!) ?? "")).ToArray()).Prepend([.. columns.Select(column => column.Head)]).ToList();
         var widths = Enumerable.Range(0, columns.Length).Select(column => lines.Max(line => line[column].Length)).ToArray();
         foreach (var line in lines) Console.WriteLine(string.Join("  ", line.Select((cell, column) => cell.PadRight(widths[column]))).TrimEnd());
     }
 
     /// <summary>Prints a line with text of the server.</summary>
-    public static void Say(string line) => Console.WriteLine(Clean(line));
-
-    /// <summary>Text without control characters: a device or its log says what it likes, and a terminal would obey it.</summary>
-    public static string Clean(string text) => string.Create(text.Length, text, (clean, from) =>
-    {
-        for (var i = 0; i < from.Length; i++) clean[i] = char.IsControl(from[i]) ? '\uFFFD' : from[i];
-    });
+    public static void Say(string line) => Console.WriteLine(PlainText.Clean(line));
 
     /// <summary>A moment of an answer, in UTC; <c>never</c> when there is none.</summary>
     public static string Moment(JsonNode? at) => at is null ? "never" : at.GetValue<DateTimeOffset>().UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss", System.Globalization.CultureInfo.InvariantCulture);

@@ -33,7 +33,12 @@ internal sealed class ServerRepository(FleetClient client, string path, ReadOnly
     public async Task PullAsync(CancellationToken cancellationToken)
     {
         var trusted = new TrustedMetadata(root, "root.json of the keys", null);
-        while (await ReadAsync(RootPath(trusted.Root.Version + 1), TufLimits.Root, cancellationToken) is { } next) trusted.TrustRoot(trusted.CheckNextRoot(next, RootPath(trusted.Root.Version + 1))!);
+        var (first, roots) = (trusted.Root.Version, new List<RootMetadata> { trusted.Root });
+        while (await ReadAsync(RootPath(trusted.Root.Version + 1), TufLimits.Root, cancellationToken) is { } next)
+        {
+            trusted.TrustRoot(trusted.CheckNextRoot(next, RootPath(trusted.Root.Version + 1))!);
+            roots.Add(trusted.Root);
+        }
         if (await ReadAsync(Timestamp, TufLimits.Timestamp, cancellationToken) is not { } timestamp) return; // nothing is published yet
         Restore(trusted);
         if (!trusted.UpdateTimestamp(timestamp, Timestamp)) timestamp = trusted.Timestamp!.Envelope.Bytes.ToArray();
@@ -45,8 +50,9 @@ internal sealed class ServerRepository(FleetClient client, string path, ReadOnly
             ChannelName.Require(role.Name); // it becomes part of file names here
             await PullTargetsAsync(trusted, role.FileName, (bytes, where) => trusted.UpdateDelegated(bytes, where, targets, role), cancellationToken);
         }
-        for (var version = 1L; version <= trusted.Root.Version; version++)
+        for (var version = 1L; version < first; version++)
             if (await ReadAsync(RootPath(version), TufLimits.Root, cancellationToken) is { } bytes) Folder.WriteOnce(RootPath(version), bytes);
+        foreach (var known in roots) Folder.WriteOnce(RootPath(known.Version), known.Envelope.Bytes.Span);
         Folder.WriteOnce(snapshot, trusted.Snapshot!.Envelope.Bytes.Span);
         DurableFile.Write(Folder.Locate(Timestamp), timestamp, DurableFile.Readable);
     }
@@ -112,11 +118,9 @@ internal sealed class ServerRepository(FleetClient client, string path, ReadOnly
         var fetched = await client.ReadFileAsync(reference.Path, async (from, stop) =>
         {
             await using var to = File.Create(partial);
-            var buffer = new byte[BufferSize];
-            for (int read; (read = await from.ReadAsync(buffer, stop)) > 0; await to.WriteAsync(buffer.AsMemory(0, read), stop))
-                if (to.Length + read > reference.Size) break; // it is another one
+            if (!await CopyAsync(from, to, reference.Size, stop)) return "";
             to.Position = 0;
-            return to.Length == reference.Size && await reference.IsContentOfAsync(to, stop) ? target : "";
+            return await reference.IsContentOfAsync(to, stop) ? target : "";
         }, cancellationToken);
         if (fetched != target) throw new UserError($"The server's {reference.Path} is {(fetched is null ? "missing" : "not what was signed")}.", "Restore it there from a backup or a mirror, or publish with --patches 0.");
         File.Move(partial, target, overwrite: true);
@@ -151,11 +155,17 @@ internal sealed class ServerRepository(FleetClient client, string path, ReadOnly
     private Task<byte[]?> ReadAsync(string file, int limit, CancellationToken cancellationToken) => client.ReadFileAsync(file, async (from, stop) =>
     {
         using var content = new MemoryStream();
-        var buffer = new byte[BufferSize];
-        for (int read; (read = await from.ReadAsync(buffer, stop)) > 0; content.Write(buffer, 0, read))
-            if (content.Length + read > limit) throw new UserError($"The server's {file} is larger than the {limit} bytes that it may have.");
-        return content.ToArray();
+        return await CopyAsync(from, content, limit, stop) ? content.ToArray() : throw new UserError($"The server's {file} is larger than the {limit} bytes that it may have.");
     }, cancellationToken);
+
+    /// <summary>Copies a stream; false when it is longer than the limit.</summary>
+    private static async Task<bool> CopyAsync(Stream from, Stream to, long limit, CancellationToken cancellationToken)
+    {
+        var buffer = new byte[BufferSize];
+        for (int read; (read = await from.ReadAsync(buffer, cancellationToken)) > 0; await to.WriteAsync(buffer.AsMemory(0, read), cancellationToken))
+            if (to.Length + read > limit) return false;
+        return true;
+    }
 
     private async Task<byte[]> RequireAsync(string file, int limit, CancellationToken cancellationToken) =>
         await ReadAsync(file, limit, cancellationToken) ?? throw new UserError($"The server's repository lacks {file}.", "Restore it there from a backup or a mirror.");

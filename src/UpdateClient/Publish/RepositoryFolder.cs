@@ -64,9 +64,19 @@ internal sealed class RepositoryFolder(string path, Action<string>? beforeStep =
             if (await HasAsync(reference, cancellationToken)) return reference;
             stream.Flush(flushToDisk: true);
         }
-        File.SetUnixFileMode(file, DurableFile.Readable);
-        MoveInto(file, reference.Path);
+        Place(file, reference.Path);
         return reference;
+    }
+
+    /// <summary>Moves a file of the staging folder, which is whole and on the disk, to its place.</summary>
+    public void Place(string file, string relative)
+    {
+        var target = Locate(relative);
+        File.SetUnixFileMode(file, DurableFile.Readable);
+        Step(relative);
+        MakeFolder(System.IO.Path.GetDirectoryName(target)!);
+        File.Move(file, target, overwrite: true);
+        DurableFile.SyncFolder(System.IO.Path.GetDirectoryName(target)!);
     }
 
     /// <summary>Writes a small file once; its path contains its hash.</summary>
@@ -105,20 +115,13 @@ internal sealed class RepositoryFolder(string path, Action<string>? beforeStep =
         return freed;
     }
 
-    private void MoveInto(string file, string relative)
-    {
-        var target = Locate(relative);
-        Step(relative);
-        MakeFolder(System.IO.Path.GetDirectoryName(target)!);
-        File.Move(file, target, overwrite: true);
-        DurableFile.SyncFolder(System.IO.Path.GetDirectoryName(target)!);
-    }
-
     private static void MakeFolder(string folder)
     {
         if (Directory.Exists(folder)) return;
+        var parent = System.IO.Path.GetDirectoryName(folder)!;
+        MakeFolder(parent);
         Directory.CreateDirectory(folder);
-        DurableFile.SyncFolder(System.IO.Path.GetDirectoryName(folder)!);
+        DurableFile.SyncFolder(parent);
     }
 
     private void Step(string what) => beforeStep?.Invoke(what);

@@ -1,5 +1,4 @@
 using System.IO.Compression;
-using System.Text;
 using System.Text.Json;
 using Appliance.Core;
 using Appliance.UpdateServer.Fleet;
@@ -17,6 +16,7 @@ internal sealed class DeviceReports(FleetDatabase database, SeenDevices seen, Ti
     public const long MostBytes = 16 << 20;
 
     private const int LongestBatchName = 64, MostLines = 5000, LowestPriority = 7;
+    private const string KeptControls = "\n\t";
 
     /// <summary>Takes a batch. Control characters other than line breaks and tabs are replaced: PostgreSQL refuses some in a text.</summary>
     /// <param name="device">Whose it is.</param>
@@ -71,7 +71,7 @@ internal sealed class DeviceReports(FleetDatabase database, SeenDevices seen, Ti
         context.Reports.Add(row);
         if (report.Health is { } health)
         {
-            var reason = report.Reasons is { Count: > 0 } reasons ? Shortened(Clean(string.Join('\n', reasons))) : null;
+            var reason = report.Reasons is { Count: > 0 } reasons ? Shortened(PlainText.Clean(string.Join('\n', reasons), KeptControls)) : null;
             // What was said later is not undone by what comes late.
             await context.Devices.Where(device => device.Id == row.DeviceId && (device.ReportedAt == null || device.ReportedAt <= row.At))
                 .ExecuteUpdateAsync(set => set.SetProperty(device => device.Health, health).SetProperty(device => device.HealthReason, reason).SetProperty(device => device.ReportedAt, row.At), cancellationToken);
@@ -111,23 +111,10 @@ internal sealed class DeviceReports(FleetDatabase database, SeenDevices seen, Ti
     private static string Shortened(string text) =>
         text.Length <= FleetContext.LongestText ? text : text[..(char.IsHighSurrogate(text[FleetContext.LongestText - 1]) ? FleetContext.LongestText - 1 : FleetContext.LongestText)];
 
-    /// <summary>The text with U+FFFD for control characters, and for surrogates that lack their other half.</summary>
-    private static string Clean(string text)
-    {
-        var clean = new StringBuilder(text.Length);
-        Span<char> units = stackalloc char[2]; // UTF-16 has at most two for a character
-        foreach (var rune in text.EnumerateRunes()) // says U+FFFD for a lone surrogate
-        {
-            var shown = Rune.IsControl(rune) && rune.Value is not ('\n' or '\t') ? Rune.ReplacementChar : rune;
-            clean.Append(units[..shown.EncodeToUtf16(units)]);
-        }
-        return clean.ToString();
-    }
-
     private static byte[] Pack(IReadOnlyList<LogLine> lines)
     {
         using var packed = new MemoryStream();
-        using (var gzip = new GZipStream(packed, CompressionLevel.Fastest)) JsonSerializer.Serialize(gzip, lines.Select(line => line with { Unit = line.Unit is null ? null : Clean(line.Unit), Text = Clean(line.Text) }));
+        using (var gzip = new GZipStream(packed, CompressionLevel.Fastest)) JsonSerializer.Serialize(gzip, lines.Select(line => line with { Unit = line.Unit is null ? null : PlainText.Clean(line.Unit, KeptControls), Text = PlainText.Clean(line.Text, KeptControls) }));
         return packed.ToArray();
     }
 

@@ -1,10 +1,12 @@
 using System.Reflection;
+using System.Security.Cryptography;
 using Appliance.Core;
 using Appliance.UpdateServer.Access;
 using Appliance.UpdateServer.Fleet;
 using Appliance.UpdateServer.Serve;
 using Microsoft.AspNetCore.Components;
 using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.Net.Http.Headers;
 
 namespace Appliance.UpdateServer.Pages;
 
@@ -27,10 +29,11 @@ internal static class FleetPages
         foreach (var (file, type) in Assets)
         {
             var content = Read(file);
+            var tag = new EntityTagHeaderValue($"\"{Convert.ToHexStringLower(SHA256.HashData(content))}\"");
             application.MapGet($"/assets/{file}", (HttpContext http) =>
             {
                 http.Response.Headers.CacheControl = "no-cache";
-                return Results.Bytes(content, type, entityTag: new($"\"{Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(content))}\""));
+                return Results.Bytes(content, type, entityTag: tag);
             }).ExcludeFromDescription();
         }
         var strangers = application.MapGroup("").AddEndpointFilter(AnswerAsync).ExcludeFromDescription();

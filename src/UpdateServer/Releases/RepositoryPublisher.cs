@@ -59,15 +59,7 @@ internal sealed partial class RepositoryPublisher(ServeOptions options, FleetDat
         {
             var digests = await FileDigests.ReceiveAsync(content, partial, options.LargestUpload, cancellationToken);
             if (digests.Sha256 != hash) throw new UserError($"{path} is not what its name says: its content has the SHA-256 {digests.Sha256}.", "Send it again.");
-            File.SetUnixFileMode(partial, DurableFile.Readable);
-            var target = _folder.Locate(path);
-            foreach (var missing in Missing(Path.GetDirectoryName(target)!))
-            {
-                Directory.CreateDirectory(missing);
-                DurableFile.SyncFolder(Path.GetDirectoryName(missing)!);
-            }
-            File.Move(partial, target, overwrite: true);
-            DurableFile.SyncFolder(Path.GetDirectoryName(target)!);
+            _folder.Place(partial, path);
         }
         catch (InvalidDataException e)
         {
@@ -199,13 +191,6 @@ internal sealed partial class RepositoryPublisher(ServeOptions options, FleetDat
             keep.UnionWith(folder.EnumerateFiles("*", SearchOption.AllDirectories).Where(file => file.LastWriteTimeUtc > young).Select(file => Path.GetRelativePath(_folder.Path, file.FullName)));
             _folder.Sweep(name, keep);
         }
-    }
-
-    private static Stack<string> Missing(string folder)
-    {
-        var missing = new Stack<string>();
-        for (var path = folder; !Directory.Exists(path); path = Path.GetDirectoryName(path)!) missing.Push(path);
-        return missing;
     }
 
     private static string HashIn(string path) => NamedByContent().Match(path) is { Success: true } match && TargetFile.IsSafePath(path) && (!match.Groups["first"].Success || match.Groups["hash"].Value.StartsWith(match.Groups["first"].Value, StringComparison.Ordinal))

@@ -15,9 +15,6 @@ internal sealed record ServeOptions
     /// <summary>Keys of snapshot and timestamp, with which the server publishes into the repository what others have signed; null for a server that only hosts it.</summary>
     public KeyFolder? OnlineKeys { get; init; }
 
-    /// <summary>Npgsql connection string; null for a file in the data folder.</summary>
-    public string? Database { get; init; }
-
     /// <summary>Where it listens.</summary>
     public required Uri Listen { get; init; }
 

@@ -17,9 +17,6 @@ namespace Supervisor.Tests.Web;
 /// </summary>
 public sealed class PageTests : IAsyncLifetime
 {
-    /// <summary>How long a page may take, in milliseconds.</summary>
-    private const float Patience = 120_000;
-
     private readonly List<string> _complaints = [];
     private readonly JournalFolder _journal = new();
     private WorkerScene _worker = null!;
@@ -38,10 +35,8 @@ public sealed class PageTests : IAsyncLifetime
         _scene.WorkerSocket = _worker.SocketPath;
         _scene.JournalFolder = _journal.With(JournalFolder.ThisBoot, 6, "systemd", "Started edge.service - The product on this device.").With(JournalFolder.ThisBoot, 4, "appliance-supervisor", "Found: The check network fails (check-fails): without a default route").With(JournalFolder.ThisBoot, 3, "edge", "cannot reach the till").Write().Path;
         await _scene.StartWithSlotsAsync();
-        // Five seconds, Playwright's own, are short for a browser on a loaded machine.
-        Assertions.SetDefaultExpectTimeout(Patience);
         _playwright = await Playwright.CreateAsync();
-        _browser = await _playwright.Chromium.LaunchAsync(new() { ExecutablePath = "/usr/bin/chromium", Args = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"] });
+        _browser = await Chromium.LaunchAsync(_playwright);
     }
 
     public async ValueTask DisposeAsync()
@@ -266,14 +261,9 @@ public sealed class PageTests : IAsyncLifetime
             async Task FitsAsync(IPage page, string name)
             {
                 Assert.True(await page.EvaluateAsync<bool>("document.documentElement.scrollWidth <= window.innerWidth"), $"{name} is wider than a {screen}");
-                await PictureAsync(page, $"{name}-{screen}-{scheme.ToString().ToLowerInvariant()}");
+                await Chromium.PictureAsync(page, $"{name}-{screen}-{scheme.ToString().ToLowerInvariant()}");
             }
         }
-    }
-
-    private static async Task PictureAsync(IPage page, string name)
-    {
-        if (Environment.GetEnvironmentVariable("APPLIANCE_SCREENSHOTS") == "1") await page.ScreenshotAsync(new() { Path = Path.Combine(Repository.Folder, "docs", "images", $"{name}.png"), FullPage = true });
     }
 
     private async Task<IPage> OpenAsync(BrowserNewContextOptions options)
@@ -281,7 +271,7 @@ public sealed class PageTests : IAsyncLifetime
         options.BaseURL = _scene.Http.BaseAddress!.ToString();
         options.IgnoreHTTPSErrors = true;
         var page = await (await _browser.NewContextAsync(options)).NewPageAsync();
-        page.SetDefaultTimeout(Patience);
+        page.SetDefaultTimeout(Chromium.Patience);
         page.Console += (_, message) => _complaints.Add(message.Text);
         return page;
     }

@@ -4,15 +4,13 @@ using Appliance.UpdateServer.Access;
 using Appliance.UpdateServer.Fleet;
 using Core.Tests.Tuf;
 using Microsoft.Playwright;
+using Supervisor.Tests.Web;
 
 namespace UpdateServer.Tests.Pages;
 
 /// <summary>The fleet's pages in a real browser: Debian's Chromium, the whole server over TLS. With APPLIANCE_SCREENSHOTS=1 the pictures of docs/images are taken anew.</summary>
 public sealed class FleetPageTests : IAsyncLifetime
 {
-    /// <summary>How long a page may take, in milliseconds.</summary>
-    private const float Patience = 120_000;
-
     private static readonly DateTimeOffset Noon = new(2026, 11, 28, 12, 0, 0, TimeSpan.Zero);
     private readonly List<string> _complaints = [];
     private readonly SettableTime _time = new(Noon);
@@ -26,7 +24,7 @@ public sealed class FleetPageTests : IAsyncLifetime
     {
         _scene = await ServerScene.StartAsync(DatabaseKind.Sqlite, time: _time, secure: true);
         _playwright = await Playwright.CreateAsync();
-        _browser = await _playwright.Chromium.LaunchAsync(new() { ExecutablePath = "/usr/bin/chromium", Args = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"] });
+        _browser = await Chromium.LaunchAsync(_playwright);
     }
 
     public async ValueTask DisposeAsync()
@@ -64,7 +62,7 @@ public sealed class FleetPageTests : IAsyncLifetime
         await _scene.Device(members[1]).DoAsync("failure");
         await _scene.StepAsync();
         await Assertions.Expect(page.Locator("main > p .state")).ToHaveTextAsync("paused");
-        await PictureAsync(page, "fleet-rollout");
+        await Chromium.PictureAsync(page, "fleet-rollout");
         await page.GetByRole(AriaRole.Link, new() { Name = "failed", Exact = true }).ClickAsync();
         await Assertions.Expect(page.GetByRole(AriaRole.Row).Filter(new() { HasText = members[1] })).ToContainTextAsync("it was a failure");
 
@@ -101,7 +99,7 @@ public sealed class FleetPageTests : IAsyncLifetime
         await Assertions.Expect(page.Locator("tbody .state")).ToHaveTextAsync("pending");
         await _scene.Device("edge-03").DoAsync("success");
         await Assertions.Expect(page.Locator("tbody .state")).ToHaveTextAsync("finished"); // by itself
-        await PictureAsync(page, "fleet-device");
+        await Chromium.PictureAsync(page, "fleet-device");
 
         await page.GetByLabel("It is refused from then on").CheckAsync();
         await page.GetByRole(AriaRole.Button, new() { Name = "Take out" }).ClickAsync();
@@ -199,7 +197,7 @@ public sealed class FleetPageTests : IAsyncLifetime
             {
                 await page.GotoAsync(path);
                 Assert.True(await page.EvaluateAsync<bool>("document.documentElement.scrollWidth <= window.innerWidth"), $"{name} is wider than a {screen}");
-                if (name == "overview" && screen == "wide") await PictureAsync(page, "fleet-overview");
+                if (name == "overview" && screen == "wide") await Chromium.PictureAsync(page, "fleet-overview");
             }
         }
         Assert.Empty(_complaints);
@@ -226,8 +224,7 @@ public sealed class FleetPageTests : IAsyncLifetime
         options ??= new();
         (options.BaseURL, options.IgnoreHTTPSErrors) = (_scene.Address.ToString(), true);
         var page = await (await _browser.NewContextAsync(options)).NewPageAsync();
-        page.SetDefaultTimeout(Patience);
-        Assertions.SetDefaultExpectTimeout(Patience);
+        page.SetDefaultTimeout(Chromium.Patience);
         page.Console += (_, message) => _complaints.Add(message.Text);
         page.Dialog += (_, dialog) =>
         {
@@ -270,10 +267,5 @@ public sealed class FleetPageTests : IAsyncLifetime
         if (cookie is not null) request.Headers.Add("Cookie", cookie);
         if (origin is not null) request.Headers.Add("Origin", origin);
         return await http.SendAsync(request, Token);
-    }
-
-    private static async Task PictureAsync(IPage page, string name)
-    {
-        if (Environment.GetEnvironmentVariable("APPLIANCE_SCREENSHOTS") == "1") await page.ScreenshotAsync(new() { Path = Path.Combine(Repository.Folder, "docs", "images", $"{name}.png"), FullPage = true });
     }
 }

@@ -12,6 +12,7 @@ namespace Appliance.Core.Tuf.Publishing;
 internal sealed class MetadataCommit(MetadataFolder folder, PublishedMetadata published, RoleSigning signing, TufLifetimes lifetimes, DateTimeOffset now, IReadOnlyDictionary<string, long>? floors = null)
 {
     private readonly List<(string Name, byte[] Bytes)> _numbered = [];
+    private readonly Dictionary<string, byte[]> _edited = new(StringComparer.Ordinal);
     private byte[]? _timestamp;
     private (string Name, byte[] Bytes)? _root;
     private RootMetadata _nextRoot = published.Root;
@@ -22,9 +23,8 @@ internal sealed class MetadataCommit(MetadataFolder folder, PublishedMetadata pu
     public IReadOnlyDictionary<string, byte[]> SignEdits(IReadOnlyDictionary<string, JsonObject> edits)
     {
         SignEdits(edits, new AdoptedMetadata(published), []);
-        var signed = _numbered.Where(file => edits.Keys.Any(role => file.Name.EndsWith($".{role}.json", StringComparison.Ordinal))).ToDictionary(file => file.Name.Split('.')[1], file => file.Bytes);
-        if (_root is { } root) signed[TufRole.Root] = root.Bytes;
-        return signed;
+        if (_root is { } root) _edited[TufRole.Root] = root.Bytes;
+        return _edited;
     }
 
     /// <summary>Signs everything.</summary>
@@ -78,7 +78,7 @@ internal sealed class MetadataCommit(MetadataFolder folder, PublishedMetadata pu
         }
         var targets = published.Current?.Targets;
         if (edits.TryGetValue(TufRole.Targets, out var edit))
-            targets = TargetsMetadata.Parse(SignListed(TufRole.Targets, edit, TopLevelQuorums(TufRole.Targets), meta), "the new targets metadata");
+            targets = TargetsMetadata.Parse(_edited[TufRole.Targets] = SignListed(TufRole.Targets, edit, TopLevelQuorums(TufRole.Targets), meta), "the new targets metadata");
         foreach (var (role, signed) in adopted.Targets)
         {
             if (role == TufRole.Targets) targets = signed;
@@ -87,7 +87,7 @@ internal sealed class MetadataCommit(MetadataFolder folder, PublishedMetadata pu
         foreach (var (channel, signed) in edits.Where(edit => !TufRole.TopLevel.Contains(edit.Key)))
         {
             var role = targets!.Delegations.Single(role => role.Name == channel).Role;
-            SignListed(channel, signed, [new(role, targets.DelegationKeys)], meta);
+            _edited[channel] = SignListed(channel, signed, [new(role, targets.DelegationKeys)], meta);
         }
     }
 
