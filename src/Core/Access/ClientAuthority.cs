@@ -12,9 +12,6 @@ public sealed class ClientAuthority
     /// <summary>Path of the file in the image; without it only the password logs in.</summary>
     public const string FilePath = "/usr/lib/appliance/trust/clients.pem";
 
-    /// <summary>Most bytes of the file.</summary>
-    public const int LargestFile = 256 << 10;
-
     private const string ClientAuthentication = "1.3.6.1.5.5.7.3.2"; // id-kp-clientAuth, RFC 5280, 4.2.1.12
 
     private ClientAuthority(X509Certificate2Collection certificates) => Certificates = certificates;
@@ -26,17 +23,7 @@ public sealed class ClientAuthority
     /// <exception cref="InvalidDataException">It has no certificate that could be trusted, or a key that belongs nowhere near a device.</exception>
     public static ClientAuthority Parse(string pem)
     {
-        if (pem.Contains("PRIVATE KEY-----", StringComparison.Ordinal)) throw new InvalidDataException("it holds a private key, which stays with the authority");
-        var certificates = new X509Certificate2Collection();
-        try
-        {
-            certificates.ImportFromPem(pem);
-        }
-        catch (CryptographicException e)
-        {
-            throw new InvalidDataException(e.Message, e);
-        }
-        if (certificates.Count == 0) throw new InvalidDataException("it holds no certificate in PEM form");
+        var certificates = PemCertificate.ReadPublic(pem);
         if (certificates.FirstOrDefault(certificate => !IsAuthority(certificate)) is { } leaf) throw new InvalidDataException($"{leaf.Subject} is no certificate of an authority");
         if (certificates.All(certificate => certificate.Subject != certificate.Issuer)) throw new InvalidDataException("it holds no self-signed certificate to begin from");
         return new ClientAuthority(certificates);

@@ -17,6 +17,23 @@ public static class PemCertificate
         return X509CertificateLoader.LoadPkcs12(certificate.Export(X509ContentType.Pkcs12), null);
     }
 
+    /// <summary>Reads certificates that are to be trusted, without any key.</summary>
+    /// <exception cref="InvalidDataException">There is none, or a key that belongs nowhere near a device.</exception>
+    public static X509Certificate2Collection ReadPublic(string pem)
+    {
+        if (pem.Contains("PRIVATE KEY-----", StringComparison.Ordinal)) throw new InvalidDataException("it holds a private key, which stays with the authority");
+        var certificates = new X509Certificate2Collection();
+        try
+        {
+            certificates.ImportFromPem(pem);
+        }
+        catch (CryptographicException e)
+        {
+            throw new InvalidDataException(e.Message, e);
+        }
+        return certificates.Count > 0 ? certificates : throw new InvalidDataException("it holds no certificate in PEM form");
+    }
+
     /// <summary>Makes a self-signed certificate of a server, with its key, as <see cref="Load"/> reads them.</summary>
     /// <param name="hostname">The server's name; it is also known by it in <c>.local</c>, and as this machine itself.</param>
     /// <param name="from">When it begins.</param>

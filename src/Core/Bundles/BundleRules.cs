@@ -5,6 +5,9 @@ namespace Appliance.Core.Bundles;
 /// <summary>What names, hashes and versions look like; everything that reads them from outside asks here first.</summary>
 public static class BundleRules
 {
+    /// <summary>How the name of a bundle's file ends.</summary>
+    public const string Extension = ".bundle";
+
     private const int LongestName = 80, LongestIdentifier = 64;
     private static readonly SearchValues<char> NameCharacters = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
     private static readonly SearchValues<char> VersionCharacters = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-~^+");

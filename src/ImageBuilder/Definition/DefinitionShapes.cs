@@ -29,10 +29,13 @@ internal static class DefinitionShapes
         new TextShape("a path below /var or /etc such as /var/lib/rancher/k3s/server", @"/(var|etc)(/[A-Za-z0-9@_.+-]+)+", text => !text.Split('/').Any(part => part is "." or "..") && !Core.Images.StatePaths.IsTheSupervisors(text), 256), "a list of paths below /var and /etc, none of them the supervisor's own");
     public static readonly Shape Architecture = ValueShape.Choice(("amd64", "amd64"), ("arm64", "arm64"));
 
+    /// <summary>The words of syslog's severities (RFC 5424, 6.2.1).</summary>
+    public static readonly (string, int)[] Priorities = [("emergency", 0), ("alert", 1), ("critical", 2), ("error", 3), ("warning", 4), ("notice", 5), ("info", 6), ("debug", 7)];
+
     public static readonly Shape LogRule = new MappingShape("a mapping with unit, priority and share",
         [
             new("unit", CommonShapes.Unit, "The unit whose lines fall under the rule; without it, every line.", ""),
-            new("priority", ValueShape.Choice(("emergency", 0), ("alert", 1), ("critical", 2), ("error", 3), ("warning", 4), ("notice", 5), ("info", 6), ("debug", 7)), "The least important that is forwarded.", "notice"),
+            new("priority", ValueShape.Choice(Priorities), "The least important that is forwarded.", "notice"),
             new("share", new ValueShape("a part of 1% to 100%", text => text.EndsWith('%') && int.TryParse(text[..^1], NumberStyles.None, CultureInfo.InvariantCulture, out var percent) && percent is >= 1 and <= 100 ? percent : null, () => new JsonObject { ["type"] = "string", ["pattern"] = "^[0-9]{1,3}%$" }), "How many of these lines are forwarded, drawn at random.", "100%"),
         ],
         bag => new LogRule { Unit = bag.Get<string?>("unit", null), Priority = bag.Get("priority", 5), Share = bag.Get("share", 100) });

@@ -86,4 +86,7 @@ public sealed record ImageDefinition
 
     /// <summary>Where devices report to, or null for nowhere.</summary>
     public TelemetrySettings? Telemetry { get; init; }
+
+    /// <summary>The update server that devices belong to, or null for none.</summary>
+    public FleetDefinition? Fleet { get; init; }
 }

@@ -1,6 +1,7 @@
 using Appliance.Core;
 using Appliance.Core.Access;
 using Appliance.Core.Bundles;
+using Appliance.Core.Fleet;
 using Appliance.Core.Health;
 using Appliance.Core.Telemetry;
 using Appliance.Core.Tuf;
@@ -94,6 +95,15 @@ internal static class ImageShape
                 new("spool", DefinitionShapes.Size(MiB), "Most that waits on the data partition while the collector cannot be reached; beyond that the oldest go.", "32MiB"),
                 new("logs", new ListShape<LogRule>(DefinitionShapes.LogRule, "a list of rules", 100), "Which lines of the journal are forwarded: the first rule that a line falls under decides; without one it stays. Default: everything from `notice` on.", ""),
             ], CreateTelemetry), "Where the device reports to.", ""),
+        new("fleet", new MappingShape("a mapping with server, tenant, trust, poll, log and proxy",
+            [
+                new("server", new TextShape("an http or https URL such as https://fleet.example.net:8443", @"https?://[!-~]+", FleetSettings.IsServer), "Address of the update server: ours, or another that speaks Eclipse hawkBit's DDI.", null),
+                new("tenant", new TextShape("the name of a tenant such as default", "[A-Za-z0-9][A-Za-z0-9._-]*", longest: 64), "The tenant on a server that has several.", "default"),
+                new("trust", DefinitionShapes.File, "Certificates (PEM) that the server's certificate is trusted by: its authority, or itself. Without it, those of the system.", ""),
+                new("poll", CommonShapes.Duration(TimeSpan.FromSeconds(1), TimeSpan.FromDays(1)), "Pause between two questions to a server that does not say how often it wants to be asked.", "5min"),
+                new("log", ValueShape.Choice([("none", -1), .. DefinitionShapes.Priorities]), "The least important lines of the journal that the server gets.", "warning"),
+                new("proxy", new TextShape("an http URL such as http://proxy.example.net:3128", @"http://[!-~]+", IsProxy), "The proxy to the server. Everybody on the device can read it, so it takes no password.", ""),
+            ], bag => bag), "The update server that the device belongs to, once it has joined.", ""),
     ];
 
     private static readonly TimeSpan TimeoutWithReleases = TimeSpan.FromMinutes(15);
@@ -138,7 +148,7 @@ internal static class ImageShape
     private static string? ReadClientAuthority(Bag? bag, DefinitionLookup lookUp)
     {
         UserError AtFile(string problem) => bag.Error("clientAuthority", problem);
-        return bag?.Get<string?>("clientAuthority", null) is { } path ? ClientAuthorityFile.Read(lookUp.File(path, AtFile), AtFile) : null;
+        return bag?.Get<string?>("clientAuthority", null) is { } path ? CertificateFile.Read(lookUp.File(path, AtFile), "the client authority", pem => ClientAuthority.Parse(pem), AtFile) : null;
     }
 
     /// <summary>What is sent where is appended to the path; credentials would be readable to everybody on the device.</summary>
@@ -153,6 +163,20 @@ internal static class ImageShape
             Spool = bag.Get("spool", settings.Spool),
             Logs = bag.Has("logs") ? bag.List<LogRule>("logs") : settings.Logs,
         };
+    }
+
+    private static FleetDefinition? CreateFleet(Bag? bag, DefinitionLookup lookUp)
+    {
+        if (bag is null) return null;
+        UserError AtTrust(string problem) => bag.Error("trust", problem);
+        var settings = new FleetSettings { Server = bag.Get<string>("server") };
+        return new FleetDefinition(settings with
+        {
+            Tenant = bag.Get("tenant", settings.Tenant),
+            Poll = bag.Get("poll", settings.Poll),
+            Log = bag.Get("log", settings.Log),
+            Proxy = bag.Get<string?>("proxy", null),
+        }, bag.Get<string?>("trust", null) is { } path ? CertificateFile.Read(lookUp.File(path, AtTrust), "the fleet's trust", pem => ServerTrust.Parse(pem), AtTrust) : null);
     }
 
     /// <summary>A release that must be imported, applied and proven takes longer than services do.</summary>
@@ -252,6 +276,7 @@ internal static class ImageShape
             Listen = access?.Get<string?>("listen", null),
             ClientAuthority = ReadClientAuthority(access, lookUp),
             Telemetry = bag.Get<TelemetrySettings?>("telemetry", null),
+            Fleet = CreateFleet(bag.Get<Bag?>("fleet", null), lookUp),
         };
     }
 }

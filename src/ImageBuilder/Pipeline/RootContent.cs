@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using Appliance.Core;
 using Appliance.Core.Access;
+using Appliance.Core.Fleet;
 using Appliance.Core.Health;
 using Appliance.Core.Images;
 using Appliance.Core.Telemetry;
@@ -121,6 +122,11 @@ internal sealed class RootContent(ImageDefinition definition, WorkloadChoice wor
         if (definition.ClientAuthority is { } authority) yield return new(ClientAuthority.FilePath, authority);
         if (definition.Listen is { } listen) yield return new(AccessSettings.SettingsPath, JsonSerializer.Serialize(new AccessSettings { Listen = listen }, ImageSettingsJson.Default.AccessSettings) + "\n");
         if (definition.Telemetry is { } telemetry) yield return new(TelemetrySettings.SettingsPath, JsonSerializer.Serialize(telemetry, ImageSettingsJson.Default.TelemetrySettings) + "\n");
+        if (definition.Fleet is { } fleet)
+        {
+            yield return new(FleetSettings.SettingsPath, JsonSerializer.Serialize(fleet.Settings, ImageSettingsJson.Default.FleetSettings) + "\n");
+            if (fleet.Trust is { } trust) yield return new(FleetSettings.TrustPath, trust);
+        }
         if (definition.Users.Count == 0) yield break;
         yield return new("/usr/lib/sysusers.d/appliance-users.conf", Sysusers());
         yield return new("/usr/lib/tmpfiles.d/appliance-users.conf", string.Concat(definition.Users.Select(user => $"d /var/home/{user.Name} 0700 {user.Name} {user.Name} -\n").Prepend("d /var/home 0755 root root -\n")));

@@ -38,7 +38,7 @@ internal sealed record DiffSubject(string Name, IReadOnlyDictionary<string, stri
             return bundles.Length == 1 ? await OfBundleAsync(text, bundles[0], work, progress, cancellationToken)
                 : throw new UserError($"{text} holds {bundles.Length} bundles.", "Name the folder of a build, a bundle, or REPOSITORY@VERSION.");
         }
-        if (File.Exists(text)) return text.EndsWith(".bundle", StringComparison.Ordinal) ? await OfBundleAsync(text, text, work, progress, cancellationToken) : OfImage(text);
+        if (File.Exists(text)) return text.EndsWith(BundleRules.Extension, StringComparison.Ordinal) ? await OfBundleAsync(text, text, work, progress, cancellationToken) : OfImage(text);
         var at = text.LastIndexOf('@');
         if (at > 0 && Directory.Exists(text[..at])) return await OfRepositoryAsync(text[..at], text[(at + 1)..], id, text, work, time, progress, cancellationToken);
         throw new UserError($"There is no {text}.", "Name a bundle, the folder of a build, a root image, or REPOSITORY@[CHANNEL/]VERSION.");

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Appliance.Core;
 using Appliance.Supervisor.Bus;
+using Appliance.Supervisor.Fleet;
 using Appliance.Supervisor.Journal;
 using Appliance.Supervisor.Service;
 using Appliance.Supervisor.Web;
@@ -69,6 +70,21 @@ internal sealed class BusSupervisor : ISupervisor
             ? _client.RunJobAsync(order.Method + "Stream", new SafeFileHandle(0, ownsHandle: false), options, show, cancellationToken)
             : _client.RunJobAsync(order.Method, source ?? "", options, show, cancellationToken);
     }
+
+    /// <inheritdoc/>
+    public Task JoinFleetAsync(JoinRequest request)
+    {
+        var options = new Dictionary<object, object>();
+        foreach (var (name, value) in request.Members)
+            if (value is not null) options[name] = new Variant("s", value);
+        return _client.CallAsync("JoinFleet", "a{sv}", options);
+    }
+
+    /// <inheritdoc/>
+    public Task LeaveFleetAsync() => _client.CallAsync("LeaveFleet");
+
+    /// <inheritdoc/>
+    public Task ConfirmAssignmentAsync(bool agreed, string? words) => _client.CallAsync("ConfirmAssignment", "bs", agreed, words ?? "");
 
     /// <inheritdoc/>
     public async Task<JsonObject> ReadWorkloadAsync(string id) => (JsonObject)BusJson.Translate((await _client.CallAsync("WorkloadStatus", "s", id))[0])!;

@@ -57,6 +57,7 @@ internal static class ControlCommands
         WithArgument("clear-failed", "version", "Lets a version that was tried and not kept be offered again.", "ClearFailed"),
         Simple("history", "Shows how updates ended.", ShowHistory),
         WorkloadCommands.Create(),
+        FleetCommands.Create(),
         LogCommand.Create(),
         SupportBundle(),
         SetupCode(),

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Appliance.Core;
+using Appliance.Supervisor.Fleet;
 using Appliance.Supervisor.Journal;
 using Microsoft.Win32.SafeHandles;
 
@@ -28,6 +29,17 @@ internal interface ISupervisor : IAsyncDisposable
     /// <param name="cancellationToken">Stops the job.</param>
     /// <returns>The job as it ended.</returns>
     Task<JsonObject> RunJobAsync(JobOrder order, Action<JsonObject> show, CancellationToken cancellationToken);
+
+    /// <summary>Makes the device a member of a fleet.</summary>
+    Task JoinFleetAsync(JoinRequest request);
+
+    /// <summary>Makes it forget by what it is known there.</summary>
+    Task LeaveFleetAsync();
+
+    /// <summary>Says whether somebody at the device agrees to what the fleet's server assigned.</summary>
+    /// <param name="agreed">Whether.</param>
+    /// <param name="words">Why.</param>
+    Task ConfirmAssignmentAsync(bool agreed, string? words);
 
     /// <summary>A workload with its objects, as <c>/api/v1/workloads/status</c> gives it.</summary>
     Task<JsonObject> ReadWorkloadAsync(string id);

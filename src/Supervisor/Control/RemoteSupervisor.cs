@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Appliance.Core;
+using Appliance.Supervisor.Fleet;
 using Appliance.Supervisor.Journal;
 using Appliance.Supervisor.Service;
 using Microsoft.Win32.SafeHandles;
@@ -12,7 +13,7 @@ namespace Appliance.Supervisor.Control;
 /// <param name="connection">A log-in; it is disposed along.</param>
 internal sealed class RemoteSupervisor(DeviceConnection connection) : ISupervisor
 {
-    private const string Updates = "api/v1/updates", Workloads = "api/v1/workloads";
+    private const string Updates = "api/v1/updates", Workloads = "api/v1/workloads", Fleet = "api/v1/fleet";
     private static readonly TimeSpan Pace = TimeSpan.FromMilliseconds(500);
 
     /// <inheritdoc/>
@@ -47,6 +48,15 @@ internal sealed class RemoteSupervisor(DeviceConnection connection) : ISuperviso
         var sending = connection.SendStreamAsync(to, bundle, IsJob);
         return await ShowWhileAsync(sending, show, cancellationToken);
     }
+
+    /// <inheritdoc/>
+    public Task JoinFleetAsync(JoinRequest request) => connection.PostAsync($"{Fleet}/join", [.. request.Members]);
+
+    /// <inheritdoc/>
+    public Task LeaveFleetAsync() => connection.PostAsync($"{Fleet}/leave");
+
+    /// <inheritdoc/>
+    public Task ConfirmAssignmentAsync(bool agreed, string? words) => connection.PostAsync($"{Fleet}/confirm", ("agreed", Word(agreed)), ("words", words));
 
     /// <inheritdoc/>
     public async Task<JsonObject> ReadWorkloadAsync(string id) => (JsonObject)await connection.GetAsync($"{Workloads}/status?id={Uri.EscapeDataString(id)}");

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Appliance.Core;
+using Appliance.Core.Bundles;
 using static Appliance.Supervisor.Control.ControlCommands;
 
 namespace Appliance.Supervisor.Control;
@@ -81,7 +82,7 @@ internal static class WorkloadCommands
         {
             var given = result.GetRequiredValue(what);
             // An id is no path, and a bundle in this folder can be said as ./shop.
-            var isBundle = given == JobOrder.StandardInput || given.Contains('/') || given.EndsWith(".bundle", StringComparison.Ordinal);
+            var isBundle = given == JobOrder.StandardInput || given.Contains('/') || given.EndsWith(BundleRules.Extension, StringComparison.Ordinal);
             if (isBundle && result.GetValue(source) is not null) throw new UserError("A bundle is its own source.", "Leave out --source.");
             return JobAsync(supervisor, new JobOrder
             {

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Appliance.Core;
 using Appliance.Core.Access;
+using Appliance.Core.Fleet;
 using Appliance.Core.Images;
 using Appliance.Core.Telemetry;
 using Appliance.Core.Updates;
@@ -19,6 +20,10 @@ internal static class ImageSettings
     /// <summary>Where the device reports to; without a file, nowhere.</summary>
     /// <exception cref="UserError">The file cannot be used.</exception>
     public static TelemetrySettings ReadTelemetry(string root) => Read(root, TelemetrySettings.SettingsPath, ImageSettingsJson.Default.TelemetrySettings, "telemetry");
+
+    /// <summary>The update server that the device belongs to; without a file, none.</summary>
+    /// <exception cref="UserError">The file cannot be used.</exception>
+    public static FleetSettings ReadFleet(string root) => Read(root, FleetSettings.SettingsPath, ImageSettingsJson.Default.FleetSettings, "fleet");
 
     /// <summary>Where the status page listens; without a file, at every address.</summary>
     /// <exception cref="UserError">The file cannot be used.</exception>

@@ -1,4 +1,5 @@
 using Appliance.Supervisor.Boot;
+using Appliance.Supervisor.Fleet;
 using Appliance.Supervisor.Health;
 using Appliance.Supervisor.Telemetry;
 using Appliance.Supervisor.Updates;
@@ -53,6 +54,9 @@ internal sealed record FindingInput
 
     /// <summary>Whether reports reach their collector; null when the image names none.</summary>
     public ReportDelivery? Reports { get; init; }
+
+    /// <summary>How the device stands with its fleet's server; null where that is of no interest.</summary>
+    public FleetStatus? Fleet { get; init; }
 
     /// <summary>What was found a moment before.</summary>
     public IReadOnlyList<Finding> Before { get; init; } = [];

@@ -1,4 +1,5 @@
 using Appliance.Supervisor.Device;
+using Appliance.Supervisor.Fleet;
 using Appliance.Supervisor.Health;
 using Appliance.Supervisor.Telemetry;
 using Appliance.Supervisor.Updates;
@@ -8,7 +9,7 @@ using Serilog;
 namespace Appliance.Supervisor.Findings;
 
 /// <summary>Keeps the findings as they are now: after every change that is reported, and every minute for what nobody reports.</summary>
-internal sealed class FindingList(DeviceFacts facts, HealthMonitor health, UpdateEngine engine, WorkloadUpdates workloads, IReadOnlyList<CertificateTerm> certificates, TimeProvider time, ReportSender? reports = null) : BackgroundService
+internal sealed class FindingList(DeviceFacts facts, HealthMonitor health, UpdateEngine engine, WorkloadUpdates workloads, IReadOnlyList<CertificateTerm> certificates, FleetAgent fleet, TimeProvider time, ReportSender? reports = null) : BackgroundService
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMinutes(1);
 
@@ -36,6 +37,7 @@ internal sealed class FindingList(DeviceFacts facts, HealthMonitor health, Updat
         engine.Changed += _sleep.Wake;
         workloads.Changed += _sleep.Wake;
         health.Changed += WakeFor;
+        fleet.Changed += _sleep.Wake;
         try
         {
             while (!stoppingToken.IsCancellationRequested)
@@ -49,6 +51,7 @@ internal sealed class FindingList(DeviceFacts facts, HealthMonitor health, Updat
             engine.Changed -= _sleep.Wake;
             workloads.Changed -= _sleep.Wake;
             health.Changed -= WakeFor;
+            fleet.Changed -= _sleep.Wake;
         }
     }
 
@@ -72,6 +75,7 @@ internal sealed class FindingList(DeviceFacts facts, HealthMonitor health, Updat
             Memory = facts.Memory,
             Temperature = facts.Temperature,
             Reports = reports?.Delivery,
+            Fleet = fleet.Status,
             Before = before,
         });
         if (now.SequenceEqual(before)) return;

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Appliance.Core;
 using Appliance.Supervisor.Boot;
+using Appliance.Supervisor.Fleet;
 using Appliance.Supervisor.Health;
 using Appliance.Supervisor.Updates;
 using Appliance.Supervisor.Workloads;
@@ -25,7 +26,7 @@ internal static class FindingRules
     /// <summary>All that is found, what matters most first.</summary>
     public static IReadOnlyList<Finding> Find(FindingInput input)
     {
-        IEnumerable<Finding> all = [.. Checks(input), .. Versions(input), .. Updates(input), .. Workloads(input), .. Slots(input), .. Machine(input), .. Clock(input), .. Certificates(input), .. Reports(input)];
+        IEnumerable<Finding> all = [.. Checks(input), .. Versions(input), .. Updates(input), .. Workloads(input), .. Slots(input), .. Machine(input), .. Clock(input), .. Certificates(input), .. Reports(input), .. Fleet(input)];
         return all.OrderByDescending(finding => finding.Severity).ThenBy(finding => finding.Id, StringComparer.Ordinal).ThenBy(finding => finding.Subject, StringComparer.Ordinal).ToList();
     }
 
@@ -130,6 +131,19 @@ internal static class FindingRules
             yield return new("collector-unreachable", FindingSeverity.Warning, "Reports do not reach the collector", $"{reports.Collector}: {trouble.Reason}.", "Check the network and telemetry.otlp. Reports wait on the disk; when telemetry.spool is full, the oldest go.", trouble.Since);
         if (reports.HasDropped)
             yield return Seen(input, "reports-lost", FindingSeverity.Warning, "Reports were lost", "Since the supervisor started, some found no room while they waited, or the collector could not read them.", "Enlarge telemetry.spool, or look into the collector's log; appliance_reports_dropped_total at /metrics counts them.");
+    }
+
+    private static IEnumerable<Finding> Fleet(FindingInput input)
+    {
+        if (input.Fleet is not { } fleet) yield break;
+        if (fleet is { State: FleetState.Refused, Trouble: { } refusal, TroubleSince: { } from })
+            yield return new("fleet-refused", FindingSeverity.Error, "The fleet's server does not take this device", $"{fleet.Server}: {refusal}.", "Look for the device on the server; appliancectl fleet join makes it a member again.", from) { Command = "fleet" };
+        if (fleet is { State: FleetState.Unreachable, Trouble: { } trouble, TroubleSince: { } since } && input.Now - since > LongSilence)
+            yield return new("fleet-unreachable", FindingSeverity.Warning, "The fleet's server cannot be reached", $"{fleet.Server}: {trouble}.", "Check the network and the server. What is owed to it waits.", since) { Command = "fleet" };
+        if (fleet.Assignment is { Step: AssignmentStep.Failed } failed)
+            yield return new("assignment-failed", FindingSeverity.Warning, $"What the fleet's server assigned was not done: {failed.Title}", string.Join(" ", failed.Words.Take(1)), "Mend what it names; on the server, retry.", failed.At) { Subject = failed.Title, Command = "fleet" };
+        if (fleet.Unconfirmed is { } waiting)
+            yield return new("assignment-unconfirmed", FindingSeverity.Note, $"{waiting.Name} {waiting.Version} waits for somebody's word", "The fleet's server wants it agreed to at the device.", "Agree with appliancectl fleet confirm, or say no with fleet deny.", waiting.Since) { Subject = $"{waiting.Name} {waiting.Version}", Command = "fleet" };
     }
 
     /// <summary>One that nobody dates: it began when it was first seen.</summary>

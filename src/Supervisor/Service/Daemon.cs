@@ -1,12 +1,14 @@
 using System.Net;
 using Appliance.Core;
 using Appliance.Core.Access;
+using Appliance.Core.Fleet;
 using Appliance.Core.Health;
 using Appliance.Core.Updates;
 using Appliance.Supervisor.Access;
 using Appliance.Supervisor.Bus;
 using Appliance.Supervisor.Device;
 using Appliance.Supervisor.Findings;
+using Appliance.Supervisor.Fleet;
 using Appliance.Supervisor.Health;
 using Appliance.Supervisor.Health.Probes;
 using Appliance.Supervisor.Journal;
@@ -78,6 +80,7 @@ internal static class Daemon
         services.AddSingleton<SupportBundle>();
         services.AddSingleton<SupportInterface>();
         AddUpdates(services, options, updates);
+        AddFleet(services, options, ReadSettings("fleet", ImageSettings.ReadFleet, options.Root));
         services.AddHostedService(provider => provider.GetRequiredService<HealthMonitor>());
         services.AddHostedService(provider => provider.GetRequiredService<FindingList>());
         services.AddSingleton<SupervisorObject>();
@@ -119,6 +122,16 @@ internal static class Daemon
         services.AddSingleton<WorkloadUpdates>();
         services.AddSingleton<WorkloadInterface>();
         services.AddHostedService(provider => ActivatorUtilities.CreateInstance<WorkloadSchedule>(provider, provider.GetRequiredService<DeviceView>().Facts.Image));
+    }
+
+    /// <summary>The device as a member of a fleet.</summary>
+    private static void AddFleet(IServiceCollection services, SupervisorOptions options, FleetSettings settings)
+    {
+        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<AssignmentWork>(provider, new AssignmentFile(Path.Combine(options.StateFolder, AssignmentFile.FileName))));
+        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<FleetAgent>(provider, settings, options.Root, new FleetMembershipFile(Path.Combine(options.StateFolder, FleetMembershipFile.FileName))));
+        services.AddSingleton<FleetInterface>();
+        services.AddHostedService(provider => provider.GetRequiredService<FleetAgent>());
+        services.AddHostedService(provider => ActivatorUtilities.CreateInstance<FleetReports>(provider, settings, options.StateFolder));
     }
 
     /// <summary>A page that listens elsewhere than it was told is better than none.</summary>

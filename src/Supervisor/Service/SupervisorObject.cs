@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using Appliance.Supervisor.Bus;
 using Appliance.Supervisor.Device;
 using Appliance.Supervisor.Findings;
+using Appliance.Supervisor.Fleet;
 using Appliance.Supervisor.Health;
 using Appliance.Supervisor.Systemd;
 using Appliance.Supervisor.Updates;
@@ -12,7 +13,7 @@ using static Appliance.Supervisor.Service.BusValues;
 namespace Appliance.Supervisor.Service;
 
 /// <summary>Exports <c>io.appliance.Supervisor1</c> and follows systemd: the daemon's side of the bus.</summary>
-internal sealed class SupervisorObject(BusConnection bus, Systemd1 systemd, DeviceView device, HealthMonitor health, UpdateEngine engine, UpdateInterface updates, WorkloadInterface workloads, WorkloadUpdates workloadUpdates, StateInterface state, FindingInterface found, FindingList findings, AccessInterface access, SupportInterface support, JobObjects jobs, TimeProvider time, IHostApplicationLifetime lifetime) : IHostedService
+internal sealed class SupervisorObject(BusConnection bus, Systemd1 systemd, DeviceView device, HealthMonitor health, UpdateEngine engine, UpdateInterface updates, WorkloadInterface workloads, WorkloadUpdates workloadUpdates, StateInterface state, FindingInterface found, FindingList findings, AccessInterface access, SupportInterface support, FleetInterface membership, FleetAgent fleet, JobObjects jobs, TimeProvider time, IHostApplicationLifetime lifetime) : IHostedService
 {
     /// <summary>Bus name and interface.</summary>
     public const string Name = "io.appliance.Supervisor1";
@@ -28,13 +29,14 @@ internal sealed class SupervisorObject(BusConnection bus, Systemd1 systemd, Devi
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         await bus.ManageObjectsAsync(Path);
-        await bus.ExportAsync(Path, Name, [.. updates.Methods, .. workloads.Methods, .. access.Methods, support.Method], Properties(), [new("JobNew", "o", ["job"]), new("JobRemoved", "oss", ["job", "state", "message"])]);
+        await bus.ExportAsync(Path, Name, [.. updates.Methods, .. workloads.Methods, .. access.Methods, support.Method, .. membership.Methods], Properties(), [new("JobNew", "o", ["job"]), new("JobRemoved", "oss", ["job", "state", "message"])]);
         engine.Jobs.Started += jobs.Add;
         string[] changing = [.. UpdateInterface.Changing, "BootState", "TriesLeft"]; // the engine may call a boot good, too
         engine.Changed += () => Announce(changing);
         workloadUpdates.Changed += () => Announce(WorkloadInterface.Changing);
         health.Changed += _ => Announce("Health", "HealthReasons", "Checks");
         findings.Changed += () => Announce("Findings");
+        fleet.Changed += () => Announce(FleetInterface.Changing);
         await systemd.FollowChangesAsync(unit =>
         {
             health.UnitChanged(unit);
@@ -79,6 +81,7 @@ internal sealed class SupervisorObject(BusConnection bus, Systemd1 systemd, Devi
         workloads.Property,
         .. state.Properties,
         found.Property,
+        membership.Property,
     ];
 
     private static object[] Change(CheckChange change) => [Moment(change.At), DeviceView.Word(change.State), change.Message];

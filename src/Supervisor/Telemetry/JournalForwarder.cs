@@ -10,7 +10,7 @@ namespace Appliance.Supervisor.Telemetry;
 /// Follows the journal and puts the lines that the rules choose into the spool. Where it is, it writes down after the lines are there: a
 /// crash in between sends some twice and loses none.
 /// </summary>
-internal sealed class JournalForwarder(JournalReader journal, OtlpLogs logs, TelemetrySettings settings, string cursorPath, TimeProvider time) : BackgroundService
+internal sealed class JournalForwarder(JournalReader journal, IJournalReports reports, IReadOnlyList<LogRule> rules, string cursorPath, TimeProvider time) : BackgroundService
 {
     /// <summary>Text in one report: a collector takes some MiB at once, and all of it is in memory until it is written.</summary>
     private const int LongestReport = 1 << 20;
@@ -45,7 +45,7 @@ internal sealed class JournalForwarder(JournalReader journal, OtlpLogs logs, Tel
             }
             catch (UserError e)
             {
-                Log.Warning("The journal cannot be followed for the collector: {Reason}", e.Message);
+                Log.Warning("The journal cannot be followed for reports: {Reason}", e.Message);
                 if (_cursor is not null && e.Message.Contains("cursor", StringComparison.OrdinalIgnoreCase)) _cursor = null; // of a journal that is gone
             }
             await Task.Delay(Retry, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -58,16 +58,16 @@ internal sealed class JournalForwarder(JournalReader journal, OtlpLogs logs, Tel
         lock (_lock)
         {
             (_cursor, _moved) = (cursor, true);
-            if (settings.Logs.FirstOrDefault(rule => rule.Unit is null || rule.Unit == line.Unit) is not { } rule || line.Priority > rule.Priority) return;
+            if (rules.FirstOrDefault(rule => rule.Unit is null || rule.Unit == line.Unit) is not { } rule || line.Priority > rule.Priority) return;
             if (rule.Share < 100 && Random.Shared.Next(100) >= rule.Share)
             {
                 SampledOut++;
                 return;
             }
-            logs.Add(line.At, line.Priority, line.Message, [new("syslog.appname", line.Source), new("syslog.severity.code", line.Priority), .. line.Unit is { } unit ? new KeyValuePair<string, object?>[] { new("systemd.unit", unit) } : []]);
+            reports.Add(line);
             Forwarded++;
             _length += line.Message.Length;
-            if (++_waiting >= OtlpLogs.Batch || _length >= LongestReport) Flush();
+            if (++_waiting >= reports.MostLines || _length >= LongestReport) Flush();
         }
     }
 
@@ -76,7 +76,7 @@ internal sealed class JournalForwarder(JournalReader journal, OtlpLogs logs, Tel
         lock (_lock)
         {
             if (!_moved) return;
-            if (_waiting > 0) logs.Flush();
+            if (_waiting > 0) reports.Flush();
             (_waiting, _length) = (0, 0);
             try
             {

@@ -1,3 +1,4 @@
+using Appliance.Supervisor.Journal;
 using Microsoft.Extensions.Logging;
 using OpenTelemetry;
 using OpenTelemetry.Exporter;
@@ -7,10 +8,9 @@ using OpenTelemetry.Resources;
 namespace Appliance.Supervisor.Telemetry;
 
 /// <summary>Makes log records of OpenTelemetry and puts them, many in a request, into the spool.</summary>
-internal sealed class OtlpLogs : IDisposable
+internal sealed class OtlpLogs : IJournalReports, IDisposable
 {
-    /// <summary>Most records of a request.</summary>
-    public const int Batch = 500;
+    private const int Batch = 500;
 
     private readonly Lock _lock = new();
     private readonly Stamp _stamp = new();
@@ -35,6 +35,13 @@ internal sealed class OtlpLogs : IDisposable
         _logger = _factory.CreateLogger("appliance");
     }
 
+    /// <inheritdoc/>
+    public int MostLines => Batch;
+
+    /// <inheritdoc/>
+    public void Add(JournalLine line) =>
+        Add(line.At, line.Priority, line.Message, [new("syslog.appname", line.Source), new("syslog.severity.code", line.Priority), .. line.Unit is { } unit ? new KeyValuePair<string, object?>[] { new("systemd.unit", unit) } : []]);
+
     /// <summary>Adds a record.</summary>
     /// <param name="at">When it was.</param>
     /// <param name="priority">0 (emergency) to 7 (debug), syslog(3).</param>
@@ -49,7 +56,7 @@ internal sealed class OtlpLogs : IDisposable
         }
     }
 
-    /// <summary>Puts everything so far into the spool; it is there when this returns.</summary>
+    /// <inheritdoc/>
     public void Flush()
     {
         lock (_lock) _batch.ForceFlush();

@@ -1,12 +1,9 @@
-using System.Net;
-using System.Net.Http.Headers;
-using Appliance.Core.Telemetry;
 using Serilog;
 
 namespace Appliance.Supervisor.Telemetry;
 
-/// <summary>Brings reports to the collector, one after another, the oldest first (OTLP/HTTP, binary protobuf).</summary>
-internal sealed class ReportSender(ReportSpool spool, TelemetrySettings settings, HttpClient http, TimeProvider time) : BackgroundService
+/// <summary>Brings reports to whoever takes them, one after another, the oldest first.</summary>
+internal sealed class ReportSender(ReportSpool spool, IReportTaker taker, TimeProvider time) : BackgroundService
 {
     private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(5), LongestPause = TimeSpan.FromMinutes(5);
 
@@ -14,7 +11,7 @@ internal sealed class ReportSender(ReportSpool spool, TelemetrySettings settings
     private volatile ReportTrouble? _trouble;
 
     /// <summary>How it goes.</summary>
-    public ReportDelivery Delivery => new(settings.Otlp!, _trouble, spool.Dropped > 0);
+    public ReportDelivery Delivery => new(taker.Name, _trouble, spool.Dropped > 0);
 
     /// <inheritdoc/>
     public override void Dispose()
@@ -48,24 +45,15 @@ internal sealed class ReportSender(ReportSpool spool, TelemetrySettings settings
         spool.Added -= _sleep.Wake;
     }
 
-    /// <summary>Sends one; says whether it is out of the line, and when not, how long the collector wants to be left alone.</summary>
+    /// <summary>Sends one; says whether it is out of the line, and when not, how long the taker wants to be left alone.</summary>
     private async Task<(bool Done, TimeSpan? Wait)> SendAsync(SpooledReport report, CancellationToken cancellationToken)
     {
         try
         {
-            using var content = new ByteArrayContent(await File.ReadAllBytesAsync(report.Path, cancellationToken));
-            content.Headers.ContentType = new MediaTypeHeaderValue("application/x-protobuf");
-            content.Headers.ContentEncoding.Add("gzip");
-            using var answer = await http.PostAsync($"{settings.Otlp!.TrimEnd('/')}/v1/{report.Kind}", content, cancellationToken);
-            // What a collector cannot read it cannot read later; all else (a wrong address, a log-in, too much) somebody can mend.
-            if (answer.IsSuccessStatusCode || answer.StatusCode is HttpStatusCode.BadRequest or HttpStatusCode.RequestEntityTooLarge or HttpStatusCode.UnprocessableEntity)
-            {
-                spool.Remove(report, taken: answer.IsSuccessStatusCode);
-                Note(answer.IsSuccessStatusCode ? null : $"it does not take a report: {(int)answer.StatusCode} {answer.ReasonPhrase}");
-                return (true, null);
-            }
-            Note($"it answers {(int)answer.StatusCode} {answer.ReasonPhrase}");
-            return (false, answer.Headers.RetryAfter?.Delta is { } wait && wait < LongestPause ? wait : null);
+            var answer = await taker.TakeAsync(report, await File.ReadAllBytesAsync(report.Path, cancellationToken), cancellationToken);
+            if (answer.Outcome != ReportOutcome.Waits) spool.Remove(report, taken: answer.Outcome == ReportOutcome.Taken);
+            Note(answer.Trouble);
+            return (answer.Outcome != ReportOutcome.Waits, answer.Wait is { } wait && wait < LongestPause ? wait : null);
         }
         catch (FileNotFoundException)
         {
@@ -87,7 +75,7 @@ internal sealed class ReportSender(ReportSpool spool, TelemetrySettings settings
     {
         if (trouble == _trouble?.Reason) return;
         _trouble = trouble is null ? null : new ReportTrouble(trouble, _trouble?.Since ?? time.GetUtcNow());
-        if (trouble is null) Log.Information("The collector {Address} takes reports", settings.Otlp);
-        else Log.Warning("Reports wait for the collector {Address}: {Reason}", settings.Otlp, trouble);
+        if (trouble is null) Log.Information("{Taker} takes reports", taker.Name);
+        else Log.Warning("Reports wait for {Taker}: {Reason}", taker.Name, trouble);
     }
 }

@@ -19,12 +19,11 @@ internal static class TelemetryServices
 
         var spool = new ReportSpool(Path.Combine(stateFolder, "spool"), settings.Spool);
         services.AddSingleton(spool);
-        services.AddSingleton(settings);
         services.AddSingleton(new OtlpLogs(Exporter("logs"), Resource(ResourceBuilder.CreateEmpty())));
-        services.AddSingleton(provider => new JournalForwarder(provider.GetRequiredService<Journal.JournalReader>(), provider.GetRequiredService<OtlpLogs>(), settings, Path.Combine(stateFolder, "journal.cursor"), provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => new JournalForwarder(provider.GetRequiredService<Journal.JournalReader>(), provider.GetRequiredService<OtlpLogs>(), settings.Logs, Path.Combine(stateFolder, "journal.cursor"), provider.GetRequiredService<TimeProvider>()));
         services.AddHostedService(provider => provider.GetRequiredService<JournalForwarder>());
         services.AddHostedService<StatusReporter>();
-        services.AddSingleton(provider => new ReportSender(spool, settings, new HttpClient { Timeout = SendLimit }, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => new ReportSender(spool, new OtlpTaker(settings.Otlp, new HttpClient { Timeout = SendLimit }), provider.GetRequiredService<TimeProvider>()));
         services.AddHostedService(provider => provider.GetRequiredService<ReportSender>());
         metrics.WithMetrics(metrics => metrics.ConfigureResource(resource => Resource(resource.Clear())).AddInstrumentation(provider => new ReportMetrics(spool, provider.GetRequiredService<JournalForwarder>())).AddReader(new PeriodicExportingMetricReader(new OtlpMetricExporter(Exporter("metrics")), (int)settings.Interval.TotalMilliseconds)));
 

@@ -147,10 +147,12 @@ internal sealed class JobDesk(TimeProvider time) : IDisposable
         }
         catch (UserError e)
         {
+            job.MayPass = e.MayPass;
             return (JobState.Failed, e.ToString());
         }
         catch (Exception e)
         {
+            job.MayPass = true;
             if (e is not WorkerException) Log.Error(e, "Job {Job} failed", job.Id);
             return (JobState.Failed, e.Message);
         }

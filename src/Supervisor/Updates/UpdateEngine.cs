@@ -146,6 +146,13 @@ internal sealed class UpdateEngine : IDisposable
         return [];
     }
 
+    /// <summary>Says anew when the version that waits may be started: at once, not by itself, or (null) as the settings say.</summary>
+    public void SetRestart(bool? reboot)
+    {
+        if (State is { Phase: EnginePhase.Installed, Pending: { } pending } && pending.Reboot != reboot)
+            _memory.Note(state => state.Pending is { } waiting && waiting.Version == pending.Version ? state with { Pending = waiting with { Reboot = reboot } } : state);
+    }
+
     /// <summary>Goes back to the other slot: the running version is given up, and the device restarts.</summary>
     /// <exception cref="UserError">The other slot has nothing that could run.</exception>
     public async Task<IReadOnlyList<string>> RollbackAsync(string by, bool force, CancellationToken cancellationToken)

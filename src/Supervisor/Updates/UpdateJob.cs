@@ -41,6 +41,9 @@ internal sealed class UpdateJob : IProgress<WorkerProgress>, IDisposable
     /// <summary>Whether it was stopped because somebody wanted something else done.</summary>
     public bool GaveWay { get; private set; }
 
+    /// <summary>Whether it failed in a way that may pass: a network, a server, our own worker. Set before its end is told.</summary>
+    public bool MayPass { get; set; }
+
     /// <summary>Whether the device began it by itself.</summary>
     public bool IsOfTheDevice => _view.By == OfTheDevice;
 

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Appliance.Core;
+using Appliance.Core.Bundles;
 using Appliance.UpdateClient.Sources;
 using Microsoft.Win32.SafeHandles;
 
@@ -18,7 +19,7 @@ internal static partial class StickBundles
     {
         var found = new List<StickBundle>();
         // As many again of other entries are no reason to stop, a folder without an end is.
-        var files = Directory.EnumerateFiles(folder).Take(Most * Most).Where(path => path.EndsWith(".bundle", StringComparison.OrdinalIgnoreCase) && Path.GetFileName(path)[0] != '.');
+        var files = Directory.EnumerateFiles(folder).Take(Most * Most).Where(path => path.EndsWith(BundleRules.Extension, StringComparison.OrdinalIgnoreCase) && Path.GetFileName(path)[0] != '.');
         foreach (var path in files.Order(StringComparer.Ordinal).Take(Most)) found.Add(await ReadOneAsync(path, cancellationToken));
         return found;
     }

@@ -1,4 +1,5 @@
 using Appliance.Supervisor.Findings;
+using Appliance.Supervisor.Fleet;
 using Appliance.Supervisor.Health;
 using Appliance.Supervisor.Updates;
 using Appliance.Supervisor.Workloads;
@@ -18,19 +19,21 @@ internal sealed class LiveChanges : IDisposable
     private readonly HealthMonitor _health;
     private readonly WorkloadUpdates _workloads;
     private readonly FindingList _findings;
+    private readonly FleetAgent _fleet;
     private readonly TimeProvider _time;
     private readonly SemaphoreSlim _free = new(MostListeners);
     private TaskCompletionSource _next = New();
 
     /// <summary>Follows everything that pages show.</summary>
-    public LiveChanges(UpdateEngine engine, WorkloadUpdates workloads, HealthMonitor health, FindingList findings, TimeProvider time)
+    public LiveChanges(UpdateEngine engine, WorkloadUpdates workloads, HealthMonitor health, FindingList findings, FleetAgent fleet, TimeProvider time)
     {
-        (_engine, _workloads, _health, _findings, _time) = (engine, workloads, health, findings, time);
+        (_engine, _workloads, _health, _findings, _fleet, _time) = (engine, workloads, health, findings, fleet, time);
         workloads.Changed += Tell;
         engine.Changed += Tell;
         engine.Jobs.Started += Follow;
         health.Changed += TellOf;
         findings.Changed += Tell;
+        fleet.Changed += Tell;
     }
 
     /// <summary>Serves one page until it goes away. What only time changes (uptime, memory) is told of every few seconds.</summary>
@@ -72,6 +75,7 @@ internal sealed class LiveChanges : IDisposable
         _engine.Jobs.Started -= Follow;
         _health.Changed -= TellOf;
         _findings.Changed -= Tell;
+        _fleet.Changed -= Tell;
         _free.Dispose();
     }
 

@@ -5,6 +5,7 @@ using Appliance.Core.Access;
 using Appliance.Supervisor.Access;
 using Appliance.Supervisor.Device;
 using Appliance.Supervisor.Findings;
+using Appliance.Supervisor.Fleet;
 using Appliance.Supervisor.Health;
 using Appliance.Supervisor.Journal;
 using Appliance.Supervisor.Service;
@@ -105,6 +106,7 @@ internal static class StatusServer
         UpdateRoutes.Map(actions, frame, engine, schedule);
         WorkloadRoutes.Map(actions, frame, app.Services.GetRequiredService<WorkloadUpdates>(), engine);
         LogRoutes.Map(actions, frame, app.Services.GetRequiredService<JournalReader>(), device.Facts);
+        FleetRoutes.Map(actions, frame, app.Services.GetRequiredService<FleetAgent>());
         DeviceRoutes.Map(actions, frame, device, app.Services.GetRequiredService<SupportBundle>(), app.Services.GetRequiredService<SupervisorObject>());
         MapFile("style.css", "text/css; charset=utf-8");
         MapFile("page.js", "text/javascript; charset=utf-8");

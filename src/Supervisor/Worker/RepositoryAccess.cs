@@ -2,6 +2,7 @@ using System.Text.Json;
 using Appliance.Core;
 using Appliance.Core.Updates;
 using Appliance.Supervisor.Device;
+using Appliance.Supervisor.Fleet;
 using Appliance.UpdateClient;
 using Appliance.UpdateClient.Install;
 using Appliance.UpdateClient.Sources;
@@ -27,7 +28,15 @@ internal sealed class RepositoryAccess(WorkerOptions options, TimeProvider time)
         var settings = Settings();
         var source = request.Source ?? settings.Url
             ?? throw new UserError("This device has no repository to ask.", "Name one (--source URL), or build the image with updates.url.");
-        return await RepositoryLocation.OpenAsync(source, new HttpSourceOptions { BytesPerSecond = request.BytesPerSecond ?? settings.BytesPerSecond, Proxy = source == settings.Url && settings.Proxy is { } proxy ? new Uri(proxy) : null, Time = time }, cancellationToken);
+        return await RepositoryLocation.OpenAsync(source, Options(source, settings) with { BytesPerSecond = request.BytesPerSecond ?? settings.BytesPerSecond, Time = time }, cancellationToken);
+    }
+
+    /// <summary>The fleet's server is trusted by what the image or whoever joined it says, and gives the bundles of an assignment to its members alone.</summary>
+    private HttpSourceOptions Options(string source, UpdateSettings settings)
+    {
+        if (Uri.TryCreate(source, UriKind.Absolute, out var address) && FleetServer.Of(ImageSettings.ReadFleet(options.Root), options.Root, new FleetMembershipFile(options.FleetPath).Peek()) is { } server && server.Hosts(address))
+            return new HttpSourceOptions { Configure = server.Configure, Authorization = RepositoryLocation.IsBundle(address) ? server.Authorization : null };
+        return new HttpSourceOptions { Proxy = source == settings.Url && settings.Proxy is { } proxy ? new Uri(proxy) : null };
     }
 
     /// <summary>Closes it.</summary>

@@ -52,7 +52,7 @@ internal sealed class WorkerClient(string socketPath) : IWorker
             var reply = JsonSerializer.Deserialize(line, WorkerJson.Default.WorkerReply);
             if (reply?.Progress is { } step) progress?.Report(step);
             if (reply?.Result is { } result) return result;
-            if (reply?.Error is { } error) throw error.Mistake ? new UserError(error.Message, error.Hint) : new WorkerException(error.Message);
+            if (reply?.Error is { } error) throw error.Mistake ? new UserError(error.Message, error.Hint) { MayPass = error.MayPass } : new WorkerException(error.Message);
         }
         throw new WorkerException("the worker ended without an answer; its journal (appliance-worker@) says why");
     }

@@ -15,6 +15,9 @@ internal sealed record WorkerOptions
     /// <summary>Folder of the workloads' releases.</summary>
     public string WorkloadFolder { get; init; } = "/var/lib/appliance/workloads";
 
+    /// <summary>By what the device is known to its fleet's server.</summary>
+    public string FleetPath { get; init; } = Fleet.FleetMembershipFile.DefaultPath;
+
     /// <summary>How long a release of a workload may take.</summary>
     public ReleaseTiming WorkloadTiming { get; init; } = new();
 

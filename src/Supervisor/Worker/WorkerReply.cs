@@ -29,7 +29,8 @@ internal sealed record WorkerProgress(string Phase, long Done, long Total, long 
 /// <param name="Message">One sentence.</param>
 /// <param name="Hint">What to do about it.</param>
 /// <param name="Mistake">True for what a person can mend, false for a failure of ours.</param>
-internal sealed record WorkerError(string Message, string? Hint, bool Mistake);
+/// <param name="MayPass">Of a mistake: true when the same may work later (<see cref="Core.UserError.MayPass"/>).</param>
+internal sealed record WorkerError(string Message, string? Hint, bool Mistake, bool MayPass = false);
 
 /// <summary>What came of a request; members that do not belong to it are not set.</summary>
 internal sealed record WorkerResult

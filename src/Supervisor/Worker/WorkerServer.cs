@@ -33,7 +33,7 @@ internal sealed class WorkerServer(WorkerOptions options, Func<CancellationToken
         }
         catch (UserError error)
         {
-            answers.Send(new WorkerReply { Error = new(error.Message, error.Hint, Mistake: true) });
+            answers.Send(new WorkerReply { Error = new(error.Message, error.Hint, Mistake: true, error.MayPass) });
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {

@@ -39,6 +39,7 @@ public sealed class HttpSource : IRepositorySource, IDisposable
         Options.Configure?.Invoke(handler);
         Client = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan, DefaultRequestVersion = HttpVersion.Version20, DefaultVersionPolicy = HttpVersionPolicy.RequestVersionOrLower };
         Client.DefaultRequestHeaders.UserAgent.ParseAdd("appliance-update/1");
+        Client.DefaultRequestHeaders.Authorization = Options.Authorization;
     }
 
     /// <inheritdoc/>
@@ -73,7 +74,7 @@ public sealed class HttpSource : IRepositorySource, IDisposable
         }
         catch (OperationCanceledException) when (slow.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
-            throw new UserError($"{Name} needs longer than {Options.SmallFileLimit.TotalSeconds:0} s for {path}.", "Try again later, or use another network or mirror.");
+            throw new UserError($"{Name} needs longer than {Options.SmallFileLimit.TotalSeconds:0} s for {path}.", "Try again later, or use another network or mirror.") { MayPass = true };
         }
     }
 
@@ -130,7 +131,7 @@ public sealed class HttpSource : IRepositorySource, IDisposable
             catch (TransientFailure e)
             {
                 failures = progress.Made ? 1 : failures + 1;
-                if (failures >= Options.Tries) throw new UserError($"{path} cannot be fetched from {Name}: {e.Message}.", "Check the network and the server, then try again; what has come already is kept.", e);
+                if (failures >= Options.Tries) throw new UserError($"{path} cannot be fetched from {Name}: {e.Message}.", "Check the network and the server, then try again; what has come already is kept.", e) { MayPass = true };
                 await Task.Delay(Pause(failures, e.RetryAfter), Options.Time, cancellationToken);
             }
         }

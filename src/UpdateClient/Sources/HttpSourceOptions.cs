@@ -1,3 +1,5 @@
+using System.Net.Http.Headers;
+
 namespace Appliance.UpdateClient.Sources;
 
 /// <summary>How a web server is talked to.</summary>
@@ -32,6 +34,9 @@ public sealed record HttpSourceOptions
 
     /// <summary>Clock for pauses and limits.</summary>
     public TimeProvider Time { get; init; } = TimeProvider.System;
+
+    /// <summary>What proves to the server who asks; it is not shown to another one that the server sends the client to.</summary>
+    public AuthenticationHeaderValue? Authorization { get; init; }
 
     /// <summary>Sets up what is special about the connection, e.g. a client certificate; may be null.</summary>
     public Action<SocketsHttpHandler>? Configure { get; init; }

@@ -1,6 +1,7 @@
 using System.Text.RegularExpressions;
 using Appliance.Supervisor.Boot;
 using Appliance.Supervisor.Findings;
+using Appliance.Supervisor.Fleet;
 using Appliance.Supervisor.Health;
 using Appliance.Supervisor.Telemetry;
 using Appliance.Supervisor.Updates;
@@ -29,6 +30,7 @@ public sealed class FindingRulesTests
 
     private static CertificateTerm Ends(DateTimeOffset until) => new("of something", until, "Bring another.");
 
+    private static FleetStatus Member => new() { State = FleetState.Connected, Server = "https://fleet.example.net/", Device = "0123" };
     private static ReportDelivery Delivery => new("https://collector.example.net:4318", null, HasDropped: false);
 
     private static readonly Dictionary<string, FindingInput> Bad = new()
@@ -51,6 +53,10 @@ public sealed class FindingRulesTests
         ["certificate-ends"] = Fine with { Certificates = [Ends(Now.AddDays(400)), Ends(Now.AddDays(29))] },
         ["collector-unreachable"] = Fine with { Reports = Delivery with { Trouble = new("it answers 401 Unauthorized", Now.AddMinutes(-16)) } },
         ["reports-lost"] = Fine with { Reports = Delivery with { HasDropped = true } },
+        ["fleet-refused"] = Fine with { Fleet = Member with { State = FleetState.Refused, Trouble = "it answers 401 Unauthorized", TroubleSince = Now } },
+        ["fleet-unreachable"] = Fine with { Fleet = Member with { State = FleetState.Unreachable, Trouble = "it does not answer", TroubleSince = Now.AddMinutes(-16) } },
+        ["assignment-failed"] = Fine with { Fleet = Member with { Assignment = new Assignment { Id = "8", Kind = AssignmentKind.Image, Name = "edge", Version = "1.1", At = Now, Step = AssignmentStep.Failed, Words = ["the signature is nobody's"] } } },
+        ["assignment-unconfirmed"] = Fine with { Fleet = Member with { Unconfirmed = new UnconfirmedAssignment("8", "edge", "1.1", Now) } },
     };
 
     public static TheoryData<string> Ids => [.. Bad.Keys];
@@ -127,6 +133,10 @@ public sealed class FindingRulesTests
         Assert.Equal(expected is FindingSeverity one ? [one] : [], found.Select(finding => finding.Severity));
         Assert.All(found, finding => Assert.Equal(before is null ? Now : since, finding.Since));
     }
+
+    [Fact]
+    public void AServerThatRestarts_IsNoFinding() =>
+        Assert.Empty(FindingRules.Find(Fine with { Fleet = Member with { State = FleetState.Unreachable, Trouble = "it does not answer", TroubleSince = Now.AddMinutes(-14) } }));
 
     [Fact]
     public void ACollectorThatRestarts_IsNoFinding() =>

@@ -1,6 +1,5 @@
 using System.IO.Compression;
 using System.Net;
-using Appliance.Core.Telemetry;
 using Appliance.Supervisor.Telemetry;
 
 namespace Supervisor.Tests.Telemetry;
@@ -18,7 +17,7 @@ public sealed class ReportSenderTests : IAsyncLifetime
     {
         _collector = await Collector.StartAsync();
         _spool = new ReportSpool(_folder.FullName, 10_000);
-        _sender = new ReportSender(_spool, new TelemetrySettings { Otlp = _collector.Address + "/" }, new HttpClient(), TimeProvider.System);
+        _sender = new ReportSender(_spool, new OtlpTaker(_collector.Address + "/", new HttpClient()), TimeProvider.System);
         await _sender.StartAsync(TestContext.Current.CancellationToken);
     }
 

@@ -33,6 +33,9 @@ internal sealed class UpdateWorld : IWorker, IDeviceBoot, IBaseline, IDisposable
     /// <summary>True once the cut has happened.</summary>
     public bool WasCut { get; private set; }
 
+    /// <summary>True from a cut until the device is started again.</summary>
+    public bool IsOff => _off;
+
     /// <summary>Steps so far.</summary>
     public int Steps => _steps;
 
@@ -107,7 +110,7 @@ internal sealed class UpdateWorld : IWorker, IDeviceBoot, IBaseline, IDisposable
     public void Drop() { }
 
     /// <summary>The engine of this boot, with what it remembers from the disk.</summary>
-    public UpdateEngine NewEngine(TimeProvider? time = null) => new(new UpdateMemory(new UpdateStore(Path.Combine(_folder.FullName, "update.json")) { OnStep = _ => Write() }, Version), this, this, this, time ?? TimeProvider.System);
+    public UpdateEngine NewEngine(TimeProvider? time = null, IWorker? worker = null) => new(new UpdateMemory(new UpdateStore(Path.Combine(_folder.FullName, "update.json")) { OnStep = _ => Write() }, Version), worker ?? this, this, this, time ?? TimeProvider.System);
 
     /// <summary>
     /// Starts as systemd-boot does: of the entries with tries left or without a counter the newest version, and what is bad only
@@ -244,6 +247,9 @@ internal sealed class UpdateWorld : IWorker, IDeviceBoot, IBaseline, IDisposable
         if (PostInstallError is { } error) throw error;
     }
 
+    /// <summary>The power goes now.</summary>
+    public void CutPower() => _off = WasCut = true;
+
     private static void Use(Slot slot)
     {
         if (slot is { State: SlotState.Trial, LastTry: true }) slot.State = SlotState.Bad;
@@ -259,7 +265,7 @@ internal sealed class UpdateWorld : IWorker, IDeviceBoot, IBaseline, IDisposable
     {
         if (_off) throw new PowerCutException();
         if (++_steps != CutAt) return;
-        _off = WasCut = true;
+        CutPower();
         throw new PowerCutException();
     }
 

@@ -1,0 +1,24 @@
+using System.Security.Cryptography.X509Certificates;
+using Appliance.Core.Access;
+
+namespace Appliance.Core.Fleet;
+
+/// <summary>What a fleet's server is trusted by: certificates of its authority, or its own when that is self-signed.</summary>
+public sealed class ServerTrust
+{
+    private readonly X509Certificate2Collection _certificates;
+
+    private ServerTrust(X509Certificate2Collection certificates) => _certificates = certificates;
+
+    /// <summary>Reads PEM text.</summary>
+    /// <exception cref="InvalidDataException">It has no certificate that could be trusted, or a key that belongs nowhere near a device.</exception>
+    public static ServerTrust Parse(string pem) => new(PemCertificate.ReadPublic(pem));
+
+    /// <summary>How a server's chain is built: from these certificates alone, without asking anybody.</summary>
+    public X509ChainPolicy Policy()
+    {
+        var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck, DisableCertificateDownloads = true };
+        policy.CustomTrustStore.AddRange(_certificates);
+        return policy;
+    }
+}

@@ -1,0 +1,268 @@
+using Appliance.Core;
+using Appliance.Supervisor.Updates;
+using Appliance.Supervisor.Worker;
+using Appliance.Supervisor.Workloads;
+using Serilog;
+
+namespace Appliance.Supervisor.Fleet;
+
+/// <summary>
+/// Does what the fleet's server assigned, through the engines that everybody else uses, and finds out how it ended by what they
+/// remember: nothing here need survive but the assignment itself.
+/// </summary>
+/// <param name="file">Where the assignment is kept.</param>
+/// <param name="engine">Updates of the operating system.</param>
+/// <param name="workloads">Workloads.</param>
+/// <param name="device">This boot.</param>
+/// <param name="time">Clock.</param>
+internal sealed class AssignmentWork(AssignmentFile file, UpdateEngine engine, WorkloadUpdates workloads, IDeviceBoot device, TimeProvider time)
+{
+    private const int MostWords = 20;
+
+    /// <summary>Pauses after tries that failed in a way that may pass; the last try has none.</summary>
+    private static readonly TimeSpan[] Pauses = [TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(5), TimeSpan.FromMinutes(15), TimeSpan.FromHours(1)];
+
+    private readonly List<string> _news = [];
+    private readonly long _start = time.GetTimestamp();
+    private Assignment? _current = file.Read();
+    private UpdateJob? _job;
+    private TimeSpan _notBefore;
+    private bool _saidTrial;
+
+    /// <summary>The assignment at hand, or the last one.</summary>
+    public Assignment? Current => Volatile.Read(ref _current);
+
+    /// <summary>How long until the next try, or null when none waits.</summary>
+    public TimeSpan? Wait => _current is { Step: AssignmentStep.Accepted } && _notBefore > Now ? _notBefore - Now : null;
+
+    private TimeSpan Now => time.GetElapsedTime(_start);
+
+    private string By => $"the fleet's server (action {_current!.Id})";
+
+    /// <summary>Takes an assignment. What was at hand before is over for the server.</summary>
+    public void Take(Assignment assignment)
+    {
+        _news.Clear();
+        (_job, _notBefore, _saidTrial) = (null, TimeSpan.Zero, false);
+        Note(assignment);
+        Log.Information("The fleet's server assigned {Title} (action {Action})", assignment.Title, assignment.Id);
+        // Whoever gives it again has thought about it: what failed may have been the network's fault, or the night's.
+        if (IsImage(assignment) && engine.State.Failed.Any(failed => failed.Version == assignment.Version)) engine.ClearFailed(assignment.Version);
+    }
+
+    /// <summary>The server says anew whether the device may restart now.</summary>
+    public void SetRestart(bool mayRestart)
+    {
+        if (_current is { IsOver: false } current && current.MayRestart != mayRestart) Note(current with { MayRestart = mayRestart });
+    }
+
+    /// <summary>What is to be told to the server about the assignment at hand; asked again, it is not said again.</summary>
+    public IReadOnlyList<string> TakeNews()
+    {
+        string[] news = [.. _news];
+        _news.Clear();
+        return news;
+    }
+
+    /// <summary>The server has taken the end, or does not want to hear of it any more.</summary>
+    public void NoteReported()
+    {
+        if (_current is { IsOver: true, IsReported: false } current) Note(current with { IsReported = true });
+    }
+
+    /// <summary>The server still waits for the end, which it was told.</summary>
+    public void NoteUnreported()
+    {
+        if (_current is { IsOver: true, IsReported: true } current) Note(current with { IsReported = false });
+    }
+
+    /// <summary>The device has left its fleet: nobody waits for an end any more.</summary>
+    public void Forget()
+    {
+        _job = null;
+        Volatile.Write(ref _current, null);
+        file.Delete();
+    }
+
+    /// <summary>Does what can be done now, and notes what has become of it.</summary>
+    public void Advance()
+    {
+        if (_current is not { IsOver: false } current) return;
+        if (IsImage(current)) AdvanceImage(current);
+        else AdvanceWorkload(current);
+    }
+
+    /// <summary>Stops the assignment at hand, where that still can be done.</summary>
+    /// <returns>Why it goes on; null when it is stopped.</returns>
+    public async Task<string?> CancelAsync(CancellationToken cancellationToken)
+    {
+        if (_current is not { IsOver: false } current) return null;
+        if (_job is { View.State: JobState.Running } job)
+        {
+            job.Cancel();
+            await job.Work.WaitAsync(cancellationToken);
+        }
+        _job = null;
+        if (IsDone(current))
+        {
+            Advance();
+            return $"{current.Title} runs already.";
+        }
+        if (IsImage(current) && engine.State.Pending is { } pending && pending.Version == current.Version)
+        {
+            if (engine.State.Phase == EnginePhase.Probation) return $"Version {pending.Version} is on trial; its verdict decides.";
+            try
+            {
+                await engine.MarkBadAsync(pending.Slot, "the fleet's server", cancellationToken);
+                engine.ClearFailed(pending.Version); // nothing is wrong with it
+            }
+            catch (Exception e) when (e is UserError or WorkerException)
+            {
+                return $"It cannot be stopped now: {e.Message}";
+            }
+        }
+        Note(current with { Step = AssignmentStep.Canceled, Words = ["called off by the server"], IsReported = true });
+        return null;
+    }
+
+    private static bool IsImage(Assignment assignment) => assignment.Kind is AssignmentKind.Image or AssignmentKind.ImageBundle;
+
+    /// <summary>Whether what was assigned runs, and is kept.</summary>
+    private bool IsDone(Assignment assignment) => IsImage(assignment)
+        ? device.Version == assignment.Version && engine.State is { Phase: EnginePhase.Idle, Pending: null }
+        : StateOf(assignment) is { Trial: null } known && known.Current == assignment.Version;
+
+    private WorkloadState? StateOf(Assignment assignment) => workloads.Known.FirstOrDefault(workload => workload.Id == assignment.Name)?.State;
+
+    private void AdvanceImage(Assignment current)
+    {
+        var state = engine.State;
+        if (state.Failed.LastOrDefault(failed => failed.Version == current.Version) is { } failed)
+        {
+            End(current, false, [$"Version {failed.Version} was not kept: {failed.Reason}", .. failed.Failures, .. failed.Journal.TakeLast(MostWords - 1 - Math.Min(failed.Failures.Count, MostWords / 2))]);
+        }
+        else if (IsDone(current))
+        {
+            End(current, true, [$"Version {current.Version} runs and is kept."]);
+        }
+        else if (state.Pending is { GivenUp: null } pending && pending.Version == current.Version)
+        {
+            if (current.Step != AssignmentStep.Installed)
+            {
+                _news.Add($"Version {pending.Version} is in slot {pending.Slot} and waits for the restart.");
+                Note(current = current with { Step = AssignmentStep.Installed });
+            }
+            if (state.Phase == EnginePhase.Installed) engine.SetRestart(RestartOf(current));
+            if (state.Phase == EnginePhase.Probation && !_saidTrial)
+            {
+                _saidTrial = true;
+                _news.Add($"Version {pending.Version} is on trial.");
+            }
+        }
+        else if (current.Step == AssignmentStep.Installed && state.Phase is EnginePhase.Idle or EnginePhase.Installed && !IsBusy)
+        {
+            End(current, false, [$"Version {current.Version} was installed, and something else took its place before it was started."]);
+        }
+        else if (state.Phase is not (EnginePhase.Downloading or EnginePhase.Probation))
+        {
+            Try(current, () => UapiVersion.Compare(current.Version, device.Version) < 0
+                ? throw new UserError($"Version {current.Version} is older than {device.Version}, which runs: no server's word takes a device back.", "On the device, appliancectl install --force does.")
+                : engine.Install(new InstallRequest { Source = current.Source, Channel = current.Channel, Version = current.Kind == AssignmentKind.Image ? current.Version : null, Reboot = RestartOf(current), By = By }));
+        }
+    }
+
+    private void AdvanceWorkload(Assignment current)
+    {
+        if (IsDone(current))
+        {
+            End(current, true, [$"Version {current.Version} of {current.Name} runs."]);
+            return;
+        }
+        var known = StateOf(current);
+        if (known is { Trial: not null } && _job is null) return; // interrupted, and gone on with by the schedule
+        // A release that was not kept is tried again when it is assigned again; an older one is not forced on the device.
+        var again = current.Step == AssignmentStep.Accepted && known?.WhyNotKept(current.Version) is not null && (known.Current is not { } kept || UapiVersion.Compare(current.Version, kept) > 0);
+        Try(current, () => workloads.Apply(new WorkloadRequest { Id = current.Kind == AssignmentKind.Workload ? current.Name : null, Source = current.Source, Channel = current.Channel, Version = current.Kind == AssignmentKind.Workload ? current.Version : null, Force = again, By = By }));
+    }
+
+    private bool IsBusy => engine.Job?.View.State == JobState.Running;
+
+    /// <summary>Looks at the try that is under way, or begins one when it is time.</summary>
+    private void Try(Assignment current, Func<UpdateJob> begin)
+    {
+        if (_job is { } job)
+        {
+            if (job.View.State == JobState.Running) return;
+            _job = null;
+            EndTry(current, job);
+            return;
+        }
+        if (IsBusy || Now < _notBefore) return;
+        // A try of which nothing is known any more: the supervisor was started anew.
+        if (current.Step == AssignmentStep.Installing && current.Attempts > Pauses.Length)
+        {
+            End(current, false, ["The supervisor went down during every try."]);
+            return;
+        }
+        try
+        {
+            _job = begin();
+        }
+        catch (UserError e) when (IsBusy || engine.State.Phase == EnginePhase.Probation)
+        {
+            Log.Debug("The assignment waits: {Reason}", e.Message); // somebody was quicker
+            return;
+        }
+        catch (UserError e)
+        {
+            End(current, false, [e.ToString()]);
+            return;
+        }
+        _news.Add($"Fetching {current.Title}.");
+        Note(current with { Step = AssignmentStep.Installing, Attempts = current.Attempts + 1 });
+    }
+
+    private void EndTry(Assignment current, UpdateJob job)
+    {
+        var view = job.View;
+        switch (view.State)
+        {
+            // A bundle says itself what is in it.
+            case JobState.Done when view.Version is { } version && version != current.Version && current.Kind is AssignmentKind.ImageBundle or AssignmentKind.WorkloadBundle:
+                Note(current with { Version = version, Name = view.Workload ?? current.Name });
+                Advance();
+                break;
+            case JobState.Done when !IsImage(current):
+                End(current, true, [view.Message]);
+                break;
+            case JobState.Cancelled when !job.GaveWay:
+                End(current, false, ["Somebody at the device stopped it."]);
+                break;
+            case JobState.Failed when job.MayPass && current.Attempts <= Pauses.Length:
+            case JobState.Cancelled:
+                var pause = Pauses[Math.Clamp(current.Attempts - 1, 0, Pauses.Length - 1)];
+                _notBefore = Now + pause;
+                _news.Add($"Try {current.Attempts} failed, the next one begins in {pause.TotalMinutes:0} min: {view.Message}");
+                Note(current with { Step = AssignmentStep.Accepted });
+                break;
+            default:
+                End(current, false, [view.Message]);
+                break;
+        }
+    }
+
+    /// <summary>Forced: at once; else when the device's settings let it; not at all while the server's window is closed.</summary>
+    private static bool? RestartOf(Assignment assignment) => !assignment.MayRestart ? false : assignment.IsForced ? true : null;
+
+    private void End(Assignment current, bool success, IReadOnlyList<string> words)
+    {
+        Log.Write(success ? Serilog.Events.LogEventLevel.Information : Serilog.Events.LogEventLevel.Warning, "What the fleet's server assigned {Outcome}: {Title}: {Words}", success ? "is done" : "failed", current.Title, words[0]);
+        Note(current with { Step = success ? AssignmentStep.Succeeded : AssignmentStep.Failed, Words = words, IsReported = false });
+    }
+
+    private void Note(Assignment next)
+    {
+        file.Write(next);
+        Volatile.Write(ref _current, next);
+    }
+}

@@ -1,0 +1,217 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.ServerSentEvents;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+
+namespace Appliance.Supervisor.Fleet;
+
+/// <summary>Speaks Eclipse hawkBit's Direct Device Integration API as a device (shared facts: protocols), and our server's additions to it.</summary>
+/// <remarks>Links are taken for the numbers in them: a server behind a proxy may not know by what address it is reached.</remarks>
+internal sealed class DdiClient : IDisposable
+{
+    /// <summary>Most bytes of an answer.</summary>
+    private const int LargestAnswer = 1 << 20, LongestReason = 300;
+
+    /// <summary>Our server says something every 25 s.</summary>
+    private static readonly TimeSpan LongestSilence = TimeSpan.FromSeconds(90);
+
+    /// <summary>hawkBit's errors have the first, problem documents (RFC 9457) the others.</summary>
+    private static readonly string[] ReasonMembers = ["message", "title", "detail"];
+
+    private readonly HttpClient _http;
+    private readonly Uri _server, _base;
+    private readonly TimeProvider _time;
+
+    /// <summary>A device's part of a server.</summary>
+    public DdiClient(FleetServer server, string deviceId, TimeProvider time)
+    {
+        (_http, _server, _time) = (server.CreateClient(LargestAnswer), server.Address, time);
+        _base = new Uri(server.Address, $"{Uri.EscapeDataString(server.Tenant)}/controller/v1/{Uri.EscapeDataString(deviceId)}");
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _http.Dispose();
+
+    /// <summary>What there is to do.</summary>
+    /// <exception cref="DdiException">The server does not say.</exception>
+    public Task<DdiTasks> AskAsync(CancellationToken cancellationToken) => GetAsync("", DdiJson.Default.DdiTasks, cancellationToken);
+
+    /// <summary>An action to be done.</summary>
+    /// <exception cref="DdiException">The server does not say.</exception>
+    public async Task<DdiDeployment> FetchAsync(string action, CancellationToken cancellationToken) =>
+        (await GetAsync($"/deploymentBase/{action}", DdiJson.Default.DdiAction, cancellationToken)).Deployment ?? throw Nonsense("a deployment without one");
+
+    /// <summary>An action that somebody at the device has to agree to.</summary>
+    /// <exception cref="DdiException">The server does not say.</exception>
+    public async Task<DdiDeployment> FetchUnconfirmedAsync(string action, CancellationToken cancellationToken) =>
+        (await GetAsync($"/confirmationBase/{action}", DdiJson.Default.DdiAction, cancellationToken)).Confirmation ?? throw Nonsense("a confirmation without one");
+
+    /// <summary>The action that a wish to stop means.</summary>
+    /// <exception cref="DdiException">The server does not say.</exception>
+    public async Task<string> FetchCancelAsync(string action, CancellationToken cancellationToken) =>
+        (await GetAsync($"/cancelAction/{action}", DdiJson.Default.DdiCancel, cancellationToken)).CancelAction?.StopId ?? action;
+
+    /// <summary>Says how it goes with an action, or what came of the wish to stop it.</summary>
+    /// <param name="kind"><c>deploymentBase</c> or <c>cancelAction</c>.</param>
+    /// <param name="action">The action.</param>
+    /// <param name="execution">How it goes: <c>proceeding</c>, <c>closed</c>, ….</param>
+    /// <param name="finished">How it went: <c>success</c>, <c>failure</c> or <c>none</c>.</param>
+    /// <param name="details">More, in words.</param>
+    /// <param name="cancellationToken">Ends the work.</param>
+    /// <exception cref="DdiException">The server does not take it.</exception>
+    public Task ReportAsync(string kind, string action, string execution, string finished, IReadOnlyList<string> details, CancellationToken cancellationToken) =>
+        SendAsync(HttpMethod.Post, $"/{kind}/{action}/feedback", new DdiFeedback(action, _time.GetUtcNow().ToUnixTimeMilliseconds(), new(execution, new(finished), details)), DdiJson.Default.DdiFeedback, cancellationToken);
+
+    /// <summary>Says what somebody at the device says to an assignment.</summary>
+    /// <exception cref="DdiException">The server does not take it.</exception>
+    public Task ConfirmAsync(string action, bool agreed, string? words, CancellationToken cancellationToken) =>
+        SendAsync(HttpMethod.Post, $"/confirmationBase/{action}/feedback", new DdiConfirmation(agreed ? "confirmed" : "denied", words is null ? [] : [words]), DdiJson.Default.DdiConfirmation, cancellationToken);
+
+    /// <summary>Says what the device is.</summary>
+    /// <exception cref="DdiException">The server does not take it.</exception>
+    public Task DescribeAsync(IReadOnlyDictionary<string, string> attributes, CancellationToken cancellationToken) =>
+        SendAsync(HttpMethod.Put, "/configData", new DdiAttributes("replace", attributes), DdiJson.Default.DdiAttributes, cancellationToken);
+
+    /// <summary>Brings a report to our server; other servers have no place for it.</summary>
+    /// <param name="batch">Its name: one that comes twice counts once.</param>
+    /// <param name="packed">JSON, packed by gzip.</param>
+    /// <param name="cancellationToken">Ends the work.</param>
+    /// <exception cref="DdiException">The server does not take it.</exception>
+    public async Task BringAsync(string batch, byte[] packed, CancellationToken cancellationToken)
+    {
+        using var content = new ByteArrayContent(packed) { Headers = { ContentType = new MediaTypeHeaderValue("application/json"), ContentEncoding = { "gzip" } } };
+        using var answer = await AnswerAsync(new HttpRequestMessage(HttpMethod.Put, $"{_base}/reports/{batch}") { Content = content }, HttpCompletionOption.ResponseContentRead, cancellationToken);
+    }
+
+    /// <summary>Asks our server to be let in.</summary>
+    /// <returns>The device's own token.</returns>
+    /// <exception cref="DdiException">It is not let in.</exception>
+    public async Task<string> EnrolAsync(string token, string deviceId, CancellationToken cancellationToken)
+    {
+        using var content = Content(new EnrolmentRequest(token, deviceId), DdiJson.Default.EnrolmentRequest);
+        using var answer = await AnswerAsync(new HttpRequestMessage(HttpMethod.Post, new Uri(_server, "api/v1/enrol")) { Content = content }, HttpCompletionOption.ResponseContentRead, cancellationToken);
+        return (await ReadAsync(answer, DdiJson.Default.EnrolmentAnswer, cancellationToken)).Token ?? throw Nonsense("an enrolment without a token");
+    }
+
+    /// <summary>Waits for our server to say that there is something to do; ends when the connection does.</summary>
+    /// <param name="poll">Called when there is.</param>
+    /// <param name="cancellationToken">Ends the work.</param>
+    /// <exception cref="DdiException">The server has no such events (<see cref="DdiFault.Gone"/>), or the connection broke.</exception>
+    public async Task ListenAsync(Action poll, CancellationToken cancellationToken)
+    {
+        using var silence = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        using var answer = await AnswerAsync(new HttpRequestMessage(HttpMethod.Get, $"{_base}/events") { Headers = { Accept = { new("text/event-stream") } } }, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+        try
+        {
+            silence.CancelAfter(LongestSilence);
+            await using var stream = new Watched(await answer.Content.ReadAsStreamAsync(silence.Token), () => silence.CancelAfter(LongestSilence));
+            await foreach (var word in SseParser.Create(stream).EnumerateAsync(silence.Token))
+                if (word.EventType == "poll") poll();
+        }
+        catch (Exception e) when (e is HttpRequestException or IOException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        {
+            throw new DdiException(DdiFault.Unreachable, e is OperationCanceledException ? "it has said nothing for a while" : e.Message, inner: e);
+        }
+    }
+
+    private async Task<T> GetAsync<T>(string path, JsonTypeInfo<T> type, CancellationToken cancellationToken)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, $"{_base}{path}") { Headers = { Accept = { new("application/hal+json"), new("application/json") } } };
+        using var answer = await AnswerAsync(request, HttpCompletionOption.ResponseContentRead, cancellationToken);
+        return await ReadAsync(answer, type, cancellationToken);
+    }
+
+    private async Task SendAsync<T>(HttpMethod method, string path, T body, JsonTypeInfo<T> type, CancellationToken cancellationToken)
+    {
+        using var request = new HttpRequestMessage(method, $"{_base}{path}") { Content = Content(body, type) };
+        using var answer = await AnswerAsync(request, HttpCompletionOption.ResponseContentRead, cancellationToken);
+    }
+
+    private static ByteArrayContent Content<T>(T body, JsonTypeInfo<T> type) => new(JsonSerializer.SerializeToUtf8Bytes(body, type)) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } };
+
+    private static async Task<T> ReadAsync<T>(HttpResponseMessage answer, JsonTypeInfo<T> type, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(await answer.Content.ReadAsByteArrayAsync(cancellationToken), type) ?? throw Nonsense("nothing");
+        }
+        catch (JsonException e)
+        {
+            throw Nonsense(e.Message);
+        }
+    }
+
+    private async Task<HttpResponseMessage> AnswerAsync(HttpRequestMessage request, HttpCompletionOption completion, CancellationToken cancellationToken)
+    {
+        HttpResponseMessage answer;
+        try
+        {
+            answer = await _http.SendAsync(request, completion, cancellationToken);
+        }
+        catch (Exception e) when (e is HttpRequestException or IOException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        {
+            // What is behind it says more: a name that is not known, a certificate that is not trusted.
+            throw new DdiException(DdiFault.Unreachable, e is OperationCanceledException ? "it does not answer" : e.InnerException is { } inner and not IOException ? inner.Message : e.Message, inner: e);
+        }
+        if (answer.IsSuccessStatusCode) return answer;
+        using (answer)
+        {
+            var fault = answer.StatusCode switch
+            {
+                HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden => DdiFault.Refused,
+                HttpStatusCode.NotFound or HttpStatusCode.Gone => DdiFault.Gone,
+                HttpStatusCode.BadRequest or HttpStatusCode.RequestEntityTooLarge or HttpStatusCode.UnprocessableEntity or HttpStatusCode.UnsupportedMediaType => DdiFault.Rejected,
+                _ => DdiFault.Unreachable,
+            };
+            throw new DdiException(fault, $"it answers {(int)answer.StatusCode} {answer.ReasonPhrase}{await WordsAsync(answer, cancellationToken)}", answer.Headers.RetryAfter?.Delta);
+        }
+    }
+
+    /// <summary>What an error says of itself, as far as it is worth showing.</summary>
+    private static async Task<string> WordsAsync(HttpResponseMessage answer, CancellationToken cancellationToken)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(await answer.Content.ReadAsStringAsync(cancellationToken));
+            var words = string.Join(" ", ReasonMembers.Select(name => document.RootElement.TryGetProperty(name, out var word) && word.ValueKind == JsonValueKind.String ? word.GetString()! : "").Where(word => word.Length > 0));
+            words = Core.PlainText.Clean(words, "");
+            return words.Length == 0 ? "" : $": {(words.Length <= LongestReason ? words : words[..LongestReason])}";
+        }
+        catch (Exception e) when (e is JsonException or HttpRequestException or IOException or InvalidOperationException)
+        {
+            return "";
+        }
+    }
+
+    private static DdiException Nonsense(string what) => new(DdiFault.Unreachable, $"it answers what a DDI server does not: {what}");
+
+    /// <summary>Tells of every read that brought something.</summary>
+    private sealed class Watched(Stream inner, Action heard) : Stream
+    {
+        public override bool CanRead => true;
+        public override bool CanSeek => false;
+        public override bool CanWrite => false;
+        public override long Length => throw new NotSupportedException();
+        public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
+        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            var read = await inner.ReadAsync(buffer, cancellationToken);
+            heard();
+            return read;
+        }
+
+        public override void Flush() { }
+        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+        public override void SetLength(long value) => throw new NotSupportedException();
+        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+        public override async ValueTask DisposeAsync()
+        {
+            await inner.DisposeAsync();
+            await base.DisposeAsync();
+        }
+    }
+}

@@ -1,0 +1,416 @@
+using Appliance.Core;
+using Appliance.Core.Fleet;
+using Appliance.Supervisor.Device;
+using Appliance.Supervisor.Updates;
+using Appliance.Supervisor.Workloads;
+using Serilog;
+
+namespace Appliance.Supervisor.Fleet;
+
+/// <summary>
+/// The device as a member of a fleet: asks the server what there is to do (DDI), does it, and says how it went; whatever is owed to
+/// the server is on the disk. Our server also says by itself when there is something.
+/// </summary>
+internal sealed class FleetAgent : BackgroundService
+{
+    private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(5), LongestPause = TimeSpan.FromMinutes(5), LongestPoll = TimeSpan.FromDays(1), LongestEventPause = TimeSpan.FromHours(1);
+
+    private readonly FleetSettings _settings;
+    private readonly FleetMembershipFile _file;
+    private readonly AssignmentWork _work;
+    private readonly DeviceFacts _facts;
+    private readonly UpdateEngine _engine;
+    private readonly WorkloadUpdates _workloads;
+    private readonly string _root;
+    private readonly TimeProvider _time;
+    private readonly WakeableSleep _sleep;
+    private readonly SemaphoreSlim _turn = new(1);
+    private readonly Lock _lock = new();
+    private readonly TaskCompletionSource _member = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly long _start;
+    private FleetMembership? _membership;
+    private DdiClient? _client;
+    private CancellationTokenSource? _listening;
+    private FleetStatus _status;
+    private IReadOnlyDictionary<string, string>? _described;
+    private TimeSpan _nextPoll, _pause = FirstPause;
+    private int _asked;
+
+    /// <summary>An agent.</summary>
+    /// <param name="settings">What the image says of the server.</param>
+    /// <param name="root">Root of the image's files.</param>
+    /// <param name="file">By what the device is known.</param>
+    /// <param name="work">Does what is assigned.</param>
+    /// <param name="facts">The device.</param>
+    /// <param name="engine">Updates of the operating system.</param>
+    /// <param name="workloads">Workloads.</param>
+    /// <param name="time">Clock.</param>
+    public FleetAgent(FleetSettings settings, string root, FleetMembershipFile file, AssignmentWork work, DeviceFacts facts, UpdateEngine engine, WorkloadUpdates workloads, TimeProvider time)
+    {
+        (_settings, _root, _file, _work, _facts, _engine, _workloads, _time) = (settings, root, file, work, facts, engine, workloads, time);
+        (_start, _sleep) = (time.GetTimestamp(), new WakeableSleep(time));
+        _membership = file.Read();
+        _status = new FleetStatus { State = FleetState.None, Device = facts.Id };
+        Connect();
+    }
+
+    /// <summary>Raised when the status changes.</summary>
+    public event Action? Changed;
+
+    /// <summary>How the device stands with the server.</summary>
+    public FleetStatus Status
+    {
+        get { lock (_lock) return _status; }
+    }
+
+    /// <summary>What the server is spoken to with; null while the device is no member.</summary>
+    public DdiClient? Client { get { lock (_lock) return _membership?.Token is null ? null : _client; } }
+
+    private TimeSpan Now => _time.GetElapsedTime(_start);
+
+    /// <summary>Waits until the device is a member; false when the daemon ends before.</summary>
+    public async Task<bool> WaitUntilMemberAsync(CancellationToken cancellationToken)
+    {
+        await _member.Task.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        return _member.Task.IsCompletedSuccessfully;
+    }
+
+    /// <summary>Joins the device to a fleet. With an enrolment token the server lets it in later, when it is reached.</summary>
+    /// <exception cref="UserError">It makes no sense, or there is no server.</exception>
+    public async Task JoinAsync(JoinRequest request)
+    {
+        var membership = request.ToMembership();
+        if (FleetServer.Of(_settings, _root, membership) is null) throw new UserError("There is no server that the device could join: its image names none.", "Name one: appliancectl fleet join --server https://…");
+        if (_facts.Id.Length == 0) throw new UserError("The device has no id yet.", "It is made at the first boot (/etc/machine-id).");
+        await _turn.WaitAsync();
+        try
+        {
+            _file.Write(membership);
+            _work.Forget();
+            _membership = membership;
+            Connect();
+        }
+        finally
+        {
+            _turn.Release();
+        }
+        Log.Information("Joining the fleet of {Server}", Status.Server);
+        _sleep.Wake();
+    }
+
+    /// <summary>Leaves the fleet: the device forgets by what it is known. What runs stays.</summary>
+    /// <exception cref="UserError">It is in none.</exception>
+    public async Task LeaveAsync()
+    {
+        await _turn.WaitAsync();
+        try
+        {
+            if (_membership is null) throw new UserError("The device belongs to no fleet.");
+            _file.Delete();
+            _work.Forget();
+            _membership = null;
+            Connect();
+        }
+        finally
+        {
+            _turn.Release();
+        }
+        Log.Information("The device has left its fleet");
+    }
+
+    /// <summary>Says to the server whether somebody at the device agrees to what waits for that.</summary>
+    /// <exception cref="UserError">Nothing waits, or the server does not take it.</exception>
+    public async Task ConfirmAsync(bool agreed, string? words, CancellationToken cancellationToken)
+    {
+        if (Client is not { } client || Status.Unconfirmed is not { } waiting) throw new UserError("Nothing waits for a confirmation.", "appliancectl fleet shows what does.");
+        try
+        {
+            await client.ConfirmAsync(waiting.Id, agreed, words, cancellationToken);
+        }
+        catch (DdiException e)
+        {
+            throw new UserError($"The server does not take it: {e.Message}", "Try again when it answers.", e);
+        }
+        Log.Information("{Title} was {Verdict} by somebody at the device", $"{waiting.Name} {waiting.Version}", agreed ? "confirmed" : "denied");
+        PollNow();
+    }
+
+    /// <inheritdoc/>
+    public override void Dispose()
+    {
+        base.Dispose();
+        _listening?.Dispose();
+        _client?.Dispose();
+        _sleep.Dispose();
+        _turn.Dispose();
+    }
+
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        _engine.Changed += _sleep.Wake;
+        _workloads.Changed += _sleep.Wake;
+        // All devices of a site come up together after a power cut; their questions do not.
+        _nextPoll = Now + (FirstPause * Random.Shared.NextDouble());
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            var due = Timeout.InfiniteTimeSpan;
+            await _turn.WaitAsync(stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (stoppingToken.IsCancellationRequested) break;
+            try
+            {
+                if (_membership is not null && _client is { } client) due = await TurnAsync(client, stoppingToken);
+            }
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            {
+                break;
+            }
+            catch (Exception e) when (e is UserError or IOException or UnauthorizedAccessException)
+            {
+                Log.Warning("What the fleet's server wants could not be done: {Reason}", e.Message);
+                due = LongestPause;
+            }
+            finally
+            {
+                _turn.Release();
+            }
+            await _sleep.SleepAsync(due, stoppingToken);
+        }
+        _engine.Changed -= _sleep.Wake;
+        _workloads.Changed -= _sleep.Wake;
+        if (_listening is { } listening) await listening.CancelAsync();
+    }
+
+    /// <summary>What can be done now; says how long there is nothing to do then.</summary>
+    private async Task<TimeSpan> TurnAsync(DdiClient client, CancellationToken cancellationToken)
+    {
+        _work.Advance();
+        try
+        {
+            // Said again all the time it would be the server's end: after a failure everything waits for the next question.
+            var asks = Interlocked.Exchange(ref _asked, 0) == 1 || Now >= _nextPoll;
+            if (asks && _membership is { Token: null }) client = await EnrolAsync(client, cancellationToken);
+            if (_membership is { Token: null }) return Pause();
+            if (asks || Status.State == FleetState.Connected) await TellAsync(client, cancellationToken);
+            if (asks)
+            {
+                var tasks = await client.AskAsync(cancellationToken);
+                NoteContact();
+                await FollowAsync(client, tasks, cancellationToken);
+                var poll = tasks.Sleep ?? _settings.Poll;
+                _nextPoll = Now + ((poll < LongestPoll ? poll : LongestPoll) * (0.9 + (0.2 * Random.Shared.NextDouble())));
+                _pause = FirstPause;
+                _work.Advance();
+                await TellAsync(client, cancellationToken);
+            }
+        }
+        catch (DdiException e)
+        {
+            NoteTrouble(e);
+            _nextPoll = Now + (e.RetryAfter is { } wait && wait < LongestPause ? wait : _pause * (0.5 + (0.5 * Random.Shared.NextDouble())));
+            _pause = _pause * 2 < LongestPause ? _pause * 2 : LongestPause;
+        }
+        Show(status => status with { Assignment = _work.Current });
+        return Pause();
+
+        TimeSpan Pause()
+        {
+            var pause = _nextPoll - Now;
+            if (_work.Wait is { } wait && wait < pause) pause = wait;
+            return pause > TimeSpan.FromSeconds(1) ? pause : TimeSpan.FromSeconds(1);
+        }
+    }
+
+    /// <summary>Gets the device a token of its own for the one that lets it in.</summary>
+    private async Task<DdiClient> EnrolAsync(DdiClient client, CancellationToken cancellationToken)
+    {
+        var token = await client.EnrolAsync(_membership!.EnrolmentToken!, _facts.Id, cancellationToken);
+        var membership = _membership with { EnrolmentToken = null, Token = token };
+        _file.Write(membership);
+        _membership = membership;
+        Connect();
+        Log.Information("The server has let the device in as {Device}", _facts.Id);
+        return _client!;
+    }
+
+    /// <summary>Does what the server's links ask for.</summary>
+    private async Task FollowAsync(DdiClient client, DdiTasks tasks, CancellationToken cancellationToken)
+    {
+        var attributes = Attributes();
+        if (tasks.WantsAttributes || _described is null || !Same(_described, attributes))
+        {
+            await client.DescribeAsync(attributes, cancellationToken);
+            _described = attributes;
+        }
+        var (wish, action) = (tasks.ActionOf("cancelAction"), tasks.ActionOf("deploymentBase"));
+        if (wish is not null) await StopAsync(client, await client.FetchCancelAsync(wish, cancellationToken), cancellationToken);
+        if (action is not null) await BeginAsync(client, action, cancellationToken);
+        // The server has ended it without a word, or was put back to a time before it.
+        if (wish is null && action is null && _work.Current is { IsOver: false }) await _work.CancelAsync(cancellationToken);
+        var unconfirmed = tasks.ActionOf("confirmationBase") is not { } waiting ? null : Status.Unconfirmed is { } known && known.Id == waiting ? known
+            : (await client.FetchUnconfirmedAsync(waiting, cancellationToken)).Chunks is [{ Name: { } name, Version: { } version }, ..] ? new UnconfirmedAssignment(waiting, PlainText.Clean(name), PlainText.Clean(version), _time.GetUtcNow()) : null;
+        Show(status => status with { Unconfirmed = unconfirmed });
+    }
+
+    private async Task BeginAsync(DdiClient client, string action, CancellationToken cancellationToken)
+    {
+        var deployment = await client.FetchAsync(action, cancellationToken);
+        var mayRestart = deployment.MaintenanceWindow != "unavailable" && deployment.Update != "skip";
+        if (_work.Current is { } current && current.Id == action)
+        {
+            _work.SetRestart(mayRestart);
+            _work.NoteUnreported(); // it was told the end, and asks again
+            return;
+        }
+        if (deployment.Download == "skip") return; // not yet
+        // One at a time: what runs now is not the server's wish any more, or was never.
+        if (_work.Current is { IsOver: false } && await _work.CancelAsync(cancellationToken) is { } why)
+        {
+            Log.Information("The next assignment waits: {Reason}", why);
+            return;
+        }
+        if (AssignmentReader.TryRead(action, deployment, mayRestart, _time.GetUtcNow(), out var reason) is { } assignment) _work.Take(assignment);
+        else await client.ReportAsync("deploymentBase", action, "closed", "failure", [reason], cancellationToken);
+    }
+
+    private async Task StopAsync(DdiClient client, string action, CancellationToken cancellationToken)
+    {
+        var goesOn = _work.Current?.Id == action ? await _work.CancelAsync(cancellationToken) : null;
+        await client.ReportAsync("cancelAction", action, goesOn is null ? "closed" : "rejected", goesOn is null ? "success" : "none", [goesOn ?? "It is stopped."], cancellationToken);
+        if (goesOn is not null) _work.NoteUnreported();
+        PollNow(); // what comes after it
+    }
+
+    /// <summary>Tells the server what it does not know yet of the assignment.</summary>
+    private async Task TellAsync(DdiClient client, CancellationToken cancellationToken)
+    {
+        if (_work.Current is not { IsReported: false } current) return;
+        try
+        {
+            foreach (var news in _work.TakeNews()) await client.ReportAsync("deploymentBase", current.Id, "proceeding", "none", [news], cancellationToken);
+            if (!current.IsOver) return;
+            await client.ReportAsync("deploymentBase", current.Id, "closed", current.Step == AssignmentStep.Succeeded ? "success" : "failure", current.Words, cancellationToken);
+        }
+        catch (DdiException e) when (e.Fault is DdiFault.Gone or DdiFault.Rejected)
+        {
+            Log.Warning("The server does not want to hear of action {Action}: {Reason}", current.Id, e.Message);
+        }
+        if (!current.IsOver) return;
+        _work.NoteReported();
+        PollNow(); // what comes after it
+    }
+
+    /// <summary>What the device says of itself; filters of rollouts go by it.</summary>
+    private SortedDictionary<string, string> Attributes()
+    {
+        var all = new SortedDictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["id"] = _facts.Image.Id,
+            ["version"] = _facts.Image.Version,
+            ["board"] = _facts.Image.Board,
+            ["architecture"] = DebianArchitecture.Host,
+            ["hostname"] = _facts.Hostname,
+            ["workloads"] = _facts.Image.WorkloadsEngine,
+        };
+        foreach (var workload in _workloads.Known.Where(workload => workload.State.Current is not null)) all[$"workload.{workload.Id}"] = workload.State.Current!;
+        return all;
+    }
+
+    private static bool Same(IReadOnlyDictionary<string, string> one, SortedDictionary<string, string> other) => one.Count == other.Count && other.All(pair => one.GetValueOrDefault(pair.Key) == pair.Value);
+
+    /// <summary>Begins anew with the membership as it is now.</summary>
+    private void Connect()
+    {
+        FleetServer? server = null;
+        DdiClient? client = null;
+        string? trouble = null;
+        try
+        {
+            server = FleetServer.Of(_settings, _root, _membership);
+            client = server is null ? null : new DdiClient(server, _facts.Id, _time);
+        }
+        catch (Exception e) when (e is UserError or IOException or UnauthorizedAccessException)
+        {
+            trouble = e.Message;
+            Log.Error("The fleet's server cannot be spoken to: {Reason}", e.Message);
+        }
+        _listening?.Cancel();
+        _listening?.Dispose();
+        _listening = null;
+        DdiClient? old;
+        lock (_lock) (old, _client) = (_client, client);
+        old?.Dispose();
+        (_described, _nextPoll, _pause) = (null, Now, FirstPause);
+        Show(_ => new FleetStatus
+        {
+            Device = _facts.Id,
+            Server = server?.Address.ToString() ?? _membership?.Server ?? _settings.Server,
+            State = trouble is not null ? FleetState.Unreachable : server is not null ? FleetState.Joining : _settings.Server is null ? FleetState.None : FleetState.NotJoined,
+            Trouble = trouble,
+            TroubleSince = trouble is null ? null : _time.GetUtcNow(),
+            Assignment = _work.Current,
+        });
+        if (_membership?.Token is null || client is null) return;
+        _member.TrySetResult();
+        _listening = new CancellationTokenSource();
+        _ = ListenAsync(client, _listening.Token);
+    }
+
+    /// <summary>Hears of what there is to do at once, as far as the server says it.</summary>
+    private async Task ListenAsync(DdiClient client, CancellationToken cancellationToken)
+    {
+        var pause = FirstPause;
+        while (!cancellationToken.IsCancellationRequested)
+        {
+            try
+            {
+                await client.ListenAsync(() =>
+                {
+                    pause = FirstPause;
+                    PollNow();
+                }, cancellationToken);
+            }
+            catch (DdiException e)
+            {
+                // A server without events is asked again and again all the same.
+                if (e.Fault is DdiFault.Gone or DdiFault.Rejected) pause = LongestEventPause;
+            }
+            catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)
+            {
+                return;
+            }
+            await Task.Delay(pause * (0.5 + (0.5 * Random.Shared.NextDouble())), _time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            pause = pause * 2 < LongestPause ? pause * 2 : pause > LongestPause ? pause : LongestPause;
+        }
+    }
+
+    private void PollNow()
+    {
+        Volatile.Write(ref _asked, 1);
+        _sleep.Wake();
+    }
+
+    private void NoteContact()
+    {
+        if (Status.State != FleetState.Connected) Log.Information("The fleet's server {Server} answers", Status.Server);
+        Show(status => status with { State = FleetState.Connected, Trouble = null, TroubleSince = null, LastContact = _time.GetUtcNow() });
+    }
+
+    private void NoteTrouble(DdiException e)
+    {
+        var state = e.Fault is DdiFault.Refused or DdiFault.Gone or DdiFault.Rejected ? FleetState.Refused : FleetState.Unreachable;
+        if (Status.Trouble != e.Message) Log.Warning("The fleet's server {Server}: {Reason}", Status.Server, e.Message);
+        Show(status => status with { State = state, Trouble = e.Message, TroubleSince = status.TroubleSince ?? _time.GetUtcNow() });
+    }
+
+    private void Show(Func<FleetStatus, FleetStatus> change)
+    {
+        lock (_lock)
+        {
+            var next = change(_status);
+            if (next == _status) return;
+            _status = next;
+        }
+        Changed?.Invoke();
+    }
+}

@@ -1,0 +1,34 @@
+using System.Text.Json.Serialization;
+
+namespace Appliance.Supervisor.Fleet;
+
+/// <summary>By what the device is known to its fleet's server; what the image says of the server, it may say otherwise.</summary>
+internal sealed record FleetMembership
+{
+    /// <summary>Format version of the file.</summary>
+    public int Format { get; init; } = FleetMembershipFile.CurrentFormat;
+
+    /// <summary>Address of the server, or null for the image's.</summary>
+    public string? Server { get; init; }
+
+    /// <summary>The tenant, or null for the image's.</summary>
+    public string? Tenant { get; init; }
+
+    /// <summary>Certificates (PEM) that the server is trusted by, or null for the image's.</summary>
+    public string? Trust { get; init; }
+
+    /// <summary>What lets the device in, until that has happened: it is given a token of its own for it.</summary>
+    public string? EnrolmentToken { get; init; }
+
+    /// <summary>The device's token, or its gateway's.</summary>
+    public string? Token { get; init; }
+
+    /// <summary>Whether the token is a gateway's, which many devices have.</summary>
+    public bool IsGateways { get; init; }
+}
+
+/// <summary>The JSON form of <see cref="FleetMembership"/> and <see cref="Assignment"/>.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, UseStringEnumConverter = true, WriteIndented = true)]
+[JsonSerializable(typeof(FleetMembership))]
+[JsonSerializable(typeof(Assignment))]
+internal sealed partial class FleetStateJson : JsonSerializerContext;

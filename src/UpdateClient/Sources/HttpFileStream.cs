@@ -1,0 +1,66 @@
+namespace Appliance.UpdateClient.Sources;
+
+/// <summary>One file of a web server, read front to back: a break goes on where it was, whether the server knows ranges or not.</summary>
+internal sealed class HttpFileStream(HttpSource source, string path) : Stream
+{
+    private HttpBody? _body;
+    private long _position;
+
+    public override bool CanRead => true;
+    public override bool CanSeek => false;
+    public override bool CanWrite => false;
+    public override long Length => throw new NotSupportedException();
+    public override long Position { get => _position; set => throw new NotSupportedException(); }
+
+    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        if (buffer.Length == 0) return 0;
+        var read = await source.RetryAsync(path, async _ =>
+        {
+            try
+            {
+                if (_body is null)
+                {
+                    _body = await HttpBody.OpenAsync(source, path, _position == 0 ? null : (_position, null), cancellationToken) ?? throw RangeWindow.Missing(source, path);
+                    await SkipAsync(_body, buffer, cancellationToken);
+                }
+                return await _body.ReadAsync(buffer, cancellationToken);
+            }
+            catch
+            {
+                await CloseAsync();
+                throw;
+            }
+        }, cancellationToken);
+        _position += read;
+        return read;
+    }
+
+    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+    public override void Flush() { }
+    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+    public override void SetLength(long value) => throw new NotSupportedException();
+    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+    public override async ValueTask DisposeAsync()
+    {
+        await CloseAsync();
+        source.Dispose();
+        await base.DisposeAsync();
+    }
+
+    private async Task CloseAsync()
+    {
+        var body = _body;
+        _body = null;
+        if (body is not null) await body.DisposeAsync();
+    }
+
+    /// <summary>A server that knows no ranges begins at the front.</summary>
+    private async Task SkipAsync(HttpBody body, Memory<byte> scratch, CancellationToken cancellationToken)
+    {
+        while (body.Position < _position)
+            if (await body.ReadAsync(scratch[..(int)Math.Min(scratch.Length, _position - body.Position)], cancellationToken) == 0) throw new TransientFailure("the transfer ended too early");
+    }
+}
