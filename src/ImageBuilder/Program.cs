@@ -28,7 +28,7 @@ var root = new RootCommand("""
       appliance build image/appliance.yaml
       appliance run out/appliance_1.0.0_amd64
     """)
-{ BuildCommand.Create(), RunCommand.Create(), FlashCommand.Create(), KeysCommand.Create(), PublishCommand.Create(), VerifyCommand.Create(), BundleCommand.Create(), DiffCommand.Create(), FleetCommand.Create(), SchemaCommand.Create() };
+{ BuildCommand.Create(), RunCommand.Create(), FlashCommand.Create(), KeysCommand.Create(), PublishCommand.Create(), VerifyCommand.Create(), BundleCommand.Create(), DiffCommand.Create(), FleetCommand.Create(), PushCommand.Create(), SchemaCommand.Create() };
 
 try
 {

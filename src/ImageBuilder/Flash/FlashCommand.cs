@@ -1,7 +1,7 @@
 using System.CommandLine;
-using System.Diagnostics;
 using System.Text.Json.Nodes;
 using Appliance.Core;
+using Appliance.ImageBuilder.Tools;
 using Appliance.ImageBuilder.BlockMaps;
 
 namespace Appliance.ImageBuilder.Flash;
@@ -92,32 +92,17 @@ internal static class FlashCommand
         if (Console.ReadLine()?.Trim() != "yes") throw new UserError("Nothing was written.");
     }
 
-    /// <summary>Shows bytes, rate and time left, at most a few times a second.</summary>
+    /// <summary>What flashing tells beside how far it is.</summary>
     private sealed class FlashProgress(bool json)
     {
-        private readonly Stopwatch _clock = Stopwatch.StartNew();
-        private string _phase = "";
-        private TimeSpan _phaseStart, _shown;
+        private readonly TransferProgress _transfer = new(json);
 
-        public void Show(string phase, long done, long total)
-        {
-            if (phase != _phase) (_phase, _phaseStart, _shown) = (phase, _clock.Elapsed, TimeSpan.Zero);
-            var pause = Console.IsErrorRedirected || json ? TimeSpan.FromSeconds(2) : TimeSpan.FromMilliseconds(200);
-            if (done < total && _clock.Elapsed - _shown < pause) return;
-            _shown = _clock.Elapsed;
-            var rate = done / Math.Max((_clock.Elapsed - _phaseStart).TotalSeconds, 0.001);
-            if (json) Console.WriteLine(new JsonObject { ["event"] = "progress", ["phase"] = phase, ["bytes"] = done, ["total"] = total }.ToJsonString());
-            else
-            {
-                var line = $"{phase}: {ByteSize.Format(done)}{(total > 0 ? $" of {ByteSize.Format(total)}" : "")}, {ByteSize.Format((long)rate)}/s{(total > done ? $", {(total - done) / rate:0} s left" : "")}";
-                Console.Error.Write(Console.IsErrorRedirected ? line + "\n" : $"\r{line,-70}");
-            }
-        }
+        public void Show(string phase, long done, long total) => _transfer.Show(phase, done, total);
 
         public void Done(string device, long bytes)
         {
             if (json) Console.WriteLine(new JsonObject { ["event"] = "done", ["device"] = device, ["bytes"] = bytes }.ToJsonString());
-            else Console.Error.WriteLine($"\nDone in {_clock.Elapsed.TotalSeconds:0.0} s. {device} can be put into the machine.");
+            else Console.Error.WriteLine($"\nDone in {_transfer.Elapsed.TotalSeconds:0.0} s. {device} can be put into the machine.");
         }
 
         public void Interrupted(string device)

@@ -55,11 +55,12 @@ internal sealed class FleetClient : IDisposable
     /// <param name="path">The path below <c>/api/v1/</c>.</param>
     /// <param name="file">The file.</param>
     /// <param name="cancellationToken">Ends the work.</param>
+    /// <returns>What it answers; null for nothing.</returns>
     /// <exception cref="UserError">The server refuses, or cannot be reached.</exception>
-    public async Task UploadAsync(string path, Stream file, CancellationToken cancellationToken)
+    public async Task<JsonNode?> UploadAsync(string path, Stream file, CancellationToken cancellationToken)
     {
         using var content = new StreamContent(file);
-        await AskAsync(HttpMethod.Put, path, content, FileLimit, (_, _) => Task.FromResult(true), cancellationToken);
+        return await AskAsync(HttpMethod.Put, path, content, FileLimit, ReadJsonAsync, cancellationToken);
     }
 
     /// <summary>Fetches a file of the repository that the server hosts, and gives it to whoever reads it; nothing when there is none.</summary>

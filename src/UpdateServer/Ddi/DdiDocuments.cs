@@ -76,7 +76,7 @@ internal sealed class DdiDocuments(string @base, ServeOptions options, DateTimeO
     {
         var chunk = new JsonObject
         {
-            ["part"] = release.Kind == ReleaseKind.Workload ? "bApp" : "os",
+            ["part"] = release.Part,
             ["name"] = release.Name,
             ["version"] = release.Version,
             ["artifacts"] = Artifacts(release),

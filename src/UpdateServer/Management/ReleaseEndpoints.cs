@@ -15,15 +15,16 @@ internal static class ReleaseEndpoints
     public static void Map(IEndpointRouteBuilder api)
     {
         api.MapGet("/releases", (ReleaseReader releases, int? take, CancellationToken stop) => releases.ListAsync(ManagementApi.Rows(take, 100), stop)).Requires(Role.Viewer).WithSummary("Releases, the newest first.");
-        api.MapPut("/releases/{name}/{version}/files/{file}", UploadAsync).Requires(Role.Operator).WithSummary("Uploads a file for devices that are not ours (SWUpdate, RAUC); the body is the file.");
+        api.MapPut("/releases/{name}/{version}/files/{file}", UploadAsync).Requires(Role.Operator).WithSummary("Uploads a file: for devices that are not ours (SWUpdate, RAUC), or a bundle; the body is the file. part is os (the default) or bApp, for a workload.");
     }
 
-    private static async Task<ReleaseReader.ReleaseView> UploadAsync(ArtifactStore store, HttpContext http, string name, string version, string file, CancellationToken cancellationToken)
+    private static async Task<ReleaseReader.ReleaseView> UploadAsync(ArtifactStore store, HttpContext http, string name, string version, string file, string? part, CancellationToken cancellationToken)
     {
-        foreach (var part in new[] { name, version, file })
-            if (part.Length > FleetContext.LongestName || part.StartsWith('.') || part.IndexOfAny(NotInNames) >= 0) throw new UserError($"\"{part}\" cannot be a name here.", "Use letters, digits, dots and dashes.");
+        foreach (var text in new[] { name, version, file })
+            if (text.Length > FleetContext.LongestName || text.StartsWith('.') || text.IndexOfAny(NotInNames) >= 0) throw new UserError($"\"{text}\" cannot be a name here.", "Use letters, digits, dots and dashes.");
+        if (part is not (null or Release.System or Release.Application)) throw new UserError($"part is {Release.System} or {Release.Application}.");
         // A file is bounded by its own option.
         if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit) limit.MaxRequestBodySize = null;
-        return ReleaseReader.View(await store.UploadAsync(name, version, file, http.Request.Body, http.Who(), cancellationToken));
+        return ReleaseReader.View(await store.UploadAsync(name, version, part ?? Release.System, file, http.Request.Body, http.Who(), cancellationToken));
     }
 }

@@ -33,12 +33,13 @@ internal sealed class ArtifactStore(FleetDatabase database, ServeOptions options
     /// <summary>Takes a file for a release of uploaded files, which is made when it is not there. The file counts when it is whole and on the disk.</summary>
     /// <param name="name">Name of the release.</param>
     /// <param name="version">Version.</param>
+    /// <param name="part">The part of a device that it is.</param>
     /// <param name="fileName">Name that devices see.</param>
     /// <param name="content">The file.</param>
     /// <param name="who">Who uploads it.</param>
     /// <param name="cancellationToken">Ends the work.</param>
     /// <exception cref="UserError">The release has another file of that name, or the file is too large.</exception>
-    public async Task<Release> UploadAsync(string name, string version, string fileName, Stream content, string who, CancellationToken cancellationToken)
+    public async Task<Release> UploadAsync(string name, string version, string part, string fileName, Stream content, string who, CancellationToken cancellationToken)
     {
         Directory.CreateDirectory(Uploads);
         var partial = Path.Combine(Uploads, $".{Guid.NewGuid():N}");
@@ -47,7 +48,7 @@ internal sealed class ArtifactStore(FleetDatabase database, ServeOptions options
             var digests = await FileDigests.ReceiveAsync(content, partial, options.LargestUpload, cancellationToken);
             File.Move(partial, Path.Combine(Uploads, digests.Sha256), overwrite: true);
             DurableFile.SyncFolder(Uploads);
-            return await database.WriteAsync(context => RecordAsync(context, name, version, fileName, digests, who, cancellationToken), cancellationToken);
+            return await database.WriteAsync(context => RecordAsync(context, name, version, part, fileName, digests, who, cancellationToken), cancellationToken);
         }
         catch (InvalidDataException e)
         {
@@ -59,10 +60,11 @@ internal sealed class ArtifactStore(FleetDatabase database, ServeOptions options
         }
     }
 
-    private async Task<Release> RecordAsync(FleetContext context, string name, string version, string fileName, FileDigests digests, string who, CancellationToken cancellationToken)
+    private async Task<Release> RecordAsync(FleetContext context, string name, string version, string part, string fileName, FileDigests digests, string who, CancellationToken cancellationToken)
     {
         var release = await context.Releases.Include(row => row.Artifacts).FirstOrDefaultAsync(row => row.Kind == ReleaseKind.Files && row.Name == name && row.Version == version, cancellationToken);
-        if (release is null) context.Releases.Add(release = new Release { Kind = ReleaseKind.Files, Name = name, Version = version, CreatedAt = time.GetUtcNow() });
+        if (release is null) context.Releases.Add(release = new Release { Kind = ReleaseKind.Files, Name = name, Version = version, Part = part, CreatedAt = time.GetUtcNow() });
+        if (release.Part != part) throw new UserError($"{name} {version} is there already as another part of a device: {release.Part}.", "Upload it under another name.");
         if (release.Artifacts.Find(artifact => artifact.FileName == fileName) is { } present)
             return present.Sha256 == digests.Sha256 ? release : throw new UserError($"{name} {version} has another file {fileName} already.", "Devices may have fetched it. Give what is new a version of its own.");
         release.Artifacts.Add(new Artifact { FileName = fileName, Path = UploadMark + digests.Sha256, Size = digests.Size, Sha256 = digests.Sha256, Sha1 = digests.Sha1, Md5 = digests.Md5 });

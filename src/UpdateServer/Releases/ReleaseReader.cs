@@ -7,7 +7,7 @@ namespace Appliance.UpdateServer.Releases;
 internal sealed class ReleaseReader(FleetDatabase database)
 {
     /// <summary>A release.</summary>
-    public sealed record ReleaseView(long Id, ReleaseKind Kind, string Name, string Version, string Board, string Channel, bool Available, string? Notes, DateTimeOffset CreatedAt, IReadOnlyList<ArtifactView> Files, IReadOnlyList<DeltaView> Deltas);
+    public sealed record ReleaseView(long Id, ReleaseKind Kind, string Name, string Version, string Part, string Board, string Channel, bool Available, string? Notes, DateTimeOffset CreatedAt, IReadOnlyList<ArtifactView> Files, IReadOnlyList<DeltaView> Deltas);
 
     /// <summary>A file of a release.</summary>
     public sealed record ArtifactView(string Name, long Size, string Sha256);
@@ -24,7 +24,7 @@ internal sealed class ReleaseReader(FleetDatabase database)
     }
 
     /// <summary>A release as people see it.</summary>
-    public static ReleaseView View(Release release) => new(release.Id, release.Kind, release.Name, release.Version, release.Board, release.Channel, release.IsAvailable, release.Notes, release.CreatedAt,
+    public static ReleaseView View(Release release) => new(release.Id, release.Kind, release.Name, release.Version, release.Part, release.Board, release.Channel, release.IsAvailable, release.Notes, release.CreatedAt,
         [.. release.Artifacts.Select(artifact => new ArtifactView(artifact.FileName, artifact.Size, artifact.Sha256))],
         [.. release.Deltas.OrderBy(delta => delta.Size).Select(delta => new DeltaView(delta.FromVersion, delta.Size))]);
 }

@@ -353,6 +353,11 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Postgres
                         .HasMaxLength(4096)
                         .HasColumnType("character varying(4096)");
 
+                    b.Property<string>("Part")
+                        .IsRequired()
+                        .HasMaxLength(256)
+                        .HasColumnType("character varying(256)");
+
                     b.Property<string>("Version")
                         .IsRequired()
                         .HasMaxLength(256)

@@ -102,6 +102,7 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Postgres
                     Kind = table.Column<int>(type: "integer", nullable: false),
                     Name = table.Column<string>(type: "character varying(256)", maxLength: 256, nullable: false),
                     Version = table.Column<string>(type: "character varying(256)", maxLength: 256, nullable: false),
+                    Part = table.Column<string>(type: "character varying(256)", maxLength: 256, nullable: false),
                     Board = table.Column<string>(type: "character varying(256)", maxLength: 256, nullable: false),
                     Channel = table.Column<string>(type: "character varying(256)", maxLength: 256, nullable: false),
                     Notes = table.Column<string>(type: "character varying(4096)", maxLength: 4096, nullable: true),

@@ -101,6 +101,7 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Sqlite
                     Kind = table.Column<int>(type: "INTEGER", nullable: false),
                     Name = table.Column<string>(type: "TEXT", maxLength: 256, nullable: false),
                     Version = table.Column<string>(type: "TEXT", maxLength: 256, nullable: false),
+                    Part = table.Column<string>(type: "TEXT", maxLength: 256, nullable: false),
                     Board = table.Column<string>(type: "TEXT", maxLength: 256, nullable: false),
                     Channel = table.Column<string>(type: "TEXT", maxLength: 256, nullable: false),
                     Notes = table.Column<string>(type: "TEXT", maxLength: 4096, nullable: true),

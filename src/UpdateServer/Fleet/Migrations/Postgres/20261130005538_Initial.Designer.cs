@@ -11,7 +11,7 @@ using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
 namespace Appliance.UpdateServer.Fleet.Migrations.Postgres
 {
     [DbContext(typeof(PostgresFleet))]
-    [Migration("20261129215041_Initial")]
+    [Migration("20261130005538_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -355,6 +355,11 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Postgres
                     b.Property<string>("Notes")
                         .HasMaxLength(4096)
                         .HasColumnType("character varying(4096)");
+
+                    b.Property<string>("Part")
+                        .IsRequired()
+                        .HasMaxLength(256)
+                        .HasColumnType("character varying(256)");
 
                     b.Property<string>("Version")
                         .IsRequired()

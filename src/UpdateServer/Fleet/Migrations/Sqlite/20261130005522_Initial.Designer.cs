@@ -10,7 +10,7 @@ using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 namespace Appliance.UpdateServer.Fleet.Migrations.Sqlite
 {
     [DbContext(typeof(SqliteFleet))]
-    [Migration("20261129215038_Initial")]
+    [Migration("20261130005522_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -333,6 +333,11 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Sqlite
 
                     b.Property<string>("Notes")
                         .HasMaxLength(4096)
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("Part")
+                        .IsRequired()
+                        .HasMaxLength(256)
                         .HasColumnType("TEXT");
 
                     b.Property<string>("Version")
