@@ -1,0 +1,73 @@
+using System.Text;
+using System.Text.Json.Nodes;
+using Appliance.SystemTests.Updates;
+
+namespace Appliance.SystemTests.Fleet;
+
+/// <summary>A device as a member of a fleet, end to end: the real image in QEMU, the real server with TLS and a repository.</summary>
+public sealed class FleetTests : IAsyncLifetime
+{
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("fleet");
+    private readonly UpdateRepository _repository = new("test-fleet", sources: "channel: stable"); // nobody asks the repository but for the server
+    private readonly FleetServer _server = new();
+    private string _device = "";
+
+    public async ValueTask InitializeAsync()
+    {
+        await _repository.InitializeAsync();
+        await _repository.PublishAsync(UpdateRepository.Unhealthy);
+        await _server.StartAsync(_repository.Repository);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _server.DisposeAsync();
+        await _repository.DisposeAsync();
+        _folder.Delete(recursive: true);
+    }
+
+    [Fact(Explicit = true)]
+    public async Task ADevice_Joins_DoesWhatIsAssigned_AlsoWhenThePowerGoes_AndSaysHowItWent()
+    {
+        await using var machine = await RunningMachine.StartAsync("fleet", _repository.Disk(UpdateRepository.First), Path.Combine(_folder.FullName, "state.qcow2"));
+        await machine.WaitForGoodBootAsync();
+        var token = (string)(await _server.PostAsync("enrolment-tokens", new { name = "bench", uses = 1 }))["value"]!;
+        await WriteAsync(machine, "/run/ca.pem", _server.Trust);
+        await WriteAsync(machine, "/run/token", token);
+        await machine.RunAsync($"appliancectl fleet join --server {_server.Address} --trust /run/ca.pem --enrolment-token-file /run/token");
+        await machine.WaitAsync("the connection", async () => (string?)(await machine.ControlAsync())?["fleet"]?["state"] == "connected");
+        _device = (string)(await machine.ControlAsync())!["fleet"]!["device"]!;
+        await machine.WaitAsync("health at the server", async () => (string?)(await DeviceAsync())["health"] == "healthy");
+        Assert.Equal((UpdateRepository.First, "vm-x86_64"), ((string?)(await DeviceAsync())["attributes"]!["version"], (string?)(await DeviceAsync())["attributes"]!["board"]));
+        Assert.Equal("600 appliance", await machine.RunAsync("stat -c '%a %U' /var/lib/appliance/supervisor/fleet.json"));
+
+        // It is told at once, and goes on when the power has gone in the middle.
+        var good = await AssignAsync(UpdateRepository.Good);
+        await machine.WaitAsync("the download", async () => (string?)(await machine.ControlAsync())?["updateState"] == "downloading");
+        await machine.PullThePlugAsync();
+        await EndsAsync(machine, good, "finished");
+        Assert.Equal(UpdateRepository.Good, (string?)(await machine.ControlAsync())!["version"]);
+        await machine.WaitAsync("the version at the server", async () => (string?)(await DeviceAsync())["attributes"]!["version"] == UpdateRepository.Good);
+
+        var bad = await AssignAsync(UpdateRepository.Unhealthy);
+        await EndsAsync(machine, bad, "failed");
+        Assert.Equal(UpdateRepository.Good, (string?)(await machine.ControlAsync())!["version"]);
+        Assert.Contains("product", (string?)(await ActionAsync(bad))["detail"], StringComparison.Ordinal);
+        await machine.WaitAsync("its journal at the server", async () => (await _server.GetAsync($"devices/{_device}/log?take=500&priority=4")).ToJsonString().Contains(UpdateRepository.Unhealthy, StringComparison.Ordinal));
+    }
+
+    private static Task WriteAsync(RunningMachine machine, string path, string text) => machine.RunAsync($"echo {Convert.ToBase64String(Encoding.UTF8.GetBytes(text))} | base64 -d > {path}");
+
+    private Task<JsonNode> DeviceAsync() => _server.GetAsync($"devices/{_device}");
+
+    private async Task<JsonNode> ActionAsync(long action) => (await _server.GetAsync($"devices/{_device}/actions")).AsArray().Single(row => (long)row!["id"]! == action)!;
+
+    private async Task<long> AssignAsync(string version)
+    {
+        var release = (await _server.GetAsync("releases")).AsArray().Single(row => (string?)row!["version"] == version)!;
+        return (long)await _server.PostAsync($"devices/{_device}/actions", new { release = (long)release["id"]!, forced = true });
+    }
+
+    private Task EndsAsync(RunningMachine machine, long action, string state) =>
+        machine.WaitAsync($"the server to know that it is {state}", async () => await ActionAsync(action) is var row && !(bool)row["active"]! ? (string?)row["state"] == state ? true : throw new InvalidOperationException(row.ToJsonString()) : false);
+}
