@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using Appliance.Core;
 using Appliance.UpdateServer.Access;
+using Appliance.UpdateServer.Certificates;
 using Appliance.UpdateServer.Serve;
 using Serilog;
 using Serilog.Events;
@@ -31,7 +32,7 @@ var root = new RootCommand("""
       appliance-server serve --data data --repo /srv/updates
       appliance-server key anna --data data
     """)
-{ ServeCommand.Create(), KeyCommand.Create(), BackupCommand.Create() };
+{ ServeCommand.Create(), KeyCommand.Create(), AuthorityCommand.Create(), BackupCommand.Create() };
 try
 {
     return await root.Parse(args).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, interrupt.Token);

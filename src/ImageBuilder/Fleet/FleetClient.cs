@@ -55,13 +55,15 @@ internal sealed class FleetClient : IDisposable
     /// <param name="path">The path below <c>/api/v1/</c>.</param>
     /// <param name="file">The file.</param>
     /// <param name="cancellationToken">Ends the work.</param>
-    /// <returns>What it answers; null for nothing.</returns>
     /// <exception cref="UserError">The server refuses, or cannot be reached.</exception>
-    public async Task<JsonNode?> UploadAsync(string path, Stream file, CancellationToken cancellationToken)
-    {
-        using var content = new StreamContent(file);
-        return await AskAsync(HttpMethod.Put, path, content, FileLimit, ReadJsonAsync, cancellationToken);
-    }
+    public Task UploadAsync(string path, Stream file, CancellationToken cancellationToken) => UploadAsync(path, file, (_, _) => Task.FromResult(true), cancellationToken);
+
+    /// <summary>Sends a file, and reads what the server answers to it; null for nothing.</summary>
+    /// <param name="path">The path below <c>/api/v1/</c>.</param>
+    /// <param name="file">The file.</param>
+    /// <param name="cancellationToken">Ends the work.</param>
+    /// <exception cref="UserError">The server refuses, or cannot be reached.</exception>
+    public Task<JsonNode?> UploadAndReadAsync(string path, Stream file, CancellationToken cancellationToken) => UploadAsync(path, file, ReadJsonAsync, cancellationToken);
 
     /// <summary>Fetches a file of the repository that the server hosts, and gives it to whoever reads it; nothing when there is none.</summary>
     /// <param name="path">The path in the repository.</param>
@@ -70,6 +72,12 @@ internal sealed class FleetClient : IDisposable
     /// <exception cref="UserError">The server cannot be reached.</exception>
     public Task<T?> ReadFileAsync<T>(string path, Func<Stream, CancellationToken, Task<T>> read, CancellationToken cancellationToken) where T : class =>
         AskAsync(HttpMethod.Get, $"/repository/{path}", null, FileLimit, async (answer, stop) => await read(await answer.Content.ReadAsStreamAsync(stop), stop), cancellationToken, mayBeMissing: true);
+
+    private async Task<T?> UploadAsync<T>(string path, Stream file, Func<HttpResponseMessage, CancellationToken, Task<T>> read, CancellationToken cancellationToken)
+    {
+        using var content = new StreamContent(file);
+        return await AskAsync(HttpMethod.Put, path, content, FileLimit, read, cancellationToken);
+    }
 
     private async Task<T?> AskAsync<T>(HttpMethod method, string path, HttpContent? content, TimeSpan limit, Func<HttpResponseMessage, CancellationToken, Task<T>> read, CancellationToken cancellationToken, bool mayBeMissing = false)
     {

@@ -51,7 +51,7 @@ internal static class PushCommand
         var (progress, done) = (new TransferProgress(json), 0L);
         await using var counted = new CountedStream(file, read => progress.Show("sending", done += read, file.Length));
         var part = claims.Kind == BundleKind.Workload ? "bApp" : "os";
-        var answer = await client.UploadAsync($"releases/{Uri.EscapeDataString(claims.Id)}/{Uri.EscapeDataString(claims.Version)}/files/{Uri.EscapeDataString($"{claims.Id}_{claims.Version}{BundleRules.Extension}")}?part={part}", counted, cancellationToken);
+        var answer = await client.UploadAndReadAsync($"releases/{Uri.EscapeDataString(claims.Id)}/{Uri.EscapeDataString(claims.Version)}/files/{Uri.EscapeDataString($"{claims.Id}_{claims.Version}{BundleRules.Extension}")}?part={part}", counted, cancellationToken);
         if (!json && !Console.IsErrorRedirected) Console.Error.WriteLine();
         return (long)answer!["id"]!;
     }

@@ -17,14 +17,50 @@ internal sealed class DeviceAuthentication(FleetDatabase database, ServeOptions 
     /// <summary>The device that a request is from; null when it does not prove to be that one.</summary>
     public async Task<Device?> FindAsync(HttpContext http, string controllerId, CancellationToken cancellationToken)
     {
+        var credential = http.Request.Headers.Authorization.ToString();
+        if (credential.StartsWith(TargetToken, StringComparison.OrdinalIgnoreCase)) return await FindByTokenAsync(controllerId, credential[TargetToken.Length..].Trim(), cancellationToken);
+        if (controllerId.Length > FleetContext.LongestName) return null;
+        if (!(credential.StartsWith(GatewayToken, StringComparison.OrdinalIgnoreCase) && SecretToken.Matches(credential[GatewayToken.Length..].Trim(), options.GatewayTokenHash)))
+            return await FindByCertificateAsync(http, mayHaveExpired: false, cancellationToken) is { } shown && shown.ControllerId == controllerId ? shown : null;
+        return await FindOrRegisterAsync(controllerId, cancellationToken);
+    }
+
+    /// <summary>The device that a token is the own one of; null when it is not.</summary>
+    public async Task<Device?> FindByTokenAsync(string controllerId, string token, CancellationToken cancellationToken)
+    {
         if (controllerId.Length > FleetContext.LongestName) return null;
         await using var context = database.Open();
         var device = await context.Devices.AsNoTracking().FirstOrDefaultAsync(row => row.ControllerId == controllerId, cancellationToken);
-        if (device?.State == DeviceState.Decommissioned) return null;
-        var credential = http.Request.Headers.Authorization.ToString();
-        if (credential.StartsWith(TargetToken, StringComparison.OrdinalIgnoreCase)) return device is not null && SecretToken.Matches(credential[TargetToken.Length..].Trim(), device.TokenHash) ? device : null;
-        var known = (credential.StartsWith(GatewayToken, StringComparison.OrdinalIgnoreCase) && SecretToken.Matches(credential[GatewayToken.Length..].Trim(), options.GatewayTokenHash)) || NameOfCertificate(http) == controllerId;
-        return !known ? null : device ?? await RegisterAsync(controllerId, cancellationToken);
+        return device is { State: not DeviceState.Decommissioned } && SecretToken.Matches(token, device.TokenHash) ? device : null;
+    }
+
+    /// <summary>The device of the certificate that a connection was made with; null when there is none that holds.</summary>
+    /// <param name="http">The request.</param>
+    /// <param name="mayHaveExpired">Whether one that has ended counts for a while: a device that was off comes back by it.</param>
+    /// <param name="cancellationToken">Ends the work.</param>
+    public async Task<Device?> FindByCertificateAsync(HttpContext http, bool mayHaveExpired, CancellationToken cancellationToken)
+    {
+        if (http.Connection.ClientCertificate is not { } certificate)
+        {
+            // A proxy that ends TLS says the name of the certificate that it has verified.
+            return http.Items.ContainsKey(TrustedProxy.Mark) && http.Request.Headers[ProxyName].FirstOrDefault() is { Length: > 0 and <= FleetContext.LongestName } name ? await FindOrRegisterAsync(name, cancellationToken) : null;
+        }
+        var now = time.GetUtcNow();
+        var end = new DateTimeOffset(certificate.NotAfter.ToUniversalTime());
+        var at = mayHaveExpired && now >= end && now < end + options.CertificateGrace ? end.AddSeconds(-1) : now;
+        if (authority is null || authority.Fault(certificate, at) is not null) return null;
+        var controllerId = certificate.GetNameInfo(X509NameType.SimpleName, forIssuer: false);
+        if (controllerId.Length is 0 or > FleetContext.LongestName || await FindOrRegisterAsync(controllerId, cancellationToken) is not { } device) return null;
+        await using var context = database.Open();
+        // One that is not written down was issued by another authority, or after the backup that this database is from.
+        return await context.Certificates.AnyAsync(row => row.Serial == certificate.SerialNumber && (row.RevokedAt != null || row.DeviceId != device.Id), cancellationToken) ? null : device;
+    }
+
+    private async Task<Device?> FindOrRegisterAsync(string controllerId, CancellationToken cancellationToken)
+    {
+        await using var context = database.Open();
+        var device = await context.Devices.AsNoTracking().FirstOrDefaultAsync(row => row.ControllerId == controllerId, cancellationToken);
+        return device?.State == DeviceState.Decommissioned ? null : device ?? await RegisterAsync(controllerId, cancellationToken);
     }
 
     /// <summary>Makes a device known, once.</summary>
@@ -36,11 +72,4 @@ internal sealed class DeviceAuthentication(FleetDatabase database, ServeOptions 
         context.Note(time.GetUtcNow(), controllerId, "device.register", $"device {controllerId}");
         return device;
     }, cancellationToken);
-
-    private string? NameOfCertificate(HttpContext http)
-    {
-        if (http.Connection.ClientCertificate is { } certificate) return authority is not null && authority.Fault(certificate, time.GetUtcNow()) is null ? certificate.GetNameInfo(X509NameType.SimpleName, forIssuer: false) : null;
-        // A proxy that ends TLS says the name of the certificate that it has verified.
-        return http.Items.ContainsKey(TrustedProxy.Mark) ? http.Request.Headers[ProxyName].FirstOrDefault() : null;
-    }
 }

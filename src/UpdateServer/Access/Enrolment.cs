@@ -32,33 +32,40 @@ internal sealed class Enrolment(FleetDatabase database, TimeProvider time)
         return SecretToken.Write(Prefix, token.Id, secret);
     }
 
-    /// <summary>Lets a device in. Asked again by a device that did not get the answer, it gives a new token for the same device, as long as that has never used one.</summary>
+    /// <summary>Lets a device in, and gives it a token of its own.</summary>
     /// <param name="token">The token.</param>
     /// <param name="controllerId">What the device calls itself.</param>
     /// <param name="cancellationToken">Ends the work.</param>
     /// <returns>The device's own token.</returns>
     /// <exception cref="UserError">It is not let in.</exception>
-    public Task<string> EnrolAsync(string token, string controllerId, CancellationToken cancellationToken)
+    public Task<string> EnrolAsync(string token, string controllerId, CancellationToken cancellationToken) => database.WriteAsync(async context =>
+    {
+        var (secret, hash) = SecretToken.Create();
+        (await AdmitAsync(context, token, controllerId, cancellationToken)).TokenHash = hash;
+        return secret;
+    }, cancellationToken);
+
+    /// <summary>Lets a device in. Asked again by a device that did not get the answer, it is let in once more, as long as it has never shown what it got.</summary>
+    /// <param name="context">The transaction.</param>
+    /// <param name="token">The token.</param>
+    /// <param name="controllerId">What the device calls itself.</param>
+    /// <param name="cancellationToken">Ends the work.</param>
+    /// <returns>The device.</returns>
+    /// <exception cref="UserError">It is not let in.</exception>
+    public async Task<Device> AdmitAsync(FleetContext context, string token, string controllerId, CancellationToken cancellationToken)
     {
         var refused = new UserError("The enrolment token does not hold: it is used up, over, or none.", "Make a new one: POST /api/v1/enrolment-tokens.");
         if (controllerId.Length is 0 or > FleetContext.LongestName) throw new UserError($"A device's id has 1 to {FleetContext.LongestName} characters.");
         if (SecretToken.TryRead(Prefix, token) is not var (row, given)) throw refused;
-        return database.WriteAsync(async context =>
-        {
-            var known = await context.EnrolmentTokens.AsNoTracking().FirstOrDefaultAsync(entry => entry.Id == row, cancellationToken);
-            if (known is null || !SecretToken.Matches(given, known.Hash) || known.ExpiresAt < time.GetUtcNow()) throw refused;
-            var (secret, hash) = SecretToken.Create();
-            var device = await context.Devices.FirstOrDefaultAsync(entry => entry.ControllerId == controllerId, cancellationToken);
-            if (device is { LastSeenAt: null, State: DeviceState.Registered, EnrolledBy: { } by } && by == row)
-            {
-                device.TokenHash = hash;
-                return secret;
-            }
-            if (device is not null) throw new UserError($"There is a device {controllerId} already.", "Is it the same one? Then an administrator takes it out first: DELETE /api/v1/devices/ID.");
-            if (await context.EnrolmentTokens.Where(entry => entry.Id == row && entry.UsesLeft > 0).ExecuteUpdateAsync(set => set.SetProperty(entry => entry.UsesLeft, entry => entry.UsesLeft - 1), cancellationToken) == 0) throw refused;
-            context.Devices.Add(new Device { ControllerId = controllerId, Name = controllerId, TokenHash = hash, CreatedAt = time.GetUtcNow(), EnrolledBy = row });
-            context.Note(time.GetUtcNow(), controllerId, "device.enrol", $"device {controllerId}", $"by {known.Name}");
-            return secret;
-        }, cancellationToken);
+        var known = await context.EnrolmentTokens.AsNoTracking().FirstOrDefaultAsync(entry => entry.Id == row, cancellationToken);
+        if (known is null || !SecretToken.Matches(given, known.Hash) || known.ExpiresAt < time.GetUtcNow()) throw refused;
+        var device = await context.Devices.FirstOrDefaultAsync(entry => entry.ControllerId == controllerId, cancellationToken);
+        if (device is { LastSeenAt: null, State: DeviceState.Registered, EnrolledBy: { } by } && by == row) return device;
+        if (device is not null) throw new UserError($"There is a device {controllerId} already.", "Is it the same one? Then an administrator takes it out first: DELETE /api/v1/devices/ID.");
+        if (await context.EnrolmentTokens.Where(entry => entry.Id == row && entry.UsesLeft > 0).ExecuteUpdateAsync(set => set.SetProperty(entry => entry.UsesLeft, entry => entry.UsesLeft - 1), cancellationToken) == 0) throw refused;
+        device = new Device { ControllerId = controllerId, Name = controllerId, CreatedAt = time.GetUtcNow(), EnrolledBy = row };
+        context.Devices.Add(device);
+        context.Note(time.GetUtcNow(), controllerId, "device.enrol", $"device {controllerId}", $"by {known.Name}");
+        return device;
     }
 }

@@ -83,7 +83,7 @@ internal sealed class DdiDocuments(string @base, ServeOptions options, DateTimeO
         };
         // Our devices fetch a difference from the repository instead of the file.
         if (release.Kind != ReleaseKind.Files)
-            chunk["metadata"] = new JsonArray(Metadata("appliance.kind", release.Kind == ReleaseKind.Image ? "image" : "workload"), Metadata("appliance.channel", release.Channel), Metadata("appliance.repository", new Uri(new Uri(@base), RepositoryHosting.Path + "/").ToString()));
+            chunk["metadata"] = new JsonArray(Metadata("appliance.kind", release.Kind == ReleaseKind.Image ? "image" : "workload"), Metadata("appliance.channel", release.Channel), Metadata("appliance.repository", (options.RepositoryUrl ?? new Uri(new Uri(@base), RepositoryHosting.Path + "/")).ToString()));
         return chunk;
     }
 

@@ -113,7 +113,7 @@ internal static class DdiEndpoints
             var controllerId = (string)http.Request.RouteValues["controllerId"]!;
             if (!string.Equals((string?)http.Request.RouteValues["tenant"], options.Tenant, StringComparison.OrdinalIgnoreCase)) throw DdiException.NotFound("such tenant");
             http.Items[DeviceItem] = await http.RequestServices.GetRequiredService<DeviceAuthentication>().FindAsync(http, controllerId, http.RequestAborted)
-                ?? throw new DdiException(StatusCodes.Status401Unauthorized, "rest.unauthorized", $"{controllerId} is not known, or it did not prove that it is the one: Authorization: TargetToken, GatewayToken, or a client certificate.");
+                ?? throw (!http.RequestServices.GetRequiredService<FailedLogIns>().TryCount(http) ? DdiException.TooMany() : new DdiException(StatusCodes.Status401Unauthorized, "rest.unauthorized", $"{controllerId} is not known, or it did not prove that it is the one: Authorization: TargetToken, GatewayToken, or a client certificate."));
             return await next(invocation) is { } result ? result is JsonNode node ? Results.Text(node.ToJsonString(), "application/hal+json") : result : Results.Ok();
         }
         catch (DdiException e)

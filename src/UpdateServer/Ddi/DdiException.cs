@@ -18,6 +18,9 @@ internal sealed class DdiException(int status, string code, string message) : Ex
     /// <summary>It is over.</summary>
     public static DdiException Gone(long action) => new(StatusCodes.Status410Gone, "action.notActive", $"Action {action} is over.");
 
+    /// <summary>It comes too often.</summary>
+    public static DdiException TooMany() => new(StatusCodes.Status429TooManyRequests, "rest.tooManyRequests", "From this address too much is tried that does not hold.");
+
     /// <summary>What was sent makes no sense.</summary>
     public static DdiException BadRequest(string message) => new(StatusCodes.Status400BadRequest, "rest.body.notReadable", message);
 }

@@ -29,6 +29,7 @@ internal abstract class FleetContext(DbContextOptions options) : DbContext(optio
     public DbSet<RolloutMember> Members => Set<RolloutMember>();
     public DbSet<ApiKey> Keys => Set<ApiKey>();
     public DbSet<EnrolmentToken> EnrolmentTokens => Set<EnrolmentToken>();
+    public DbSet<DeviceCertificate> Certificates => Set<DeviceCertificate>();
     public DbSet<AuditEntry> Audit => Set<AuditEntry>();
 
     /// <summary>Writes down who did what; it stands there when the rest of the transaction does.</summary>
@@ -64,6 +65,11 @@ internal abstract class FleetContext(DbContextOptions options) : DbContext(optio
         {
             report.HasIndex(row => new { row.DeviceId, row.Batch }).IsUnique();
             report.HasOne<Device>().WithMany().HasForeignKey(row => row.DeviceId);
+        });
+        modelBuilder.Entity<DeviceCertificate>(certificate =>
+        {
+            certificate.HasIndex(row => row.Serial).IsUnique();
+            certificate.HasOne<Device>().WithMany().HasForeignKey(row => row.DeviceId);
         });
         modelBuilder.Entity<ApiKey>().HasOne<ApiKey>().WithMany().HasForeignKey(row => row.SessionOf).OnDelete(DeleteBehavior.Cascade);
         modelBuilder.Entity<DeviceAttribute>(attribute =>

@@ -1,5 +1,6 @@
 using Appliance.Core;
 using Appliance.UpdateServer.Access;
+using Appliance.UpdateServer.Certificates;
 using Appliance.UpdateServer.Fleet;
 using Appliance.UpdateServer.Releases;
 
@@ -20,6 +21,7 @@ internal static class ManagementApi
         ReleaseEndpoints.Map(api);
         RolloutEndpoints.Map(api);
         AccessEndpoints.Map(api);
+        if (application.Services.GetService<DeviceCertificates>() is not null) CertificateEndpoints.Map(api);
         if (application.Services.GetService<RepositoryPublisher>() is not null) RepositoryEndpoints.Map(api);
     }
 
@@ -41,6 +43,7 @@ internal static class ManagementApi
             {
                 if (await http.RequestServices.GetRequiredService<KeyAuthentication>().FindAsync(http.Request, http.RequestAborted) is not { } key)
                 {
+                    if (!http.RequestServices.GetRequiredService<FailedLogIns>().TryCount(http)) return Results.Problem("From this address too many keys are tried that do not hold.", statusCode: StatusCodes.Status429TooManyRequests);
                     http.Response.Headers.WWWAuthenticate = "Bearer";
                     return Results.Problem("This needs a key: Authorization: Bearer apk_…", statusCode: StatusCodes.Status401Unauthorized);
                 }

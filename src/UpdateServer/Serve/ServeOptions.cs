@@ -12,6 +12,9 @@ internal sealed record ServeOptions
     /// <summary>Folder of the repository that <c>appliance publish</c> writes; null hosts none.</summary>
     public string? Repository { get; init; }
 
+    /// <summary>Address at which devices find a copy of the repository (a CDN, an object store); null for this server itself.</summary>
+    public Uri? RepositoryUrl { get; init; }
+
     /// <summary>Keys of snapshot and timestamp, with which the server publishes into the repository what others have signed; null for a server that only hosts it.</summary>
     public KeyFolder? OnlineKeys { get; init; }
 
@@ -26,6 +29,15 @@ internal sealed record ServeOptions
 
     /// <summary>Authority (PEM) whose certificates devices log in with; null for none.</summary>
     public string? DeviceAuthority { get; init; }
+
+    /// <summary>The authority (PEM, with its key) that issues devices' certificates; null for the server's own, or none on a database that servers share.</summary>
+    public string? DeviceIssuer { get; init; }
+
+    /// <summary>How long a device's certificate holds.</summary>
+    public TimeSpan CertificateLife { get; init; } = TimeSpan.FromDays(30);
+
+    /// <summary>How long after its end a device may still renew by a certificate.</summary>
+    public TimeSpan CertificateGrace { get; init; } = TimeSpan.FromDays(180);
 
     /// <summary>Addresses of proxies whose X-Forwarded-… and X-Ssl-Client-Cn are believed.</summary>
     public IReadOnlyList<IPAddress> Proxies { get; init; } = [];

@@ -1,8 +1,11 @@
 using System.Net;
+using System.Net.Security;
+using System.Security.Cryptography.X509Certificates;
 using System.Text.Json.Serialization;
 using Appliance.Core;
 using Appliance.Core.Access;
 using Appliance.UpdateServer.Access;
+using Appliance.UpdateServer.Certificates;
 using Appliance.UpdateServer.Ddi;
 using Appliance.UpdateServer.Fleet;
 using Appliance.UpdateServer.Inventory;
@@ -26,7 +29,9 @@ internal static class ServerApplication
     /// <exception cref="UserError">The options make no sense.</exception>
     public static WebApplication Build(ServeOptions options, FleetDatabase database, TimeProvider time)
     {
-        var authority = options.DeviceAuthority is { } path ? ReadAuthority(path) : null;
+        // Servers that share a database would each make an authority of their own.
+        var issuer = options.DeviceIssuer is { } file ? IssuingAuthority.Open(file) : database.Shared is null ? IssuingAuthority.OpenOwn(options.DataFolder, time) : null;
+        var authority = ReadAuthority(options.DeviceAuthority, issuer?.Chain ?? []);
         var builder = WebApplication.CreateSlimBuilder();
         builder.Host.UseSerilog();
         builder.WebHost.UseKestrelHttpsConfiguration();
@@ -39,11 +44,17 @@ internal static class ServerApplication
             kestrel.Limits.KeepAliveTimeout = KeepAlive;
             kestrel.Listen(Endpoint(options.Listen), listen =>
             {
-                if (options.Listen.Scheme == Uri.UriSchemeHttps) listen.UseHttps(https =>
+                if (options.Listen.Scheme != Uri.UriSchemeHttps) return;
+                var certificate = ServerCertificate.Open(options, time);
+                listen.UseHttps(https =>
                 {
-                    https.ServerCertificate = ServerCertificate.Open(options, time);
+                    https.ServerCertificate = certificate;
+                    if (authority is null) return;
                     // Who it is for is judged when a device shows one; browsers and CI show none.
-                    if (authority is not null) (https.ClientCertificateMode, https.ClientCertificateValidation) = (ClientCertificateMode.AllowCertificate, (_, _, _) => true);
+                    (https.ClientCertificateMode, https.ClientCertificateValidation) = (ClientCertificateMode.AllowCertificate, (_, _, _) => true);
+                    // The authority's name goes along, so that browsers do not ask people for one of theirs.
+                    var shown = SslStreamCertificateContext.Create(certificate, null, offline: true, SslCertificateTrust.CreateForX509Collection(authority.Certificates, sendTrustInHandshake: true));
+                    https.OnAuthenticate = (_, tls) => tls.ServerCertificateContext = shown;
                 });
             });
         });
@@ -59,9 +70,10 @@ internal static class ServerApplication
         ServerMetrics.Add(builder.Services);
         builder.Services.AddSingleton(options).AddSingleton(database).AddSingleton(time)
             .AddSingleton(services => new DeviceAuthentication(database, options, authority, time))
-            .AddSingleton<KeyAuthentication>().AddSingleton<KeyRing>().AddSingleton<AuditLog>().AddSingleton<Enrolment>().AddSingleton<DeviceDialogue>().AddSingleton<ArtifactStore>().AddSingleton<RolloutBook>().AddSingleton<RolloutReader>().AddSingleton<ReleaseReader>()
+            .AddSingleton<KeyAuthentication>().AddSingleton<FailedLogIns>().AddSingleton<KeyRing>().AddSingleton<AuditLog>().AddSingleton<Enrolment>().AddSingleton<DeviceDialogue>().AddSingleton<ArtifactStore>().AddSingleton<RolloutBook>().AddSingleton<RolloutReader>().AddSingleton<ReleaseReader>()
             .AddSingleton<DeviceRegister>().AddSingleton<DeviceReports>().AddSingleton<FleetOverview>().AddSingleton<SeenDevices>().AddSingleton<RolloutEngine>().AddSingleton<DeviceSignals>()
             .AddHostedService(services => services.GetRequiredService<SeenDevices>()).AddHostedService(services => services.GetRequiredService<RolloutEngine>()).AddHostedService(services => services.GetRequiredService<DeviceSignals>());
+        if (issuer is not null) builder.Services.AddSingleton<IDeviceIssuer>(issuer).AddSingleton<DeviceCertificates>();
         if (options.Repository is not null) builder.Services.AddSingleton<RepositoryCatalogue>().AddSingleton<RepositoryPublisher>()
             .AddHostedService(services => services.GetRequiredService<RepositoryCatalogue>()).AddHostedService(services => services.GetRequiredService<RepositoryPublisher>());
         var application = builder.Build();
@@ -72,6 +84,7 @@ internal static class ServerApplication
         ServerMetrics.Use(application);
         if (options.Repository is { } repository) application.UseRepository(repository);
         application.MapDdi();
+        if (issuer is not null) application.MapEst();
         application.MapManagement();
         application.MapPages();
         application.MapOpenApi("/api/v1/openapi.json");
@@ -91,11 +104,13 @@ internal static class ServerApplication
         return new IPEndPoint(address, listen.Port);
     }
 
-    private static ClientAuthority ReadAuthority(string path)
+    /// <summary>Whose certificates devices log in with: the server's own authority, and another that is named.</summary>
+    private static ClientAuthority? ReadAuthority(string? path, IReadOnlyList<X509Certificate2> own)
     {
+        if (path is null && own.Count == 0) return null;
         try
         {
-            return ClientAuthority.Parse(File.ReadAllText(path));
+            return ClientAuthority.Parse(string.Concat(own.Select(certificate => certificate.ExportCertificatePem() + "\n")) + (path is null ? "" : File.ReadAllText(path)));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException)
         {

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Net;
 using Appliance.Core;
+using Appliance.Core.Fleet;
 using Appliance.Core.Tuf;
 using Appliance.Core.Tuf.Keys;
 using Appliance.UpdateServer.Access;
@@ -13,17 +14,21 @@ namespace Appliance.UpdateServer.Serve;
 internal sealed class ServerOptionSet
 {
     private const string DatabaseVariable = "APPLIANCE_SERVER_DATABASE", GatewayVariable = "APPLIANCE_SERVER_GATEWAY_TOKEN", PassphraseVariable = "APPLIANCE_KEYS_PASSPHRASE";
-    private const int ShortestToken = 20;
+    private const int ShortestToken = 20, MostDays = 3650;
 
     private readonly Option<string> _data = new("--data") { Description = "Folder for the database, uploads and the server's certificate.", DefaultValueFactory = _ => "/var/lib/appliance-server" };
     private readonly Option<string?> _databaseFile = new("--database-file") { Description = $"File with a PostgreSQL connection string (or set {DatabaseVariable}); without it, a SQLite file in the data folder." };
     private readonly Option<string?> _repository = new("--repo") { Description = "Folder of the repository that `appliance publish` writes." };
+    private readonly Option<string?> _repositoryUrl = new("--repository-url") { Description = "Where devices find a copy of the repository: a CDN or an object store (default: this server)." };
     private readonly Option<string?> _onlineKeys = new("--online-keys") { Description = "Folder with the keys of snapshot and timestamp and root.json: publishes and renews with them what others have signed." };
     private readonly Option<string?> _passphrase = new("--online-keys-passphrase-file") { Description = $"File with their passphrase (or set {PassphraseVariable})." };
     private readonly Option<string> _listen = new("--listen") { Description = "Address to listen at.", DefaultValueFactory = _ => "https://0.0.0.0:8443" };
     private readonly Option<string?> _certificate = new("--certificate") { Description = "Certificate (PEM) of the server; without it one is made." };
     private readonly Option<string?> _key = new("--certificate-key") { Description = "Its key (PEM), when it is not in the same file." };
     private readonly Option<string?> _authority = new("--device-authority") { Description = "Authority (PEM) whose certificates devices log in with; the common name is the device's id." };
+    private readonly Option<string?> _issuer = new("--device-issuer") { Description = "Authority (PEM, with its key) that issues devices' certificates; without it, with SQLite, one is made." };
+    private readonly Option<int> _life = new("--certificate-days") { Description = "How long a device's certificate holds.", DefaultValueFactory = _ => 30 };
+    private readonly Option<int> _grace = new("--certificate-grace-days") { Description = "How long after its end a device may still renew by a certificate.", DefaultValueFactory = _ => 180 };
     private readonly Option<string[]> _proxies = new("--proxy") { Description = "Address of a proxy in front whose X-Forwarded-… and X-Ssl-Client-Cn are believed.", AllowMultipleArgumentsPerToken = true };
     private readonly Option<string> _tenant = new("--tenant") { Description = "Tenant in the paths of DDI.", DefaultValueFactory = _ => "default" };
     private readonly Option<string> _poll = new("--poll") { Description = "How often devices ask (hh:mm:ss).", DefaultValueFactory = _ => "00:05:00" };
@@ -34,7 +39,7 @@ internal sealed class ServerOptionSet
     public IEnumerable<Option> OfDatabase => [_data, _databaseFile];
 
     /// <summary>All options.</summary>
-    public IEnumerable<Option> All => [_data, _databaseFile, _repository, _onlineKeys, _passphrase, _listen, _certificate, _key, _authority, _proxies, _tenant, _poll, _gatewayFile, _upload];
+    public IEnumerable<Option> All => [_data, _databaseFile, _repository, _repositoryUrl, _onlineKeys, _passphrase, _listen, _certificate, _key, _authority, _issuer, _life, _grace, _proxies, _tenant, _poll, _gatewayFile, _upload];
 
     /// <summary>Opens the database.</summary>
     /// <exception cref="UserError">It cannot be used.</exception>
@@ -53,17 +58,23 @@ internal sealed class ServerOptionSet
         if (!TimeSpan.TryParseExact(result.GetValue(_poll), @"hh\:mm\:ss", CultureInfo.InvariantCulture, out var poll) || poll < TimeSpan.FromSeconds(1)) throw new UserError($"--poll {result.GetValue(_poll)} is no time.", "Example: 00:05:00");
         var repository = result.GetValue(_repository);
         if (repository is not null && !Directory.Exists(repository)) throw new UserError($"There is no folder {repository}.", "Name the folder that `appliance publish --repo` writes, or make an empty one.");
+        var copy = result.GetValue(_repositoryUrl);
+        if (copy is not null && !FleetSettings.IsServer(copy)) throw new UserError($"--repository-url {copy} is no address.", "Example: https://cdn.example.net/updates");
         var gateway = Secret(result.GetValue(_gatewayFile), GatewayVariable);
         if (gateway?.Length < ShortestToken) throw new UserError($"The gateway token has fewer than {ShortestToken} characters.", "openssl rand -hex 32 makes a good one.");
         return new ServeOptions
         {
             DataFolder = DataFolder(result),
             Repository = repository is null ? null : Path.GetFullPath(repository),
+            RepositoryUrl = copy is null ? null : new Uri(copy.EndsWith('/') ? copy : copy + "/"),
             OnlineKeys = OnlineKeys(result, repository),
             Listen = address,
             Certificate = result.GetValue(_certificate),
             CertificateKey = result.GetValue(_key),
             DeviceAuthority = result.GetValue(_authority),
+            DeviceIssuer = result.GetValue(_issuer),
+            CertificateLife = Days(result, _life, 1),
+            CertificateGrace = Days(result, _grace, 0),
             Proxies = [.. (result.GetValue(_proxies) ?? []).Select(text => IPAddress.TryParse(text, out var proxy) ? proxy : throw new UserError($"--proxy {text} is no address."))],
             Tenant = result.GetValue(_tenant)!,
             Poll = poll,
@@ -83,6 +94,9 @@ internal sealed class ServerOptionSet
         keys.CheckPassphrase();
         return keys;
     }
+
+    private static TimeSpan Days(ParseResult result, Option<int> option, int least) =>
+        result.GetValue(option) is var days && days >= least && days <= MostDays ? TimeSpan.FromDays(days) : throw new UserError($"{option.Name} is a number from {least} to {MostDays}.");
 
     private string DataFolder(ParseResult result)
     {

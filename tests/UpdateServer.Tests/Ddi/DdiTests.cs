@@ -1,4 +1,5 @@
 using System.Net;
+using Appliance.UpdateServer.Access;
 using System.Net.Http.Headers;
 using System.Security.Cryptography;
 using System.Text;
@@ -224,5 +225,20 @@ public sealed class DdiTests
         Assert.InRange(messages.Count, 90, 100);
         Assert.EndsWith("step 119", messages[^1], StringComparison.Ordinal);
         Assert.DoesNotContain(messages, message => message.EndsWith("step 3", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task WhoGuesses_IsHeldUp_AndADeviceBehindTheSameAddressIsNot()
+    {
+        await using var scene = await ServerScene.StartAsync(DatabaseKind.Sqlite);
+        var guessing = new DdiDevice(scene.Client("TargetToken", "guessed"), "edge-1");
+        await scene.Device("edge-1").PollAsync();
+
+        var statuses = new List<HttpStatusCode>();
+        for (var i = 0; i <= FailedLogIns.PerMinute; i++) statuses.Add(await guessing.StatusAsync("/default/controller/v1/edge-1"));
+
+        Assert.Equal((HttpStatusCode.Unauthorized, HttpStatusCode.TooManyRequests), (statuses[0], statuses[^1]));
+        Assert.Equal(HttpStatusCode.OK, await scene.Device("edge-1").StatusAsync("/default/controller/v1/edge-1"));
+        Assert.Equal(HttpStatusCode.TooManyRequests, (await scene.Client("Bearer", "apk_1_guessed").GetAsync("/api/v1/devices", Token)).StatusCode);
     }
 }

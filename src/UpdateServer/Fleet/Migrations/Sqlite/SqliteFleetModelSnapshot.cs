@@ -238,6 +238,39 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Sqlite
                     b.ToTable("Attributes");
                 });
 
+            modelBuilder.Entity("Appliance.UpdateServer.Fleet.DeviceCertificate", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long>("DeviceId")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long>("ExpiresAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long>("IssuedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long?>("RevokedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("Serial")
+                        .IsRequired()
+                        .HasMaxLength(256)
+                        .HasColumnType("TEXT");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("DeviceId");
+
+                    b.HasIndex("Serial")
+                        .IsUnique();
+
+                    b.ToTable("Certificates");
+                });
+
             modelBuilder.Entity("Appliance.UpdateServer.Fleet.DeviceReport", b =>
                 {
                     b.Property<long>("Id")
@@ -590,6 +623,15 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Sqlite
                 {
                     b.HasOne("Appliance.UpdateServer.Fleet.Device", null)
                         .WithMany("Attributes")
+                        .HasForeignKey("DeviceId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
+                });
+
+            modelBuilder.Entity("Appliance.UpdateServer.Fleet.DeviceCertificate", b =>
+                {
+                    b.HasOne("Appliance.UpdateServer.Fleet.Device", null)
+                        .WithMany()
                         .HasForeignKey("DeviceId")
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired();

@@ -11,7 +11,7 @@ using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
 namespace Appliance.UpdateServer.Fleet.Migrations.Postgres
 {
     [DbContext(typeof(PostgresFleet))]
-    [Migration("20261130005538_Initial")]
+    [Migration("20261130010917_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -254,6 +254,41 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Postgres
                     b.HasIndex("Key", "Value");
 
                     b.ToTable("Attributes");
+                });
+
+            modelBuilder.Entity("Appliance.UpdateServer.Fleet.DeviceCertificate", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("bigint");
+
+                    NpgsqlPropertyBuilderExtensions.UseIdentityByDefaultColumn(b.Property<long>("Id"));
+
+                    b.Property<long>("DeviceId")
+                        .HasColumnType("bigint");
+
+                    b.Property<long>("ExpiresAt")
+                        .HasColumnType("bigint");
+
+                    b.Property<long>("IssuedAt")
+                        .HasColumnType("bigint");
+
+                    b.Property<long?>("RevokedAt")
+                        .HasColumnType("bigint");
+
+                    b.Property<string>("Serial")
+                        .IsRequired()
+                        .HasMaxLength(256)
+                        .HasColumnType("character varying(256)");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("DeviceId");
+
+                    b.HasIndex("Serial")
+                        .IsUnique();
+
+                    b.ToTable("Certificates");
                 });
 
             modelBuilder.Entity("Appliance.UpdateServer.Fleet.DeviceReport", b =>
@@ -618,6 +653,15 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Postgres
                 {
                     b.HasOne("Appliance.UpdateServer.Fleet.Device", null)
                         .WithMany("Attributes")
+                        .HasForeignKey("DeviceId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
+                });
+
+            modelBuilder.Entity("Appliance.UpdateServer.Fleet.DeviceCertificate", b =>
+                {
+                    b.HasOne("Appliance.UpdateServer.Fleet.Device", null)
+                        .WithMany()
                         .HasForeignKey("DeviceId")
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired();

@@ -10,7 +10,7 @@ using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 namespace Appliance.UpdateServer.Fleet.Migrations.Sqlite
 {
     [DbContext(typeof(SqliteFleet))]
-    [Migration("20261130005522_Initial")]
+    [Migration("20261130010913_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -239,6 +239,39 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Sqlite
                     b.HasIndex("Key", "Value");
 
                     b.ToTable("Attributes");
+                });
+
+            modelBuilder.Entity("Appliance.UpdateServer.Fleet.DeviceCertificate", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long>("DeviceId")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long>("ExpiresAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long>("IssuedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<long?>("RevokedAt")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<string>("Serial")
+                        .IsRequired()
+                        .HasMaxLength(256)
+                        .HasColumnType("TEXT");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("DeviceId");
+
+                    b.HasIndex("Serial")
+                        .IsUnique();
+
+                    b.ToTable("Certificates");
                 });
 
             modelBuilder.Entity("Appliance.UpdateServer.Fleet.DeviceReport", b =>
@@ -593,6 +626,15 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Sqlite
                 {
                     b.HasOne("Appliance.UpdateServer.Fleet.Device", null)
                         .WithMany("Attributes")
+                        .HasForeignKey("DeviceId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired();
+                });
+
+            modelBuilder.Entity("Appliance.UpdateServer.Fleet.DeviceCertificate", b =>
+                {
+                    b.HasOne("Appliance.UpdateServer.Fleet.Device", null)
+                        .WithMany()
                         .HasForeignKey("DeviceId")
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired();

@@ -1,0 +1,44 @@
+using System.CommandLine;
+using System.Text;
+using Appliance.Core;
+
+namespace Appliance.UpdateServer.Certificates;
+
+/// <summary>The verb <c>appliance-server authority</c>: a root to be kept off the server, and what issues below it.</summary>
+internal static class AuthorityCommand
+{
+    private const string RootKey = "root.key", Root = "root.pem", Issuing = "issuing.pem";
+    private static readonly string[] Files = [RootKey, Root, Issuing];
+
+    /// <summary>Makes the command.</summary>
+    public static Command Create()
+    {
+        var folder = new Argument<string>("folder") { Description = "A folder that takes root.key, root.pem and issuing.pem." };
+        var name = new Option<string>("--name") { Description = "Name of the root.", DefaultValueFactory = _ => "Appliance devices" };
+        var command = new Command("authority", """
+            Makes an authority for devices' certificates: root.key goes into a safe, issuing.pem to the server (serve --device-issuer).
+
+            Example:
+              appliance-server authority keys --name "Example devices"
+            """) { folder, name };
+        command.SetAction(result =>
+        {
+            var path = Path.GetFullPath(result.GetValue(folder)!);
+            try
+            {
+                if (Files.FirstOrDefault(file => File.Exists(Path.Combine(path, file))) is { } present) throw new UserError($"There is {Path.Combine(path, present)} already.", "Name another folder; devices trust the old root.");
+                var made = IssuingAuthority.Make(result.GetValue(name)!, DateTimeOffset.UtcNow);
+                Directory.CreateDirectory(path, FolderMode.Private);
+                DurableFile.Write(Path.Combine(path, RootKey), Encoding.ASCII.GetBytes(made.RootKey));
+                DurableFile.Write(Path.Combine(path, Root), Encoding.ASCII.GetBytes(made.Root), DurableFile.Readable);
+                DurableFile.Write(Path.Combine(path, Issuing), Encoding.ASCII.GetBytes(made.Issuing));
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                throw new UserError($"{path} cannot be written: {e.Message}", "Name another folder.", e);
+            }
+            Console.WriteLine($"Keep {Path.Combine(path, RootKey)} off the server; start it with --device-issuer {Path.Combine(path, Issuing)}.");
+        });
+        return command;
+    }
+}

@@ -1,0 +1,23 @@
+namespace Appliance.UpdateServer.Fleet;
+
+/// <summary>A certificate that the server issued to a device.</summary>
+internal sealed class DeviceCertificate
+{
+    /// <summary>Number of the row.</summary>
+    public long Id { get; set; }
+
+    /// <summary>The device.</summary>
+    public long DeviceId { get; set; }
+
+    /// <summary>Serial number, in hexadecimal.</summary>
+    public required string Serial { get; set; }
+
+    /// <summary>When it was issued.</summary>
+    public DateTimeOffset IssuedAt { get; set; }
+
+    /// <summary>When it ends.</summary>
+    public DateTimeOffset ExpiresAt { get; set; }
+
+    /// <summary>When it was revoked; null for one that holds.</summary>
+    public DateTimeOffset? RevokedAt { get; set; }
+}
