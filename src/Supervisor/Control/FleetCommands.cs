@@ -127,10 +127,13 @@ internal static class FleetCommands
         Line("server", fleet["server"]);
         Line("device", fleet["device"]);
         Line("trouble", fleet["trouble"]);
-        Line("last heard", fleet["lastContact"] is { } contact ? DateTimeOffset.FromUnixTimeMilliseconds((long)((ulong)contact / 1000)).UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture) + " UTC" : null);
+        Line("certificate", fleet["certificateUntil"] is { } until ? $"until {Moment(until)}{(fleet["certificateTrouble"] is { } why ? $"; no new one yet: {why}" : "")}" : null);
+        Line("last heard", fleet["lastContact"] is { } contact ? Moment(contact) : null);
         if (fleet["action"] is { } action) Line("assignment", $"{fleet["actionName"]} {fleet["actionVersion"]} (action {action}): {fleet["actionStep"]}");
         foreach (var words in fleet["actionWords"] as JsonArray ?? []) Line("", words);
         if (fleet["unconfirmedAction"] is not null) Line("waits", $"{fleet["unconfirmedName"]} {fleet["unconfirmedVersion"]} waits for a word from here: {ProgramName} fleet confirm, or deny");
+
+        static string Moment(JsonNode at) => DateTimeOffset.FromUnixTimeMilliseconds((long)((ulong)at / 1000)).UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture) + " UTC";
 
         void Line(string name, object? value)
         {

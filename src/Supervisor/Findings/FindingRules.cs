@@ -140,6 +140,8 @@ internal static class FindingRules
             yield return new("fleet-refused", FindingSeverity.Error, "The fleet's server does not take this device", $"{fleet.Server}: {refusal}.", "Look for the device on the server; appliancectl fleet join makes it a member again.", from) { Command = "fleet" };
         if (fleet is { State: FleetState.Unreachable, Trouble: { } trouble, TroubleSince: { } since } && input.Now - since > LongSilence)
             yield return new("fleet-unreachable", FindingSeverity.Warning, "The fleet's server cannot be reached", $"{fleet.Server}: {trouble}.", "Check the network and the server. What is owed to it waits.", since) { Command = "fleet" };
+        if (fleet is { CertificateUntil: { } until, CertificateTrouble: { } why })
+            yield return Seen(input, "device-certificate-ends", until <= input.Now ? FindingSeverity.Error : FindingSeverity.Warning, until <= input.Now ? "The device's certificate has ended" : "The device's certificate is not renewed", string.Create(CultureInfo.InvariantCulture, $"It is good until {until.UtcDateTime:yyyy-MM-dd HH:mm} UTC, and a new one is due: {why}."), "Look for the device and its certificates on the server; it tries again by itself, also after the end.") with { Command = "fleet" };
         if (fleet.Assignment is { Step: AssignmentStep.Failed } failed)
             yield return new("assignment-failed", FindingSeverity.Warning, $"What the fleet's server assigned was not done: {failed.Title}", string.Join(" ", failed.Words.Take(1)), "Mend what it names; on the server, retry.", failed.At) { Subject = failed.Title, Command = "fleet" };
         if (fleet.Unconfirmed is { } waiting)

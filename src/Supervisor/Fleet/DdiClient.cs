@@ -142,12 +142,16 @@ internal sealed class DdiClient : IDisposable
         }
     }
 
-    private async Task<HttpResponseMessage> AnswerAsync(HttpRequestMessage request, HttpCompletionOption completion, CancellationToken cancellationToken)
+    private Task<HttpResponseMessage> AnswerAsync(HttpRequestMessage request, HttpCompletionOption completion, CancellationToken cancellationToken) => AnswerAsync(_http, request, completion, cancellationToken);
+
+    /// <summary>Sends a request; gives the answer when it is a good one.</summary>
+    /// <exception cref="DdiException">It is none.</exception>
+    public static async Task<HttpResponseMessage> AnswerAsync(HttpClient http, HttpRequestMessage request, HttpCompletionOption completion, CancellationToken cancellationToken)
     {
         HttpResponseMessage answer;
         try
         {
-            answer = await _http.SendAsync(request, completion, cancellationToken);
+            answer = await http.SendAsync(request, completion, cancellationToken);
         }
         catch (Exception e) when (e is HttpRequestException or IOException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
@@ -173,15 +177,22 @@ internal sealed class DdiClient : IDisposable
     {
         try
         {
-            using var document = JsonDocument.Parse(await answer.Content.ReadAsStringAsync(cancellationToken));
+            var text = await answer.Content.ReadAsStringAsync(cancellationToken);
+            if (answer.Content.Headers.ContentType?.MediaType == "text/plain") return Shown(text.ReplaceLineEndings(" ").Trim());
+            using var document = JsonDocument.Parse(text);
             var words = string.Join(" ", ReasonMembers.Select(name => document.RootElement.TryGetProperty(name, out var word) && word.ValueKind == JsonValueKind.String ? word.GetString()! : "").Where(word => word.Length > 0));
-            words = Core.PlainText.Clean(words, "");
-            return words.Length == 0 ? "" : $": {(words.Length <= LongestReason ? words : words[..LongestReason])}";
+            return Shown(words);
         }
         catch (Exception e) when (e is JsonException or HttpRequestException or IOException or InvalidOperationException)
         {
             return "";
         }
+    }
+
+    private static string Shown(string words)
+    {
+        words = Core.PlainText.Clean(words);
+        return words.Length == 0 ? "" : $": {(words.Length <= LongestReason ? words : words[..LongestReason])}";
     }
 
     private static DdiException Nonsense(string what) => new(DdiFault.Unreachable, $"it answers what a DDI server does not: {what}");

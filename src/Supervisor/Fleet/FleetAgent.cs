@@ -27,6 +27,7 @@ internal sealed class FleetAgent : BackgroundService
     private readonly SemaphoreSlim _turn = new(1);
     private readonly Lock _lock = new();
     private readonly TaskCompletionSource _member = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly CertificateRotation _rotation;
     private readonly long _start;
     private FleetMembership? _membership;
     private DdiClient? _client;
@@ -49,6 +50,7 @@ internal sealed class FleetAgent : BackgroundService
     {
         (_settings, _root, _file, _work, _facts, _engine, _workloads, _time) = (settings, root, file, work, facts, engine, workloads, time);
         (_start, _sleep) = (time.GetTimestamp(), new WakeableSleep(time));
+        _rotation = new CertificateRotation(file, facts.Id, membership => FleetServer.Of(settings, root, membership), time);
         _membership = file.Read();
         _status = new FleetStatus { State = FleetState.None, Device = facts.Id };
         Connect();
@@ -64,7 +66,7 @@ internal sealed class FleetAgent : BackgroundService
     }
 
     /// <summary>What the server is spoken to with; null while the device is no member.</summary>
-    public DdiClient? Client { get { lock (_lock) return _membership?.Token is null ? null : _client; } }
+    public DdiClient? Client { get { lock (_lock) return _membership?.IsMember != true ? null : _client; } }
 
     private TimeSpan Now => _time.GetElapsedTime(_start);
 
@@ -189,8 +191,9 @@ internal sealed class FleetAgent : BackgroundService
         {
             // Said again all the time it would be the server's end: after a failure everything waits for the next question.
             var asks = Interlocked.Exchange(ref _asked, 0) == 1 || Now >= _nextPoll;
-            if (asks && _membership is { Token: null }) client = await EnrolAsync(client, cancellationToken);
-            if (_membership is { Token: null }) return Pause();
+            if (asks && _membership is { IsMember: false }) client = await EnrolAsync(client, cancellationToken);
+            if (_membership is { IsMember: false }) return Pause();
+            if (asks) client = await RotateAsync(client, cancellationToken);
             if (asks || Status.State == FleetState.Connected) await TellAsync(client, cancellationToken);
             if (asks)
             {
@@ -230,6 +233,27 @@ internal sealed class FleetAgent : BackgroundService
         _membership = membership;
         Connect();
         Log.Information("The server has let the device in as {Device}", _facts.Id);
+        return _client!;
+    }
+
+    /// <summary>Gets the device a certificate, or the next one, when it is time. Whatever goes wrong, what held before holds.</summary>
+    private async Task<DdiClient> RotateAsync(DdiClient client, CancellationToken cancellationToken)
+    {
+        var before = _membership!;
+        try
+        {
+            _membership = await _rotation.AdvanceAsync(before, cancellationToken);
+        }
+        catch (DdiException e)
+        {
+            Log.Warning("There is no new certificate yet: {Reason}", e.Message);
+            _membership = _file.Read() ?? before; // as far as it came
+        }
+        Show(status => status with { CertificateTrouble = _rotation.Trouble });
+        if (_membership.Certificate == before.Certificate) return client;
+        var state = Status.State;
+        Connect();
+        if (state == FleetState.Connected) NoteContact(); // it was spoken to by the new one
         return _client!;
     }
 
@@ -329,7 +353,7 @@ internal sealed class FleetAgent : BackgroundService
             server = FleetServer.Of(_settings, _root, _membership);
             client = server is null ? null : new DdiClient(server, _facts.Id, _time);
         }
-        catch (Exception e) when (e is UserError or IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is UserError or IOException or UnauthorizedAccessException or System.Security.Cryptography.CryptographicException)
         {
             trouble = e.Message;
             Log.Error("The fleet's server cannot be spoken to: {Reason}", e.Message);
@@ -348,12 +372,20 @@ internal sealed class FleetAgent : BackgroundService
             State = trouble is not null ? FleetState.Unreachable : server is not null ? FleetState.Joining : _settings.Server is null ? FleetState.None : FleetState.NotJoined,
             Trouble = trouble,
             TroubleSince = trouble is null ? null : _time.GetUtcNow(),
+            CertificateUntil = Until(_membership?.Certificate),
             Assignment = _work.Current,
         });
-        if (_membership?.Token is null || client is null) return;
+        if (_membership?.IsMember != true || client is null) return;
         _member.TrySetResult();
         _listening = new CancellationTokenSource();
         _ = ListenAsync(client, _listening.Token);
+    }
+
+    private static DateTimeOffset? Until(DeviceCredential? credential)
+    {
+        if (credential is null) return null;
+        using var certificate = credential.Read();
+        return certificate.NotAfter.ToUniversalTime();
     }
 
     /// <summary>Hears of what there is to do at once, as far as the server says it.</summary>

@@ -23,6 +23,22 @@ internal sealed record FleetMembership
     /// <summary>The device's token, or its gateway's.</summary>
     public string? Token { get; init; }
 
+    /// <summary>What the device is known by instead of a token, or null.</summary>
+    public DeviceCredential? Certificate { get; init; }
+
+    /// <summary>What comes after it, until that has been proved.</summary>
+    public DeviceCredential? Next { get; init; }
+
+    /// <summary>What was before it, and until when it is kept.</summary>
+    public DeviceCredential? Previous { get; init; }
+
+    /// <summary>Until when <see cref="Previous"/> is kept.</summary>
+    public DateTimeOffset? PreviousUntil { get; init; }
+
+    /// <summary>Whether the device has something to show to the server.</summary>
+    [JsonIgnore]
+    public bool IsMember => Token is not null || Certificate is not null;
+
     /// <summary>Whether the token is a gateway's, which many devices have.</summary>
     public bool IsGateways { get; init; }
 }

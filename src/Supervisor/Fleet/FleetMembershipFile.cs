@@ -18,6 +18,9 @@ internal sealed class FleetMembershipFile(string path)
     /// <summary>Where it is on a device.</summary>
     public const string DefaultPath = "/var/lib/appliance/supervisor/" + FileName;
 
+    /// <summary>For tests: called before and after every write.</summary>
+    public Action<string>? OnStep { get; init; }
+
     /// <summary>The membership, or null for a device that has joined no fleet.</summary>
     public FleetMembership? Read() => StateFile.Read(path, FleetStateJson.Default.FleetMembership, membership => membership.Format, CurrentFormat);
 
@@ -35,7 +38,12 @@ internal sealed class FleetMembershipFile(string path)
     }
 
     /// <summary>Writes it; it is on the disk when this returns.</summary>
-    public void Write(FleetMembership membership) => DurableFile.Write(path, JsonSerializer.SerializeToUtf8Bytes(membership, FleetStateJson.Default.FleetMembership));
+    public void Write(FleetMembership membership)
+    {
+        OnStep?.Invoke("before the membership is written");
+        DurableFile.Write(path, JsonSerializer.SerializeToUtf8Bytes(membership, FleetStateJson.Default.FleetMembership));
+        OnStep?.Invoke("after the membership is written");
+    }
 
     /// <summary>Forgets it.</summary>
     public void Delete() => DurableFile.Delete(path);

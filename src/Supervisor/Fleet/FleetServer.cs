@@ -13,10 +13,11 @@ internal sealed class FleetServer
 
     private readonly string? _trust;
     private readonly Uri? _proxy;
+    private readonly DeviceCredential? _certificate;
 
     private FleetServer(Uri address, string tenant, string? trust, Uri? proxy, FleetMembership membership)
     {
-        (Address, Tenant, _trust, _proxy) = (address, tenant, trust, proxy);
+        (Address, Tenant, _trust, _proxy, _certificate) = (address, tenant, trust, proxy, membership.Certificate);
         Authorization = membership.Token is { } token ? new AuthenticationHeaderValue(membership.IsGateways ? GatewayToken : TargetToken, token) : null;
     }
 
@@ -26,7 +27,7 @@ internal sealed class FleetServer
     /// <summary>The tenant in DDI's paths.</summary>
     public string Tenant { get; }
 
-    /// <summary>What proves who the device is; null before it has enrolled.</summary>
+    /// <summary>The token that proves who the device is; null before it has enrolled, and when a certificate does.</summary>
     public AuthenticationHeaderValue? Authorization { get; }
 
     /// <summary>The server that a device belongs to; null when there is none.</summary>
@@ -51,18 +52,19 @@ internal sealed class FleetServer
     {
         handler.ConnectTimeout = ConnectLimit;
         if (_trust is { } pem) handler.SslOptions.CertificateChainPolicy = ParseTrust(pem).Policy();
+        if (_certificate is { } certificate) handler.SslOptions.ClientCertificates = [certificate.Load()];
         if (_proxy is { } proxy) handler.Proxy = new WebProxy(proxy);
     }
 
     /// <summary>A client whose connections notice when the other side is gone.</summary>
     /// <exception cref="UserError">The server's certificates cannot be used.</exception>
-    public HttpClient CreateClient(int largestAnswer)
+    public HttpClient CreateClient(int largestAnswer, bool withToken = true)
     {
         var handler = new SocketsHttpHandler { AllowAutoRedirect = false, PooledConnectionLifetime = TimeSpan.FromMinutes(30), KeepAlivePingDelay = KeepAlive, KeepAlivePingTimeout = ConnectLimit };
         Configure(handler);
         var client = new HttpClient(handler) { Timeout = KeepAlive, MaxResponseContentBufferSize = largestAnswer };
         client.DefaultRequestHeaders.UserAgent.ParseAdd("appliance-supervisor/1");
-        client.DefaultRequestHeaders.Authorization = Authorization;
+        if (withToken) client.DefaultRequestHeaders.Authorization = Authorization;
         return client;
     }
 

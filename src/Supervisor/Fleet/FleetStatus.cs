@@ -21,6 +21,12 @@ internal sealed record FleetStatus
     /// <summary>When the server was last heard of.</summary>
     public DateTimeOffset? LastContact { get; init; }
 
+    /// <summary>Until when the certificate holds by which the device is known; null while it is known by a token.</summary>
+    public DateTimeOffset? CertificateUntil { get; init; }
+
+    /// <summary>Why there is no new certificate although it is time for one, or null.</summary>
+    public string? CertificateTrouble { get; init; }
+
     /// <summary>The assignment at hand, or the last one.</summary>
     public Assignment? Assignment { get; init; }
 

@@ -25,6 +25,7 @@ internal sealed class FleetInterface(FleetAgent agent)
     /// <summary>A status as a bag of members.</summary>
     public static Dictionary<object, object> Bag(FleetStatus status) => BusValues.Bag(
         ("State", Word(status.State)), ("Server", status.Server), ("Device", status.Device), ("Trouble", status.Trouble), ("TroubleSince", status.TroubleSince is { } since ? Moment(since) : null), ("LastContact", status.LastContact is { } contact ? Moment(contact) : null),
+        ("CertificateUntil", status.CertificateUntil is { } until ? Moment(until) : null), ("CertificateTrouble", status.CertificateTrouble),
         ("Action", status.Assignment?.Id), ("ActionName", status.Assignment?.Name), ("ActionVersion", status.Assignment?.Version), ("ActionStep", status.Assignment is { } assignment ? Word(assignment.Step) : null), ("ActionWords", status.Assignment?.Words), ("ActionAt", status.Assignment is { } given ? Moment(given.At) : null),
         ("UnconfirmedAction", status.Unconfirmed?.Id), ("UnconfirmedName", status.Unconfirmed?.Name), ("UnconfirmedVersion", status.Unconfirmed?.Version));
 

@@ -53,6 +53,7 @@ internal static class FleetPage
         yield return ("Address", Encode(status.Server ?? "none"));
         yield return ("This device", Encode(status.Device));
         if (status.Trouble is { } trouble) yield return ("Trouble", Encode(trouble));
+        if (status.CertificateUntil is { } until) yield return ("Certificate until", Moment(until) + (status.CertificateTrouble is { } why ? $"<br>no new one yet: {Encode(why)}" : ""));
         if (status.LastContact is { } contact) yield return ("Last heard of", Moment(contact));
     }
 

@@ -55,6 +55,7 @@ public sealed class FindingRulesTests
         ["reports-lost"] = Fine with { Reports = Delivery with { HasDropped = true } },
         ["fleet-refused"] = Fine with { Fleet = Member with { State = FleetState.Refused, Trouble = "it answers 401 Unauthorized", TroubleSince = Now } },
         ["fleet-unreachable"] = Fine with { Fleet = Member with { State = FleetState.Unreachable, Trouble = "it does not answer", TroubleSince = Now.AddMinutes(-16) } },
+        ["device-certificate-ends"] = Fine with { Fleet = Member with { CertificateUntil = Now.AddDays(5), CertificateTrouble = "it answers 401 Unauthorized" } },
         ["assignment-failed"] = Fine with { Fleet = Member with { Assignment = new Assignment { Id = "8", Kind = AssignmentKind.Image, Name = "edge", Version = "1.1", At = Now, Step = AssignmentStep.Failed, Words = ["the signature is nobody's"] } } },
         ["assignment-unconfirmed"] = Fine with { Fleet = Member with { Unconfirmed = new UnconfirmedAssignment("8", "edge", "1.1", Now) } },
     };
@@ -137,6 +138,10 @@ public sealed class FindingRulesTests
     [Fact]
     public void AServerThatRestarts_IsNoFinding() =>
         Assert.Empty(FindingRules.Find(Fine with { Fleet = Member with { State = FleetState.Unreachable, Trouble = "it does not answer", TroubleSince = Now.AddMinutes(-14) } }));
+
+    [Fact]
+    public void ACertificateOfTheFleetThatHasEnded_IsAnError() =>
+        Assert.Equal(FindingSeverity.Error, Assert.Single(FindingRules.Find(Fine with { Fleet = Member with { CertificateUntil = Now, CertificateTrouble = "it does not answer" } })).Severity);
 
     [Fact]
     public void ACollectorThatRestarts_IsNoFinding() =>

@@ -58,6 +58,30 @@ public sealed class FleetAgentTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task OverTls_TheTokenBecomesACertificate_AndTheAgentGoesOnWithIt()
+    {
+        await using var server = await ServerScene.StartAsync(DatabaseKind.Sqlite, secure: true);
+        var pem = await File.ReadAllTextAsync(Path.Combine(server.DataFolder, "server.pem"), Token);
+        var trust = pem[..(pem.IndexOf("END CERTIFICATE-----", StringComparison.Ordinal) + "END CERTIFICATE-----".Length)];
+        var token = (string)(await server.PostAsync("/api/v1/enrolment-tokens", new { name = "berlin", uses = 1 }))["value"]!;
+        await _device.StartAsync();
+        await Assert.ThrowsAsync<UserError>(() => _device.Agent.JoinAsync(new JoinRequest { Server = server.Address.ToString(), Trust = pem, EnrolmentToken = token })); // with the server's key
+        await _device.Agent.JoinAsync(new JoinRequest { Server = server.Address.ToString(), Trust = trust, EnrolmentToken = token });
+
+        await Eventually.IsTrueAsync(() => _device.Agent.Status is { State: FleetState.Connected, CertificateUntil: not null }, "the certificate");
+        Assert.Null(new FleetMembershipFile(_device.MembershipPath).Read()!.Token);
+        await _device.RestartAsync();
+        await ConnectedAsync();
+        Assert.NotNull(_device.Agent.Status.CertificateUntil);
+        Assert.Single((await server.GetAsync($"/api/v1/devices/{_device.Id}/certificates")).AsArray());
+
+        // A server that the device does not trust hears nothing of it.
+        await _device.Agent.JoinAsync(new JoinRequest { Server = server.Address.ToString(), EnrolmentToken = token });
+        await Eventually.IsTrueAsync(() => _device.Agent.Status is { State: FleetState.Unreachable, Trouble: not null }, "the refusal");
+        Assert.Contains("certificate", _device.Agent.Status.Trouble, StringComparison.OrdinalIgnoreCase);
+    }
+
+    [Fact]
     public async Task ATokenThatDoesNotHold_IsSaid_AndAGoodOneMendsIt()
     {
         await _device.StartAsync();

@@ -39,6 +39,7 @@ public sealed class FleetTests : IAsyncLifetime
         _device = (string)(await machine.ControlAsync())!["fleet"]!["device"]!;
         await machine.WaitAsync("health at the server", async () => (string?)(await DeviceAsync())["health"] == "healthy");
         Assert.Equal((UpdateRepository.First, "vm-x86_64"), ((string?)(await DeviceAsync())["attributes"]!["version"], (string?)(await DeviceAsync())["attributes"]!["board"]));
+        await machine.WaitAsync("a certificate instead of the token", async () => (await machine.ControlAsync())?["fleet"]?["certificateUntil"] is not null);
         Assert.Equal("600 appliance", await machine.RunAsync("stat -c '%a %U' /var/lib/appliance/supervisor/fleet.json"));
 
         // It is told at once, and goes on when the power has gone in the middle.

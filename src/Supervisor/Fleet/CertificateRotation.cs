@@ -1,0 +1,109 @@
+using System.Security.Cryptography;
+using Serilog;
+
+namespace Appliance.Supervisor.Fleet;
+
+/// <summary>
+/// Gives the device a certificate, and the next one in time: a new key is made, its certificate issued beside the old one, proved by a
+/// connection with it, and only then put in the old one's place, which stays for a while. Each step is one write of the membership;
+/// wherever it stops, what the device was known by goes on to hold.
+/// </summary>
+/// <param name="file">The membership.</param>
+/// <param name="deviceId">What the device is called.</param>
+/// <param name="open">Makes the server of a membership.</param>
+/// <param name="time">Clock.</param>
+internal sealed class CertificateRotation(FleetMembershipFile file, string deviceId, Func<FleetMembership, FleetServer?> open, TimeProvider time)
+{
+    /// <summary>How long the one before stays at hand.</summary>
+    public static readonly TimeSpan Grace = TimeSpan.FromDays(1);
+
+    private static readonly TimeSpan AskAgain = TimeSpan.FromDays(1), Retry = TimeSpan.FromMinutes(10), LongestRetry = TimeSpan.FromHours(6);
+
+    private readonly long _start = time.GetTimestamp();
+    private TimeSpan _notBefore, _pause = Retry;
+
+    /// <summary>Why there is no new certificate although it is time for one, or null.</summary>
+    public string? Trouble { get; private set; }
+
+    /// <summary>When the next certificate is due: after two thirds of the life of the one that holds, each device at a moment of its own.</summary>
+    public static DateTimeOffset DueAt(DeviceCredential credential)
+    {
+        using var certificate = credential.Read();
+        var (from, until) = (new DateTimeOffset(certificate.NotBefore.ToUniversalTime()), new DateTimeOffset(certificate.NotAfter.ToUniversalTime()));
+        var share = SHA256.HashData(certificate.RawDataMemory.Span)[0] / 255.0; // the same after every restart
+        return from + ((until - from) * ((2.0 / 3) + (share * 0.1)));
+    }
+
+    /// <summary>Does what is due.</summary>
+    /// <param name="membership">The membership.</param>
+    /// <param name="cancellationToken">Ends the work.</param>
+    /// <returns>The membership as it is then.</returns>
+    /// <exception cref="DdiException">The server does not play along; what held before holds.</exception>
+    public async Task<FleetMembership> AdvanceAsync(FleetMembership membership, CancellationToken cancellationToken)
+    {
+        if (membership is { PreviousUntil: { } end } && time.GetUtcNow() >= end) membership = Note(membership with { Previous = null, PreviousUntil = null });
+        if (time.GetElapsedTime(_start) < _notBefore || !IsDue(membership) || open(membership) is not { } server || server.Address.Scheme != Uri.UriSchemeHttps) return membership;
+        try
+        {
+            if (membership.Next is null) membership = Note(membership with { Next = DeviceCredential.Create() });
+            if (!membership.Next!.IsIssued) membership = Note(membership with { Next = await IssueAsync(membership, server, cancellationToken) });
+            membership = await SwitchAsync(membership, cancellationToken);
+            (Trouble, _pause) = (null, Retry);
+            return membership;
+        }
+        catch (DdiException e) when (e.Fault == DdiFault.Gone && membership.Certificate is null)
+        {
+            _notBefore = time.GetElapsedTime(_start) + AskAgain; // a server without EST; the token does
+            return membership;
+        }
+        catch (DdiException e)
+        {
+            Trouble = e.Message;
+            _notBefore = time.GetElapsedTime(_start) + _pause;
+            _pause = _pause * 2 < LongestRetry ? _pause * 2 : LongestRetry;
+            throw;
+        }
+    }
+
+    private bool IsDue(FleetMembership membership) => membership.Certificate is { } held ? time.GetUtcNow() >= DueAt(held) : membership is { Token: not null, IsGateways: false };
+
+    private async Task<DeviceCredential> IssueAsync(FleetMembership membership, FleetServer server, CancellationToken cancellationToken)
+    {
+        var next = membership.Next!;
+        using var est = new EstClient(server);
+        using var certificate = membership.Certificate is not null ? await est.RenewAsync(next.Request(deviceId), cancellationToken) : await est.EnrolAsync(deviceId, membership.Token!, next.Request(deviceId), cancellationToken);
+        try
+        {
+            return next.With(certificate, deviceId, time.GetUtcNow());
+        }
+        catch (InvalidDataException e)
+        {
+            throw new DdiException(DdiFault.Unreachable, $"the certificate that it issued cannot be used: {e.Message}", inner: e);
+        }
+    }
+
+    /// <summary>Speaks to the server by the new certificate, and by nothing else; when that works it takes the place of what was before.</summary>
+    private async Task<FleetMembership> SwitchAsync(FleetMembership membership, CancellationToken cancellationToken)
+    {
+        var switched = membership with { Certificate = membership.Next, Next = null, Token = null, Previous = membership.Certificate, PreviousUntil = membership.Certificate is null ? null : time.GetUtcNow() + Grace };
+        try
+        {
+            using var client = new DdiClient(open(switched)!, deviceId, time);
+            await client.AskAsync(cancellationToken);
+        }
+        catch (DdiException e) when (e.Fault is DdiFault.Refused)
+        {
+            Note(membership with { Next = null }); // another key the next time
+            throw new DdiException(e.Fault, $"it does not take the certificate that it issued: {e.Message}", inner: e);
+        }
+        Note(switched);
+        Log.Information("The device is known to the server by a certificate now");
+        return switched;
+    }
+
+    private FleetMembership Note(FleetMembership next)
+    {
+        file.Write(next);
+        return next;
+    }
+}

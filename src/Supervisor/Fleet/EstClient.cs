@@ -1,0 +1,46 @@
+using System.Net.Http.Headers;
+using System.Security.Cryptography;
+using System.Security.Cryptography.Pkcs;
+using System.Security.Cryptography.X509Certificates;
+using System.Text;
+
+namespace Appliance.Supervisor.Fleet;
+
+/// <summary>Gets certificates by Enrolment over Secure Transport (RFC 7030).</summary>
+internal sealed class EstClient(FleetServer server) : IDisposable
+{
+    private const int LargestAnswer = 64 << 10;
+    private readonly HttpClient _http = server.CreateClient(LargestAnswer, withToken: false);
+
+    /// <inheritdoc/>
+    public void Dispose() => _http.Dispose();
+
+    /// <summary>Gets the first certificate, for the device's token.</summary>
+    /// <exception cref="DdiException">There is none; <see cref="DdiFault.Gone"/> when the server does not speak EST.</exception>
+    public Task<X509Certificate2> EnrolAsync(string deviceId, string token, byte[] request, CancellationToken cancellationToken) =>
+        AskAsync("simpleenroll", request, new AuthenticationHeaderValue("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{deviceId}:{token}"))), cancellationToken);
+
+    /// <summary>Gets the next certificate, for the one that the connection is made with.</summary>
+    /// <exception cref="DdiException">There is none.</exception>
+    public Task<X509Certificate2> RenewAsync(byte[] request, CancellationToken cancellationToken) => AskAsync("simplereenroll", request, null, cancellationToken);
+
+    private async Task<X509Certificate2> AskAsync(string operation, byte[] request, AuthenticationHeaderValue? authorization, CancellationToken cancellationToken)
+    {
+        using var content = new StringContent(Convert.ToBase64String(request, Base64FormattingOptions.InsertLineBreaks), new MediaTypeHeaderValue("application/pkcs10"));
+        content.Headers.TryAddWithoutValidation("Content-Transfer-Encoding", "base64");
+        using var message = new HttpRequestMessage(HttpMethod.Post, new Uri(server.Address, $"/.well-known/est/{operation}")) { Content = content, Headers = { Authorization = authorization } };
+        using var answer = await DdiClient.AnswerAsync(_http, message, HttpCompletionOption.ResponseContentRead, cancellationToken);
+        if (answer.StatusCode == System.Net.HttpStatusCode.Accepted) throw new DdiException(DdiFault.Unreachable, "somebody has to agree to the certificate first", answer.Headers.RetryAfter?.Delta);
+        try
+        {
+            var only = new SignedCms();
+            only.Decode(Convert.FromBase64String(await answer.Content.ReadAsStringAsync(cancellationToken)));
+            var certificates = only.Certificates;
+            return certificates is [var certificate] ? certificate : throw new DdiException(DdiFault.Unreachable, $"it answers with {certificates.Count} certificates for one");
+        }
+        catch (Exception e) when (e is FormatException or CryptographicException)
+        {
+            throw new DdiException(DdiFault.Unreachable, $"it answers what is no certificate: {e.Message}", inner: e);
+        }
+    }
+}

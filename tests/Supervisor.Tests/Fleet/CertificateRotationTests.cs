@@ -1,0 +1,146 @@
+using Appliance.Core.Fleet;
+using Appliance.Supervisor.Fleet;
+using Core.Tests.Tuf;
+using Supervisor.Tests.Updates;
+using UpdateServer.Tests;
+
+namespace Supervisor.Tests.Fleet;
+
+/// <summary>The device's certificate, from the first to the next: against the whole server over TLS, whose authority issues it by EST.</summary>
+public sealed class CertificateRotationTests : IAsyncLifetime
+{
+    private const string Id = "edge-1";
+
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("rotation");
+    private readonly SettableTime _time = new(DateTimeOffset.UtcNow);
+    private ServerScene _server = null!;
+    private string _trust = "", _token = "";
+    private int _cutAt, _steps;
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    private FleetMembershipFile Membership => new(Path.Combine(_folder.FullName, "fleet.json")) { OnStep = _ => { if (++_steps == _cutAt) throw new PowerCutException(); } };
+
+    public async ValueTask InitializeAsync()
+    {
+        _server = await ServerScene.StartAsync(DatabaseKind.Sqlite, secure: true, time: _time);
+        _trust = await File.ReadAllTextAsync(Path.Combine(_server.DataFolder, "server.pem"), Token);
+        _trust = _trust[..(_trust.IndexOf("END CERTIFICATE-----", StringComparison.Ordinal) + "END CERTIFICATE-----".Length)];
+        _token = (string)(await _server.PostAsync("/api/v1/devices", new { id = Id }))["token"]!;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _server.DisposeAsync();
+        _folder.Delete(recursive: true);
+    }
+
+    [Fact]
+    public async Task TheFirst_TakesThePlaceOfTheToken_AndTheNextComesInTime()
+    {
+        var first = await AdvanceAsync(Begin());
+        Assert.Null(first.Token);
+        Assert.Null(first.Next);
+        await SpeaksAsync(first);
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Path.Combine(_folder.FullName, "fleet.json")));
+
+        // Not before two thirds of its life, and always before nearly four fifths.
+        Assert.InRange(CertificateRotation.DueAt(first.Certificate!), _time.Now.AddDays(19), _time.Now.AddDays(24));
+        _time.Now = _time.Now.AddDays(19);
+        Assert.Equal(first, await AdvanceAsync(first));
+        _time.Now = _time.Now.AddDays(5);
+        var second = await AdvanceAsync(first);
+        Assert.NotEqual(first.Certificate!.Key, second.Certificate!.Key);
+        Assert.Equal(first.Certificate, second.Previous);
+        await SpeaksAsync(second);
+        await SpeaksAsync(second with { Certificate = second.Previous }); // for a while the one before holds, too
+
+        _time.Now += CertificateRotation.Grace;
+        Assert.Null((await AdvanceAsync(second)).Previous);
+        Assert.Equal(2, (await _server.GetAsync($"/api/v1/devices/{Id}/certificates")).AsArray().Count);
+    }
+
+    [Fact]
+    public async Task ADeviceThatWasOff_ComesBack_ByTheCertificateThatHasEnded()
+    {
+        var first = await AdvanceAsync(Begin());
+        _time.Now = _time.Now.AddDays(120);
+        Assert.Equal(DdiFault.Refused, (await Assert.ThrowsAsync<DdiException>(() => SpeaksAsync(first))).Fault);
+
+        await SpeaksAsync(await AdvanceAsync(first));
+    }
+
+    [Fact]
+    public async Task WithoutAServer_OrRevoked_WhatHeldBeforeStays_AndTheReasonIsSaid()
+    {
+        var first = await AdvanceAsync(Begin());
+        _time.Now = _time.Now.AddDays(25);
+        await _server.PostAsync($"/api/v1/devices/{Id}/certificates/revoke");
+        var rotation = Rotation();
+
+        Assert.Equal(DdiFault.Refused, (await Assert.ThrowsAsync<DdiException>(() => rotation.AdvanceAsync(first, Token))).Fault);
+        Assert.Contains("401", rotation.Trouble, StringComparison.Ordinal);
+        Assert.Equal(first.Certificate, Membership.Read()!.Certificate);
+        Assert.Equal(Membership.Read(), await rotation.AdvanceAsync(Membership.Read()!, Token)); // not again at once
+    }
+
+    [Fact]
+    public async Task AServerWithoutEst_IsSpokenToByTheToken()
+    {
+        await using var other = await ServerScene.StartAsync(DatabaseKind.Sqlite, time: _time); // without TLS
+        var membership = Begin() with { Server = other.Address.ToString(), Trust = null };
+
+        Assert.Equal(membership, await AdvanceAsync(membership));
+    }
+
+    /// <summary>Wherever the power goes, the device is known to the server afterwards, and in the end by the next certificate.</summary>
+    [Fact]
+    public async Task WheneverThePowerGoes_TheDeviceIsKnown_AndGoesOn()
+    {
+        var cuts = 0;
+        for (var cut = 1; ; cut++)
+        {
+            (_steps, _cutAt) = (0, 0);
+            var begin = cut == 1 ? Begin() : Membership.Read()!;
+            _time.Now = _time.Now.AddDays(begin.Certificate is null ? 0 : 25);
+            Membership.Write(begin);
+            (_steps, _cutAt) = (0, cut);
+            FleetMembership? ended = null;
+            try
+            {
+                ended = await Rotation().AdvanceAsync(begin, Token);
+            }
+            catch (PowerCutException)
+            {
+                cuts++;
+            }
+            _cutAt = 0;
+            var kept = Membership.Read()!;
+            await SpeaksAsync(kept);
+            var done = await AdvanceAsync(kept);
+            await SpeaksAsync(done);
+            Assert.NotEqual(begin.Certificate?.Key, done.Certificate!.Key);
+            if (ended is not null) break;
+        }
+        Assert.InRange(cuts, 6, 12);
+    }
+
+    private FleetMembership Begin()
+    {
+        var membership = new FleetMembership { Server = _server.Address.ToString(), Trust = _trust, Token = _token };
+        Membership.Write(membership);
+        return membership;
+    }
+
+    private CertificateRotation Rotation() => new(Membership, Id, Open, _time);
+
+    private Task<FleetMembership> AdvanceAsync(FleetMembership membership) => Rotation().AdvanceAsync(membership, Token);
+
+    private static FleetServer? Open(FleetMembership membership) => FleetServer.Of(new FleetSettings(), "/nowhere", membership);
+
+    private async Task SpeaksAsync(FleetMembership membership)
+    {
+        using var client = new DdiClient(Open(membership)!, Id, _time);
+        await client.AskAsync(Token);
+    }
+}
