@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using Appliance.Core;
-using Appliance.ImageBuilder.Tools;
 using Appliance.ImageBuilder.BlockMaps;
+using Appliance.ImageBuilder.Tools;
 
 namespace Appliance.ImageBuilder.Flash;
 

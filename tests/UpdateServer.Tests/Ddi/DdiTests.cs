@@ -1,8 +1,8 @@
 using System.Net;
-using Appliance.UpdateServer.Access;
 using System.Net.Http.Headers;
 using System.Security.Cryptography;
 using System.Text;
+using Appliance.UpdateServer.Access;
 
 namespace UpdateServer.Tests.Ddi;
 
