@@ -56,7 +56,8 @@ internal sealed class DeviceAuthentication(FleetDatabase database, ServeOptions 
         return await context.Certificates.AnyAsync(row => row.Serial == certificate.SerialNumber && (row.RevokedAt != null || row.DeviceId != device.Id), cancellationToken) ? null : device;
     }
 
-    private async Task<Device?> FindOrRegisterAsync(string controllerId, CancellationToken cancellationToken)
+    /// <summary>The device of an id that somebody has proved; it is made known when it is not. Null for one that was taken out.</summary>
+    public async Task<Device?> FindOrRegisterAsync(string controllerId, CancellationToken cancellationToken)
     {
         await using var context = database.Open();
         var device = await context.Devices.AsNoTracking().FirstOrDefaultAsync(row => row.ControllerId == controllerId, cancellationToken);

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Appliance.Core;
 using Appliance.UpdateServer.Access;
+using Appliance.UpdateServer.Certificates;
 using Appliance.UpdateServer.Inventory;
 using Appliance.UpdateServer.Management;
 using Appliance.UpdateServer.Rollouts;
@@ -35,6 +36,12 @@ internal static class PageForms
         {
             await devices.DecommissionAsync(id, visitor.Key!.Name, http.RequestAborted);
             return FleetPages.SeeOther("/devices");
+        }).Requires(Role.Admin);
+
+        pages.MapPost("/devices/{id}/revoke", async (HttpContext http, PageVisitor visitor, string id) =>
+        {
+            await http.RequestServices.GetRequiredService<DeviceCertificates>().RevokeAsync(id, visitor.Key!.Name, http.RequestAborted);
+            return ToDevice(id);
         }).Requires(Role.Admin);
 
         pages.MapPost("/rollouts", async (HttpContext http, RolloutBook book, PageVisitor visitor) =>

@@ -1,6 +1,9 @@
 using System.Net;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using System.Text.RegularExpressions;
 using Appliance.UpdateServer.Access;
+using Appliance.UpdateServer.Certificates;
 using Appliance.UpdateServer.Fleet;
 using Core.Tests.Tuf;
 using Microsoft.Playwright;
@@ -100,6 +103,13 @@ public sealed class FleetPageTests : IAsyncLifetime
         await _scene.Device("edge-03").DoAsync("success");
         await Assertions.Expect(page.Locator("tbody .state")).ToHaveTextAsync("finished"); // by itself
         await Chromium.PictureAsync(page, "fleet-device");
+
+        using var key = ECDsa.Create();
+        await _scene.Service<DeviceCertificates>().IssueAsync(await _scene.Service<DeviceAuthentication>().FindOrRegisterAsync("edge-03", Token) ?? throw new InvalidOperationException(), new CertificateRequest("CN=edge-03", key, HashAlgorithmName.SHA256), renews: false, Token);
+        await page.ReloadAsync();
+        await page.GetByLabel("It needs another way in then: a token").CheckAsync();
+        await page.GetByRole(AriaRole.Button, new() { Name = "Revoke" }).ClickAsync();
+        await Assertions.Expect(page.Locator("dl")).ToContainTextAsync(", revoked 20");
 
         await page.GetByLabel("It is refused from then on").CheckAsync();
         await page.GetByRole(AriaRole.Button, new() { Name = "Take out" }).ClickAsync();
