@@ -34,6 +34,16 @@ public static class PemCertificate
         return certificates.Count > 0 ? certificates : throw new InvalidDataException("it holds no certificate in PEM form");
     }
 
+    /// <summary>The certificates in a PEM text that follow the first one: those above it.</summary>
+    /// <exception cref="CryptographicException">One is damaged.</exception>
+    public static X509Certificate2Collection ReadAbove(string pem)
+    {
+        var all = new X509Certificate2Collection();
+        all.ImportFromPem(pem);
+        if (all.Count > 0) all.RemoveAt(0);
+        return all;
+    }
+
     /// <summary>Makes a self-signed certificate of a server, with its key, as <see cref="Load"/> reads them.</summary>
     /// <param name="hostname">The server's name; it is also known by it in <c>.local</c>, and as this machine itself.</param>
     /// <param name="from">When it begins.</param>

@@ -32,6 +32,9 @@ internal sealed record Assignment
     /// <summary>Whether the server lets the device restart now.</summary>
     public bool MayRestart { get; init; } = true;
 
+    /// <summary>Whether the server has a window for it, so that it is asked before a restart.</summary>
+    public bool HasWindow { get; init; }
+
     /// <summary>How far it is.</summary>
     public AssignmentStep Step { get; init; }
 

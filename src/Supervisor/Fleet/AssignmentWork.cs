@@ -22,11 +22,15 @@ internal sealed class AssignmentWork(AssignmentFile file, UpdateEngine engine, W
     /// <summary>Pauses after tries that failed in a way that may pass; the last try has none.</summary>
     private static readonly TimeSpan[] Pauses = [TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(5), TimeSpan.FromMinutes(15), TimeSpan.FromHours(1)];
 
+    /// <summary>How long a server is given to take note of an end before it is told again.</summary>
+    private static readonly TimeSpan ReportAgain = TimeSpan.FromMinutes(5);
+
     private readonly List<string> _news = [];
     private readonly long _start = time.GetTimestamp();
     private Assignment? _current = file.Read();
     private UpdateJob? _job;
     private TimeSpan _notBefore;
+    private TimeSpan? _reportedAt;
     private bool _saidTrial;
 
     /// <summary>The assignment at hand, or the last one.</summary>
@@ -35,6 +39,9 @@ internal sealed class AssignmentWork(AssignmentFile file, UpdateEngine engine, W
     /// <summary>How long until the next try, or null when none waits.</summary>
     public TimeSpan? Wait => _current is { Step: AssignmentStep.Accepted } && _notBefore > Now ? _notBefore - Now : null;
 
+    /// <summary>The job that does it: also one that the schedule has gone on with after a restart of the supervisor.</summary>
+    private UpdateJob? Job => _job is { View.State: JobState.Running } ? _job : _current is not null && engine.Job is { View.State: JobState.Running } job && job.View.By == By ? job : null;
+
     private TimeSpan Now => time.GetElapsedTime(_start);
 
     private string By => $"the fleet's server (action {_current!.Id})";
@@ -42,18 +49,21 @@ internal sealed class AssignmentWork(AssignmentFile file, UpdateEngine engine, W
     /// <summary>Takes an assignment. What was at hand before is over for the server.</summary>
     public void Take(Assignment assignment)
     {
+        // Whoever gives it again has thought about it: what failed may have been the network's fault, or the night's.
+        if (assignment.Kind == AssignmentKind.Image && engine.State.Failed.Any(failed => failed.Version == assignment.Version)) engine.ClearFailed(assignment.Version);
         _news.Clear();
         (_job, _notBefore, _saidTrial) = (null, TimeSpan.Zero, false);
         Note(assignment);
         Log.Information("The fleet's server assigned {Title} (action {Action})", assignment.Title, assignment.Id);
-        // Whoever gives it again has thought about it: what failed may have been the network's fault, or the night's.
-        if (IsImage(assignment) && engine.State.Failed.Any(failed => failed.Version == assignment.Version)) engine.ClearFailed(assignment.Version);
     }
 
-    /// <summary>The server says anew whether the device may restart now.</summary>
-    public void SetRestart(bool mayRestart)
+    /// <summary>Whether the server is to be asked anew: it has a window, and the device could restart.</summary>
+    public bool AsksForRestart => _current is { Step: AssignmentStep.Installed, HasWindow: true, MayRestart: false };
+
+    /// <summary>The server says anew whether the device may restart now, and whether at once.</summary>
+    public void SetRestart(bool mayRestart, bool forced)
     {
-        if (_current is { IsOver: false } current && current.MayRestart != mayRestart) Note(current with { MayRestart = mayRestart });
+        if (_current is { IsOver: false } current && (current.MayRestart, current.IsForced) != (mayRestart, forced)) Note(current with { MayRestart = mayRestart, IsForced = forced });
     }
 
     /// <summary>What is to be told to the server about the assignment at hand; asked again, it is not said again.</summary>
@@ -67,18 +77,22 @@ internal sealed class AssignmentWork(AssignmentFile file, UpdateEngine engine, W
     /// <summary>The server has taken the end, or does not want to hear of it any more.</summary>
     public void NoteReported()
     {
+        _reportedAt = Now;
         if (_current is { IsOver: true, IsReported: false } current) Note(current with { IsReported = true });
     }
 
-    /// <summary>The server still waits for the end, which it was told.</summary>
+    /// <summary>The server still waits for the end, which it was told a while ago.</summary>
     public void NoteUnreported()
     {
-        if (_current is { IsOver: true, IsReported: true } current) Note(current with { IsReported = false });
+        if ((_reportedAt is not { } told || Now - told >= ReportAgain) && _current is { IsOver: true, IsReported: true } current) Note(current with { IsReported = false });
     }
 
     /// <summary>The device has left its fleet: nobody waits for an end any more.</summary>
     public void Forget()
     {
+        if (Job is { } job) job.Cancel();
+        // What waits in a slot is the device's own again.
+        if (_current is { IsOver: false } current && IsImage(current) && engine.State.Pending?.Version == current.Version) engine.SetRestart(null);
         _job = null;
         Volatile.Write(ref _current, null);
         file.Delete();
@@ -87,7 +101,8 @@ internal sealed class AssignmentWork(AssignmentFile file, UpdateEngine engine, W
     /// <summary>Does what can be done now, and notes what has become of it.</summary>
     public void Advance()
     {
-        if (_current is not { IsOver: false } current) return;
+        // Before that a version that failed lacks its journal, and no job may begin.
+        if (_current is not { IsOver: false } current || !engine.IsFollowedUp) return;
         if (IsImage(current)) AdvanceImage(current);
         else AdvanceWorkload(current);
     }
@@ -97,12 +112,13 @@ internal sealed class AssignmentWork(AssignmentFile file, UpdateEngine engine, W
     public async Task<string?> CancelAsync(CancellationToken cancellationToken)
     {
         if (_current is not { IsOver: false } current) return null;
-        if (_job is { View.State: JobState.Running } job)
+        if (Job is { } job)
         {
             job.Cancel();
             await job.Work.WaitAsync(cancellationToken);
         }
         _job = null;
+        if (!IsImage(current) && StateOf(current) is { Trial: not null }) return $"{current.Title} is being applied; its end decides.";
         if (IsDone(current))
         {
             Advance();
@@ -125,11 +141,13 @@ internal sealed class AssignmentWork(AssignmentFile file, UpdateEngine engine, W
         return null;
     }
 
+    private static bool IsBundle(Assignment assignment) => assignment.Kind is AssignmentKind.ImageBundle or AssignmentKind.WorkloadBundle;
+
     private static bool IsImage(Assignment assignment) => assignment.Kind is AssignmentKind.Image or AssignmentKind.ImageBundle;
 
     /// <summary>Whether what was assigned runs, and is kept.</summary>
-    private bool IsDone(Assignment assignment) => IsImage(assignment)
-        ? device.Version == assignment.Version && engine.State is { Phase: EnginePhase.Idle, Pending: null }
+    private bool IsDone(Assignment assignment) => IsBundle(assignment) && assignment.Attempts == 0 ? false // its server may call it what it likes
+        : IsImage(assignment) ? device.Version == assignment.Version && engine.State is { Phase: EnginePhase.Idle, Pending: null }
         : StateOf(assignment) is { Trial: null } known && known.Current == assignment.Version;
 
     private WorkloadState? StateOf(Assignment assignment) => workloads.Known.FirstOrDefault(workload => workload.Id == assignment.Name)?.State;
@@ -137,7 +155,7 @@ internal sealed class AssignmentWork(AssignmentFile file, UpdateEngine engine, W
     private void AdvanceImage(Assignment current)
     {
         var state = engine.State;
-        if (state.Failed.LastOrDefault(failed => failed.Version == current.Version) is { } failed)
+        if (!(IsBundle(current) && current.Attempts == 0) && state.Failed.LastOrDefault(failed => failed.Version == current.Version) is { } failed)
         {
             End(current, false, [$"Version {failed.Version} was not kept: {failed.Reason}", .. failed.Failures, .. failed.Journal.TakeLast(MostWords - 1 - Math.Min(failed.Failures.Count, MostWords / 2))]);
         }
@@ -150,7 +168,8 @@ internal sealed class AssignmentWork(AssignmentFile file, UpdateEngine engine, W
             if (current.Step != AssignmentStep.Installed)
             {
                 _news.Add($"Version {pending.Version} is in slot {pending.Slot} and waits for the restart.");
-                Note(current = current with { Step = AssignmentStep.Installed });
+                // What was said of the window is as old as the download.
+                Note(current = current with { Step = AssignmentStep.Installed, MayRestart = current.MayRestart && !current.HasWindow });
             }
             if (state.Phase == EnginePhase.Installed) engine.SetRestart(RestartOf(current));
             if (state.Phase == EnginePhase.Probation && !_saidTrial)
@@ -165,9 +184,9 @@ internal sealed class AssignmentWork(AssignmentFile file, UpdateEngine engine, W
         }
         else if (state.Phase is not (EnginePhase.Downloading or EnginePhase.Probation))
         {
-            Try(current, () => UapiVersion.Compare(current.Version, device.Version) < 0
+            Try(current, () => current.Kind == AssignmentKind.Image && UapiVersion.Compare(current.Version, device.Version) < 0
                 ? throw new UserError($"Version {current.Version} is older than {device.Version}, which runs: no server's word takes a device back.", "On the device, appliancectl install --force does.")
-                : engine.Install(new InstallRequest { Source = current.Source, Channel = current.Channel, Version = current.Kind == AssignmentKind.Image ? current.Version : null, Reboot = RestartOf(current), By = By }));
+                : engine.Install(new InstallRequest { Source = current.Source, Channel = current.Channel, Version = current.Kind == AssignmentKind.Image ? current.Version : null, Reboot = current.HasWindow ? false : RestartOf(current), By = By }));
         }
     }
 
@@ -181,7 +200,7 @@ internal sealed class AssignmentWork(AssignmentFile file, UpdateEngine engine, W
         var known = StateOf(current);
         if (known is { Trial: not null } && _job is null) return; // interrupted, and gone on with by the schedule
         // A release that was not kept is tried again when it is assigned again; an older one is not forced on the device.
-        var again = current.Step == AssignmentStep.Accepted && known?.WhyNotKept(current.Version) is not null && (known.Current is not { } kept || UapiVersion.Compare(current.Version, kept) > 0);
+        var again = current is { Kind: AssignmentKind.Workload, Step: AssignmentStep.Accepted } && known?.WhyNotKept(current.Version) is not null && (known.Current is not { } kept || UapiVersion.Compare(current.Version, kept) > 0);
         Try(current, () => workloads.Apply(new WorkloadRequest { Id = current.Kind == AssignmentKind.Workload ? current.Name : null, Source = current.Source, Channel = current.Channel, Version = current.Kind == AssignmentKind.Workload ? current.Version : null, Force = again, By = By }));
     }
 
@@ -193,8 +212,8 @@ internal sealed class AssignmentWork(AssignmentFile file, UpdateEngine engine, W
         if (_job is { } job)
         {
             if (job.View.State == JobState.Running) return;
-            _job = null;
             EndTry(current, job);
+            if (_job == job) _job = null; // not before it is written down
             return;
         }
         if (IsBusy || Now < _notBefore) return;
@@ -228,11 +247,11 @@ internal sealed class AssignmentWork(AssignmentFile file, UpdateEngine engine, W
         switch (view.State)
         {
             // A bundle says itself what is in it.
-            case JobState.Done when view.Version is { } version && version != current.Version && current.Kind is AssignmentKind.ImageBundle or AssignmentKind.WorkloadBundle:
+            case JobState.Done when view.Version is { } version && version != current.Version && IsBundle(current):
                 Note(current with { Version = version, Name = view.Workload ?? current.Name });
                 Advance();
                 break;
-            case JobState.Done when !IsImage(current):
+            case JobState.Done when current.Kind == AssignmentKind.Workload:
                 End(current, true, [view.Message]);
                 break;
             case JobState.Cancelled when !job.GaveWay:

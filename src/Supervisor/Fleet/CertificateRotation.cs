@@ -45,6 +45,7 @@ internal sealed class CertificateRotation(FleetMembershipFile file, string devic
         if (time.GetElapsedTime(_start) < _notBefore || !IsDue(membership) || open(membership) is not { } server || server.Address.Scheme != Uri.UriSchemeHttps) return membership;
         try
         {
+            if (membership.Next is { } left && !IsUsable(left)) membership = Note(membership with { Next = null });
             if (membership.Next is null) membership = Note(membership with { Next = DeviceCredential.Create() });
             if (!membership.Next!.IsIssued) membership = Note(membership with { Next = await IssueAsync(membership, server, cancellationToken) });
             membership = await SwitchAsync(membership, cancellationToken);
@@ -59,13 +60,29 @@ internal sealed class CertificateRotation(FleetMembershipFile file, string devic
         catch (DdiException e)
         {
             Trouble = e.Message;
-            _notBefore = time.GetElapsedTime(_start) + _pause;
+            _notBefore = time.GetElapsedTime(_start) + (e.RetryAfter is { } wait && wait < _pause ? wait : _pause * (0.5 + (0.5 * Random.Shared.NextDouble())));
             _pause = _pause * 2 < LongestRetry ? _pause * 2 : LongestRetry;
             throw;
         }
     }
 
     private bool IsDue(FleetMembership membership) => membership.Certificate is { } held ? time.GetUtcNow() >= DueAt(held) : membership is { Token: not null, IsGateways: false };
+
+    /// <summary>Whether what was begun can be gone on with: it is whole, and has not ended meanwhile.</summary>
+    private bool IsUsable(DeviceCredential next)
+    {
+        try
+        {
+            _ = next.Request(deviceId);
+            if (!next.IsIssued) return true;
+            using var certificate = next.Read();
+            return time.GetUtcNow() < certificate.NotAfter.ToUniversalTime();
+        }
+        catch (Exception e) when (e is CryptographicException or ArgumentException)
+        {
+            return false;
+        }
+    }
 
     private async Task<DeviceCredential> IssueAsync(FleetMembership membership, FleetServer server, CancellationToken cancellationToken)
     {
@@ -76,7 +93,7 @@ internal sealed class CertificateRotation(FleetMembershipFile file, string devic
         {
             return next.With(certificate, deviceId, time.GetUtcNow());
         }
-        catch (InvalidDataException e)
+        catch (Exception e) when (e is InvalidDataException or CryptographicException)
         {
             throw new DdiException(DdiFault.Unreachable, $"the certificate that it issued cannot be used: {e.Message}", inner: e);
         }

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.ServerSentEvents;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 
@@ -11,10 +12,10 @@ namespace Appliance.Supervisor.Fleet;
 internal sealed class DdiClient : IDisposable
 {
     /// <summary>Most bytes of an answer.</summary>
-    private const int LargestAnswer = 1 << 20, LongestReason = 300;
+    private const int LargestAnswer = 1 << 20, LargestEvent = 64 << 10, LargestError = 16 << 10, LongestReason = 300;
 
     /// <summary>Our server says something every 25 s.</summary>
-    private static readonly TimeSpan LongestSilence = TimeSpan.FromSeconds(90);
+    private static readonly TimeSpan LongestSilence = TimeSpan.FromSeconds(90), ErrorLimit = TimeSpan.FromSeconds(10);
 
     /// <summary>hawkBit's errors have the first, problem documents (RFC 9457) the others.</summary>
     private static readonly string[] ReasonMembers = ["message", "title", "detail"];
@@ -91,7 +92,7 @@ internal sealed class DdiClient : IDisposable
     {
         using var content = Content(new EnrolmentRequest(token, deviceId), DdiJson.Default.EnrolmentRequest);
         using var answer = await AnswerAsync(new HttpRequestMessage(HttpMethod.Post, new Uri(_server, "api/v1/enrol")) { Content = content }, HttpCompletionOption.ResponseContentRead, cancellationToken);
-        return (await ReadAsync(answer, DdiJson.Default.EnrolmentAnswer, cancellationToken)).Token ?? throw Nonsense("an enrolment without a token");
+        return (await ReadAsync(answer, DdiJson.Default.EnrolmentAnswer, cancellationToken)).Token is { } own && JoinRequest.IsToken(own) ? own : throw Nonsense("an enrolment without a token");
     }
 
     /// <summary>Waits for our server to say that there is something to do; ends when the connection does.</summary>
@@ -105,9 +106,18 @@ internal sealed class DdiClient : IDisposable
         try
         {
             silence.CancelAfter(LongestSilence);
-            await using var stream = new Watched(await answer.Content.ReadAsStreamAsync(silence.Token), () => silence.CancelAfter(LongestSilence));
+            var unread = 0L;
+            await using var stream = new Watched(await answer.Content.ReadAsStreamAsync(silence.Token), read =>
+            {
+                silence.CancelAfter(LongestSilence);
+                // The parser keeps what is not a whole event yet. Signs of life are none, and a connection that had so many may be made anew.
+                if ((unread += read) > LargestEvent) throw new IOException("it says too much at once");
+            });
             await foreach (var word in SseParser.Create(stream).EnumerateAsync(silence.Token))
+            {
+                unread = 0;
                 if (word.EventType == "poll") poll();
+            }
         }
         catch (Exception e) when (e is HttpRequestException or IOException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
@@ -153,7 +163,7 @@ internal sealed class DdiClient : IDisposable
         {
             answer = await http.SendAsync(request, completion, cancellationToken);
         }
-        catch (Exception e) when (e is HttpRequestException or IOException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        catch (Exception e) when (e is HttpRequestException or IOException or ObjectDisposedException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             // What is behind it says more: a name that is not known, a certificate that is not trusted.
             throw new DdiException(DdiFault.Unreachable, e is OperationCanceledException ? "it does not answer" : e.InnerException is { } inner and not IOException ? inner.Message : e.Message, inner: e);
@@ -177,13 +187,17 @@ internal sealed class DdiClient : IDisposable
     {
         try
         {
-            var text = await answer.Content.ReadAsStringAsync(cancellationToken);
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            limit.CancelAfter(ErrorLimit);
+            await using var body = await answer.Content.ReadAsStreamAsync(limit.Token);
+            var bytes = new byte[LargestError];
+            var text = Encoding.UTF8.GetString(bytes, 0, await body.ReadAtLeastAsync(bytes, bytes.Length, throwOnEndOfStream: false, limit.Token));
             if (answer.Content.Headers.ContentType?.MediaType == "text/plain") return Shown(text.ReplaceLineEndings(" ").Trim());
             using var document = JsonDocument.Parse(text);
             var words = string.Join(" ", ReasonMembers.Select(name => document.RootElement.TryGetProperty(name, out var word) && word.ValueKind == JsonValueKind.String ? word.GetString()! : "").Where(word => word.Length > 0));
             return Shown(words);
         }
-        catch (Exception e) when (e is JsonException or HttpRequestException or IOException or InvalidOperationException)
+        catch (Exception e) when (e is JsonException or HttpRequestException or IOException or InvalidOperationException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             return "";
         }
@@ -195,10 +209,10 @@ internal sealed class DdiClient : IDisposable
         return words.Length == 0 ? "" : $": {(words.Length <= LongestReason ? words : words[..LongestReason])}";
     }
 
-    private static DdiException Nonsense(string what) => new(DdiFault.Unreachable, $"it answers what a DDI server does not: {what}");
+    private static DdiException Nonsense(string what) => new(DdiFault.Unreachable, $"it answers what a DDI server does not{Shown(what)}");
 
     /// <summary>Tells of every read that brought something.</summary>
-    private sealed class Watched(Stream inner, Action heard) : Stream
+    private sealed class Watched(Stream inner, Action<int> heard) : Stream
     {
         public override bool CanRead => true;
         public override bool CanSeek => false;
@@ -210,7 +224,7 @@ internal sealed class DdiClient : IDisposable
         public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
         {
             var read = await inner.ReadAsync(buffer, cancellationToken);
-            heard();
+            heard(read);
             return read;
         }
 

@@ -4,7 +4,7 @@ using System.Text.Json.Serialization;
 namespace Appliance.Supervisor.Fleet;
 
 /// <summary>What a device has to do (DDI, the controller's root).</summary>
-internal sealed record DdiTasks(DdiConfig? Config, [property: JsonPropertyName("_links")] Dictionary<string, DdiLink>? Links)
+internal sealed record DdiTasks(DdiConfig? Config, [property: JsonPropertyName("_links")] Dictionary<string, DdiLink?>? Links)
 {
     /// <summary>How long the server wants to be left alone, or null when it does not say.</summary>
     public TimeSpan? Sleep => TimeSpan.TryParseExact(Config?.Polling?.Sleep, @"hh\:mm\:ss", CultureInfo.InvariantCulture, out var sleep) && sleep > TimeSpan.Zero ? sleep : null;
@@ -35,17 +35,17 @@ internal sealed record DdiLink(string? Href);
 internal sealed record DdiAction(string? Id, DdiDeployment? Deployment, DdiDeployment? Confirmation);
 
 /// <summary>What is to be installed, and how.</summary>
-internal sealed record DdiDeployment(string? Download, string? Update, string? MaintenanceWindow, IReadOnlyList<DdiChunk>? Chunks);
+internal sealed record DdiDeployment(string? Download, string? Update, string? MaintenanceWindow, IReadOnlyList<DdiChunk?>? Chunks);
 
 /// <summary>A part of a deployment.</summary>
-internal sealed record DdiChunk(string? Part, string? Name, string? Version, IReadOnlyList<DdiArtifact>? Artifacts, IReadOnlyList<DdiMetadata>? Metadata)
+internal sealed record DdiChunk(string? Part, string? Name, string? Version, IReadOnlyList<DdiArtifact?>? Artifacts, IReadOnlyList<DdiMetadata?>? Metadata)
 {
     /// <summary>A word that the server says of it, or null.</summary>
-    public string? Word(string key) => Metadata?.FirstOrDefault(word => word.Key == key)?.Value;
+    public string? Word(string key) => Metadata?.FirstOrDefault(word => word?.Key == key)?.Value;
 }
 
 /// <summary>A file of a part.</summary>
-internal sealed record DdiArtifact(string? Filename, [property: JsonPropertyName("_links")] Dictionary<string, DdiLink>? Links)
+internal sealed record DdiArtifact(string? Filename, [property: JsonPropertyName("_links")] Dictionary<string, DdiLink?>? Links)
 {
     /// <summary>Where it is: by TLS where there is a choice.</summary>
     public string? Href => Links?.GetValueOrDefault("download")?.Href ?? Links?.GetValueOrDefault("download-http")?.Href;

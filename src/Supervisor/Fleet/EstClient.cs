@@ -34,7 +34,7 @@ internal sealed class EstClient(FleetServer server) : IDisposable
         try
         {
             var only = new SignedCms();
-            only.Decode(Convert.FromBase64String(await answer.Content.ReadAsStringAsync(cancellationToken)));
+            only.Decode(Convert.FromBase64String(Encoding.ASCII.GetString(await answer.Content.ReadAsByteArrayAsync(cancellationToken))));
             var certificates = only.Certificates;
             return certificates is [var certificate] ? certificate : throw new DdiException(DdiFault.Unreachable, $"it answers with {certificates.Count} certificates for one");
         }

@@ -13,7 +13,8 @@ namespace Appliance.Supervisor.Fleet;
 /// </summary>
 internal sealed class FleetAgent : BackgroundService
 {
-    private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(5), LongestPause = TimeSpan.FromMinutes(5), LongestPoll = TimeSpan.FromDays(1), LongestEventPause = TimeSpan.FromHours(1);
+    private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(5), LongestPause = TimeSpan.FromMinutes(5), LongestPoll = TimeSpan.FromDays(1), LongestEventPause = TimeSpan.FromHours(1), Spacing = TimeSpan.FromSeconds(2), Shortest = TimeSpan.FromMilliseconds(100);
+    private const int LongestName = 256;
 
     private readonly FleetSettings _settings;
     private readonly FleetMembershipFile _file;
@@ -35,6 +36,9 @@ internal sealed class FleetAgent : BackgroundService
     private FleetStatus _status;
     private IReadOnlyDictionary<string, string>? _described;
     private TimeSpan _nextPoll, _pause = FirstPause;
+    private TimeSpan _lastAsk = TimeSpan.FromDays(-1);
+    private string? _trouble;
+    private bool _askedForRestart;
     private int _asked;
 
     /// <summary>An agent.</summary>
@@ -87,8 +91,8 @@ internal sealed class FleetAgent : BackgroundService
         await _turn.WaitAsync();
         try
         {
+            _work.Forget(); // first: another server's actions have the same numbers
             _file.Write(membership);
-            _work.Forget();
             _membership = membership;
             Connect();
         }
@@ -108,8 +112,8 @@ internal sealed class FleetAgent : BackgroundService
         try
         {
             if (_membership is null) throw new UserError("The device belongs to no fleet.");
-            _file.Delete();
             _work.Forget();
+            _file.Delete();
             _membership = null;
             Connect();
         }
@@ -167,10 +171,11 @@ internal sealed class FleetAgent : BackgroundService
             {
                 break;
             }
-            catch (Exception e) when (e is UserError or IOException or UnauthorizedAccessException)
+            catch (Exception e) // a server can say what nobody thought of; the rest of the supervisor has nothing to do with it
             {
-                Log.Warning("What the fleet's server wants could not be done: {Reason}", e.Message);
-                due = LongestPause;
+                Log.Error(e, "What the fleet's server wants could not be done");
+                (due, _nextPoll) = (LongestPause, Now + LongestPause);
+                Volatile.Write(ref _asked, 0);
             }
             finally
             {
@@ -186,32 +191,40 @@ internal sealed class FleetAgent : BackgroundService
     /// <summary>What can be done now; says how long there is nothing to do then.</summary>
     private async Task<TimeSpan> TurnAsync(DdiClient client, CancellationToken cancellationToken)
     {
-        _work.Advance();
+        Advance();
+        if (_work.AsksForRestart && !_askedForRestart) PollNow();
+        _askedForRestart = _work.AsksForRestart;
+        // Whatever wakes it, a server is not asked without a pause.
+        var asks = Now >= _nextPoll || (Volatile.Read(ref _asked) == 1 && Now >= _lastAsk + Spacing);
         try
         {
-            // Said again all the time it would be the server's end: after a failure everything waits for the next question.
-            var asks = Interlocked.Exchange(ref _asked, 0) == 1 || Now >= _nextPoll;
-            if (asks && _membership is { IsMember: false }) client = await EnrolAsync(client, cancellationToken);
-            if (_membership is { IsMember: false }) return Pause();
-            if (asks) client = await RotateAsync(client, cancellationToken);
-            if (asks || Status.State == FleetState.Connected) await TellAsync(client, cancellationToken);
+            if (asks)
+            {
+                Volatile.Write(ref _asked, 0);
+                _lastAsk = Now;
+                if (_membership is { IsMember: false }) client = await EnrolAsync(client, cancellationToken);
+                client = await RotateAsync(client, cancellationToken);
+            }
+            if (_membership is not { IsMember: true }) return Pause();
+            if (asks || Status.State == FleetState.Connected) await DoAsync("told how it goes", () => TellAsync(client, cancellationToken));
             if (asks)
             {
                 var tasks = await client.AskAsync(cancellationToken);
                 NoteContact();
-                await FollowAsync(client, tasks, cancellationToken);
                 var poll = tasks.Sleep ?? _settings.Poll;
                 _nextPoll = Now + ((poll < LongestPoll ? poll : LongestPoll) * (0.9 + (0.2 * Random.Shared.NextDouble())));
                 _pause = FirstPause;
-                _work.Advance();
-                await TellAsync(client, cancellationToken);
+                await FollowAsync(client, tasks, cancellationToken);
+                Advance();
+                await DoAsync("told how it goes", () => TellAsync(client, cancellationToken));
             }
         }
         catch (DdiException e)
         {
             NoteTrouble(e);
-            _nextPoll = Now + (e.RetryAfter is { } wait && wait < LongestPause ? wait : _pause * (0.5 + (0.5 * Random.Shared.NextDouble())));
+            _nextPoll = Now + (e.RetryAfter is { } wait ? TimeSpan.FromSeconds(Math.Clamp(wait.TotalSeconds, 1, LongestPause.TotalSeconds)) : _pause * (0.5 + (0.5 * Random.Shared.NextDouble())));
             _pause = _pause * 2 < LongestPause ? _pause * 2 : LongestPause;
+            if (e.Fault == DdiFault.Refused && _membership is { Previous: not null }) GoBack();
         }
         Show(status => status with { Assignment = _work.Current });
         return Pause();
@@ -219,9 +232,48 @@ internal sealed class FleetAgent : BackgroundService
         TimeSpan Pause()
         {
             var pause = _nextPoll - Now;
+            if (Volatile.Read(ref _asked) == 1 && _lastAsk + Spacing - Now is var soon && soon < pause) pause = soon;
             if (_work.Wait is { } wait && wait < pause) pause = wait;
-            return pause > TimeSpan.FromSeconds(1) ? pause : TimeSpan.FromSeconds(1);
+            return pause > Shortest ? pause : Shortest;
         }
+    }
+
+    /// <summary>A full disk is no reason not to hear what the server has to say.</summary>
+    private void Advance()
+    {
+        try
+        {
+            _work.Advance();
+        }
+        catch (Exception e) when (e is UserError or IOException or UnauthorizedAccessException)
+        {
+            Log.Warning("The assignment cannot be gone on with: {Reason}", e.Message);
+        }
+    }
+
+    /// <summary>One of several things that go through the server: when it fails, the others need not.</summary>
+    private async Task DoAsync(string what, Func<Task> work)
+    {
+        try
+        {
+            await work();
+            if (_trouble == what) _trouble = null;
+        }
+        catch (Exception e) when (e is DdiException or UserError or IOException or UnauthorizedAccessException)
+        {
+            if (_trouble != what) Log.Warning("The fleet's server could not be {What}: {Reason}", what, e.Message);
+            _trouble = what;
+        }
+    }
+
+    /// <summary>The server takes the new certificate no longer: the one before may still do.</summary>
+    private void GoBack()
+    {
+        var before = _membership! with { Certificate = _membership.Previous, Previous = null, PreviousUntil = null };
+        _file.Write(before);
+        _membership = before;
+        Connect();
+        Log.Warning("The server does not take the device's new certificate; the one before is tried");
     }
 
     /// <summary>Gets the device a token of its own for the one that lets it in.</summary>
@@ -233,7 +285,7 @@ internal sealed class FleetAgent : BackgroundService
         _membership = membership;
         Connect();
         Log.Information("The server has let the device in as {Device}", _facts.Id);
-        return _client!;
+        return _client ?? throw new DdiException(DdiFault.Unreachable, Status.Trouble ?? "it cannot be spoken to");
     }
 
     /// <summary>Gets the device a certificate, or the next one, when it is time. Whatever goes wrong, what held before holds.</summary>
@@ -244,7 +296,7 @@ internal sealed class FleetAgent : BackgroundService
         {
             _membership = await _rotation.AdvanceAsync(before, cancellationToken);
         }
-        catch (DdiException e)
+        catch (Exception e) when (e is DdiException or IOException or UnauthorizedAccessException or System.Security.Cryptography.CryptographicException or ArgumentException or UserError)
         {
             Log.Warning("There is no new certificate yet: {Reason}", e.Message);
             _membership = _file.Read() ?? before; // as far as it came
@@ -254,25 +306,30 @@ internal sealed class FleetAgent : BackgroundService
         var state = Status.State;
         Connect();
         if (state == FleetState.Connected) NoteContact(); // it was spoken to by the new one
-        return _client!;
+        return _client ?? throw new DdiException(DdiFault.Unreachable, Status.Trouble ?? "it cannot be spoken to");
     }
 
     /// <summary>Does what the server's links ask for.</summary>
     private async Task FollowAsync(DdiClient client, DdiTasks tasks, CancellationToken cancellationToken)
     {
         var attributes = Attributes();
-        if (tasks.WantsAttributes || _described is null || !Same(_described, attributes))
+        if (tasks.WantsAttributes || _described is null || !Same(_described, attributes)) await DoAsync("told what the device is", async () =>
         {
             await client.DescribeAsync(attributes, cancellationToken);
             _described = attributes;
-        }
+        });
         var (wish, action) = (tasks.ActionOf("cancelAction"), tasks.ActionOf("deploymentBase"));
-        if (wish is not null) await StopAsync(client, await client.FetchCancelAsync(wish, cancellationToken), cancellationToken);
-        if (action is not null) await BeginAsync(client, action, cancellationToken);
+        if (wish is not null) await DoAsync("asked what is to be stopped", async () => await StopAsync(client, await client.FetchCancelAsync(wish, cancellationToken), cancellationToken));
+        if (action is not null) await DoAsync("asked what is to be done", () => BeginAsync(client, action, cancellationToken));
         // The server has ended it without a word, or was put back to a time before it.
         if (wish is null && action is null && _work.Current is { IsOver: false }) await _work.CancelAsync(cancellationToken);
-        var unconfirmed = tasks.ActionOf("confirmationBase") is not { } waiting ? null : Status.Unconfirmed is { } known && known.Id == waiting ? known
-            : (await client.FetchUnconfirmedAsync(waiting, cancellationToken)).Chunks is [{ Name: { } name, Version: { } version }, ..] ? new UnconfirmedAssignment(waiting, PlainText.Clean(name), PlainText.Clean(version), _time.GetUtcNow()) : null;
+        await DoAsync("asked what is to be agreed to", () => LookForUnconfirmedAsync(client, tasks.ActionOf("confirmationBase"), cancellationToken));
+    }
+
+    private async Task LookForUnconfirmedAsync(DdiClient client, string? waiting, CancellationToken cancellationToken)
+    {
+        var unconfirmed = waiting is null ? null : Status.Unconfirmed is { } known && known.Id == waiting ? known
+            : (await client.FetchUnconfirmedAsync(waiting, cancellationToken)).Chunks is [{ Name: { Length: <= LongestName } name, Version: { Length: <= LongestName } version }, ..] ? new UnconfirmedAssignment(waiting, PlainText.Clean(name), PlainText.Clean(version), _time.GetUtcNow()) : null;
         Show(status => status with { Unconfirmed = unconfirmed });
     }
 
@@ -282,7 +339,7 @@ internal sealed class FleetAgent : BackgroundService
         var mayRestart = deployment.MaintenanceWindow != "unavailable" && deployment.Update != "skip";
         if (_work.Current is { } current && current.Id == action)
         {
-            _work.SetRestart(mayRestart);
+            _work.SetRestart(mayRestart, deployment.Update == "forced");
             _work.NoteUnreported(); // it was told the end, and asks again
             return;
         }
@@ -348,14 +405,17 @@ internal sealed class FleetAgent : BackgroundService
         FleetServer? server = null;
         DdiClient? client = null;
         string? trouble = null;
+        DateTimeOffset? until = null;
         try
         {
             server = FleetServer.Of(_settings, _root, _membership);
             client = server is null ? null : new DdiClient(server, _facts.Id, _time);
+            until = Until(_membership?.Certificate);
         }
-        catch (Exception e) when (e is UserError or IOException or UnauthorizedAccessException or System.Security.Cryptography.CryptographicException)
+        catch (Exception e) // whatever is wrong with a file or its content: the device is there all the same
         {
-            trouble = e.Message;
+            client?.Dispose();
+            (client, trouble) = (null, e.Message);
             Log.Error("The fleet's server cannot be spoken to: {Reason}", e.Message);
         }
         _listening?.Cancel();
@@ -364,7 +424,7 @@ internal sealed class FleetAgent : BackgroundService
         DdiClient? old;
         lock (_lock) (old, _client) = (_client, client);
         old?.Dispose();
-        (_described, _nextPoll, _pause) = (null, Now, FirstPause);
+        (_described, _nextPoll, _lastAsk, _pause) = (null, Now, Now - Spacing, FirstPause);
         Show(_ => new FleetStatus
         {
             Device = _facts.Id,
@@ -372,7 +432,7 @@ internal sealed class FleetAgent : BackgroundService
             State = trouble is not null ? FleetState.Unreachable : server is not null ? FleetState.Joining : _settings.Server is null ? FleetState.None : FleetState.NotJoined,
             Trouble = trouble,
             TroubleSince = trouble is null ? null : _time.GetUtcNow(),
-            CertificateUntil = Until(_membership?.Certificate),
+            CertificateUntil = until,
             Assignment = _work.Current,
         });
         if (_membership?.IsMember != true || client is null) return;

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using Appliance.Core;
-using Appliance.Supervisor.Device;
+using Serilog;
 
 namespace Appliance.Supervisor.Fleet;
 
@@ -21,18 +21,20 @@ internal sealed class FleetMembershipFile(string path)
     /// <summary>For tests: called before and after every write.</summary>
     public Action<string>? OnStep { get; init; }
 
-    /// <summary>The membership, or null for a device that has joined no fleet.</summary>
-    public FleetMembership? Read() => StateFile.Read(path, FleetStateJson.Default.FleetMembership, membership => membership.Format, CurrentFormat);
-
-    /// <summary>The same for somebody whose file it is not: one that cannot be used is left alone.</summary>
-    public FleetMembership? Peek()
+    /// <summary>
+    /// The membership, or null for a device that has joined no fleet. A file that cannot be used is left where it is: another version of
+    /// this program may know it.
+    /// </summary>
+    public FleetMembership? Read()
     {
         try
         {
-            return RecordFile.TryRead(path, FleetStateJson.Default.FleetMembership, LargestFile) is { Format: CurrentFormat } membership ? membership : null;
+            return RecordFile.TryRead(path, FleetStateJson.Default.FleetMembership, LargestFile) is not { } membership ? null
+                : membership.Format == CurrentFormat ? membership : throw new InvalidDataException($"its format is {membership.Format}, and this program knows {CurrentFormat}");
         }
-        catch (InvalidDataException)
+        catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException)
         {
+            Log.Error("By what the device is known to its fleet cannot be read: {Reason}", e.Message);
             return null;
         }
     }

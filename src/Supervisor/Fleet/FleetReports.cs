@@ -31,6 +31,9 @@ internal sealed class FleetReports(FleetAgent agent, FleetSettings settings, Hea
     public int MostLines => 500;
 
     /// <inheritdoc/>
+    public int MostText => 100_000; // up to six bytes each in JSON, and the server takes a MiB
+
+    /// <inheritdoc/>
     public string Name => "the fleet's server";
 
     /// <inheritdoc/>

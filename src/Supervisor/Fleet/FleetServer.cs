@@ -51,6 +51,7 @@ internal sealed class FleetServer
     public void Configure(SocketsHttpHandler handler)
     {
         handler.ConnectTimeout = ConnectLimit;
+        handler.AllowAutoRedirect = false; // nobody else sees by what the device is known, or is trusted as this server is
         if (_trust is { } pem) handler.SslOptions.CertificateChainPolicy = ParseTrust(pem).Policy();
         if (_certificate is { } certificate) handler.SslOptions.ClientCertificates = [certificate.Load()];
         if (_proxy is { } proxy) handler.Proxy = new WebProxy(proxy);
@@ -60,7 +61,7 @@ internal sealed class FleetServer
     /// <exception cref="UserError">The server's certificates cannot be used.</exception>
     public HttpClient CreateClient(int largestAnswer, bool withToken = true)
     {
-        var handler = new SocketsHttpHandler { AllowAutoRedirect = false, PooledConnectionLifetime = TimeSpan.FromMinutes(30), KeepAlivePingDelay = KeepAlive, KeepAlivePingTimeout = ConnectLimit };
+        var handler = new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.FromMinutes(30), KeepAlivePingDelay = KeepAlive, KeepAlivePingTimeout = ConnectLimit };
         Configure(handler);
         var client = new HttpClient(handler) { Timeout = KeepAlive, MaxResponseContentBufferSize = largestAnswer };
         client.DefaultRequestHeaders.UserAgent.ParseAdd("appliance-supervisor/1");

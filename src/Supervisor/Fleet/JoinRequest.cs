@@ -29,13 +29,16 @@ internal sealed record JoinRequest
     /// <summary>The members by the names that bus and page have for them.</summary>
     public IEnumerable<(string Name, string? Value)> Members => [("server", Server), ("tenant", Tenant), ("trust", Trust), ("enrolmentToken", EnrolmentToken), ("token", Token), ("gatewayToken", GatewayToken)];
 
+    /// <summary>Whether a text can be a token: it goes into a header.</summary>
+    public static bool IsToken(string text) => text.Length is > 0 and <= LongestToken && text.All(letter => letter is > ' ' and <= '~');
+
     /// <summary>The membership that comes of it.</summary>
     /// <exception cref="UserError">It makes no sense.</exception>
     public FleetMembership ToMembership()
     {
         var given = new[] { EnrolmentToken, Token, GatewayToken }.OfType<string>().ToList();
         if (given.Count != 1) throw new UserError("One token is needed: an enrolment token, the device's own, or a gateway's.", "Example: appliancectl fleet join --enrolment-token-file token");
-        if (given[0].Length is 0 or > LongestToken || given[0].Any(letter => letter is <= ' ' or > '~')) throw new UserError($"A token is a word of at most {LongestToken} characters.");
+        if (!IsToken(given[0])) throw new UserError($"A token is a word of at most {LongestToken} characters.");
         if (Server is { } server && !FleetSettings.IsServer(server)) throw new UserError($"{server} is no address of a server.", "Example: https://fleet.example.net:8443");
         if (Tenant is { } tenant && (tenant.Length is 0 or > 64 || !tenant.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '.' or '_' or '-'))) throw new UserError($"{tenant} is no name of a tenant.", "Example: default");
         if (Trust is { } trust) FleetServer.ParseTrust(trust);

@@ -8,6 +8,9 @@ internal interface IJournalReports
     /// <summary>Most lines of one report.</summary>
     int MostLines { get; }
 
+    /// <summary>Most characters of one report.</summary>
+    int MostText { get; }
+
     /// <summary>Adds a line.</summary>
     void Add(JournalLine line);
 

@@ -12,9 +12,6 @@ namespace Appliance.Supervisor.Telemetry;
 /// </summary>
 internal sealed class JournalForwarder(JournalReader journal, IJournalReports reports, IReadOnlyList<LogRule> rules, string cursorPath, TimeProvider time) : BackgroundService
 {
-    /// <summary>Text in one report: a collector takes some MiB at once, and all of it is in memory until it is written.</summary>
-    private const int LongestReport = 1 << 20;
-
     private static readonly TimeSpan FlushEvery = TimeSpan.FromSeconds(5), Retry = TimeSpan.FromSeconds(10);
 
     private readonly Lock _lock = new();
@@ -67,7 +64,7 @@ internal sealed class JournalForwarder(JournalReader journal, IJournalReports re
             reports.Add(line);
             Forwarded++;
             _length += line.Message.Length;
-            if (++_waiting >= reports.MostLines || _length >= LongestReport) Flush();
+            if (++_waiting >= reports.MostLines || _length >= reports.MostText) Flush();
         }
     }
 

@@ -39,6 +39,9 @@ internal sealed class OtlpLogs : IJournalReports, IDisposable
     public int MostLines => Batch;
 
     /// <inheritdoc/>
+    public int MostText => 1 << 20; // a collector takes some MiB at once, and all of it is in memory until it is written
+
+    /// <inheritdoc/>
     public void Add(JournalLine line) =>
         Add(line.At, line.Priority, line.Message, [new("syslog.appname", line.Source), new("syslog.severity.code", line.Priority), .. line.Unit is { } unit ? new KeyValuePair<string, object?>[] { new("systemd.unit", unit) } : []]);
 

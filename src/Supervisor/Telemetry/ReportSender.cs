@@ -53,7 +53,7 @@ internal sealed class ReportSender(ReportSpool spool, IReportTaker taker, TimePr
             var answer = await taker.TakeAsync(report, await File.ReadAllBytesAsync(report.Path, cancellationToken), cancellationToken);
             if (answer.Outcome != ReportOutcome.Waits) spool.Remove(report, taken: answer.Outcome == ReportOutcome.Taken);
             Note(answer.Trouble);
-            return (answer.Outcome != ReportOutcome.Waits, answer.Wait is { } wait && wait < LongestPause ? wait : null);
+            return (answer.Outcome != ReportOutcome.Waits, answer.Wait is { } wait ? TimeSpan.FromSeconds(Math.Clamp(wait.TotalSeconds, 1, LongestPause.TotalSeconds)) : null);
         }
         catch (FileNotFoundException)
         {

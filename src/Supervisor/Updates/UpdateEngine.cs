@@ -64,6 +64,9 @@ internal sealed class UpdateEngine : IDisposable
     /// <summary>True while a version that somebody gave up is still what boots, or what runs and is to be left.</summary>
     public bool IsGivingUp => _givingUp.IsUnfinished;
 
+    /// <summary>True once what follows from this boot was done: what failed is written down whole, and jobs may begin.</summary>
+    public bool IsFollowedUp { get; private set; }
+
     /// <summary>True between asking for the restart and its coming.</summary>
     public bool Rebooting { get; private set; }
 
@@ -109,6 +112,8 @@ internal sealed class UpdateEngine : IDisposable
             if (next != state) left = next.History[^1];
             return review.JudgeRunning(next, _device.Version, Slots);
         });
+        IsFollowedUp = true;
+        Changed?.Invoke();
         if (left is not null) Log.Error("The boot loader has left version {Version} for {Running}: {Reason}", left.Version, _device.Version, left.Detail);
     }
 

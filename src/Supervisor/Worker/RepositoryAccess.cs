@@ -7,6 +7,7 @@ using Appliance.UpdateClient;
 using Appliance.UpdateClient.Install;
 using Appliance.UpdateClient.Sources;
 using Appliance.UpdateClient.Trust;
+using Serilog;
 
 namespace Appliance.Supervisor.Worker;
 
@@ -34,9 +35,18 @@ internal sealed class RepositoryAccess(WorkerOptions options, TimeProvider time)
     /// <summary>The fleet's server is trusted by what the image or whoever joined it says, and gives the bundles of an assignment to its members alone.</summary>
     private HttpSourceOptions Options(string source, UpdateSettings settings)
     {
-        if (Uri.TryCreate(source, UriKind.Absolute, out var address) && FleetServer.Of(ImageSettings.ReadFleet(options.Root), options.Root, new FleetMembershipFile(options.FleetPath).Peek()) is { } server && server.Hosts(address))
-            return new HttpSourceOptions { Configure = server.Configure, Authorization = RepositoryLocation.IsBundle(address) ? server.Authorization : null };
-        return new HttpSourceOptions { Proxy = source == settings.Url && settings.Proxy is { } proxy ? new Uri(proxy) : null };
+        var plain = new HttpSourceOptions { Proxy = source == settings.Url && settings.Proxy is { } proxy ? new Uri(proxy) : null };
+        if (!Uri.TryCreate(source, UriKind.Absolute, out var address)) return plain;
+        try
+        {
+            if (FleetServer.Of(ImageSettings.ReadFleet(options.Root), options.Root, new FleetMembershipFile(options.FleetPath).Read()) is not { } server || !server.Hosts(address)) return plain;
+            return plain with { Configure = server.Configure, Authorization = RepositoryLocation.IsBundle(address) ? server.Authorization : null };
+        }
+        catch (Exception e) when (e is UserError or IOException or UnauthorizedAccessException or FormatException or ArgumentException)
+        {
+            Log.Warning("The fleet's settings cannot be used, and {Source} is asked without them: {Reason}", address.GetLeftPart(UriPartial.Path), e.Message);
+            return plain;
+        }
     }
 
     /// <summary>Closes it.</summary>

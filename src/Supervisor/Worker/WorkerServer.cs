@@ -28,7 +28,7 @@ internal sealed class WorkerServer(WorkerOptions options, Func<CancellationToken
             var request = JsonSerializer.Deserialize(line, WorkerJson.Default.WorkerRequest) ?? throw new UserError("an empty request came");
             // Whoever hangs up does not want it any more. A bundle that is sent along has an end that means nothing.
             if (request.Source != "-") _ = StopWhenClosedAsync(connection, stop);
-            Log.Information("Worker: {Verb} {Version} {Source}", request.Verb, request.Version, request.Source);
+            Log.Information("Worker: {Verb} {Version} {Source}", request.Verb, request.Version, request.Source?.Split('?')[0]);
             answers.Send(new WorkerReply { Result = await RunAsync(request, connection, answers, stop.Token) });
         }
         catch (UserError error)

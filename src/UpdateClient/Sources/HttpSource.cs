@@ -48,6 +48,9 @@ public sealed class HttpSource : IRepositorySource, IDisposable
     /// <inheritdoc/>
     public bool ReadsFromTheFront => _ignoresRanges;
 
+    /// <summary>The whole address of the only file that is read, where it is more than a path below the root: a signed link.</summary>
+    internal Uri? File { get; init; }
+
     internal HttpSourceOptions Options { get; }
 
     internal HttpClient Client { get; }
@@ -110,7 +113,7 @@ public sealed class HttpSource : IRepositorySource, IDisposable
         }
     }
 
-    internal Uri Address(string path) => new(_root, string.Join('/', RepositoryPath.Require(path).Split('/').Select(Uri.EscapeDataString)));
+    internal Uri Address(string path) => File ?? new(_root, string.Join('/', RepositoryPath.Require(path).Split('/').Select(Uri.EscapeDataString)));
 
     internal void Received(int bytes) => Interlocked.Add(ref _received, bytes);
 

@@ -19,7 +19,7 @@ public static class RepositoryLocation
             if (!Uri.TryCreate(location, UriKind.Absolute, out var address)) throw new UserError($"{location} is no address.", "Example: https://updates.example.com/stable");
             if (!IsBundle(address)) return new HttpSource(address, options);
             var file = Uri.UnescapeDataString(address.Segments[^1]);
-            return await BundleSource.OpenAsync(new HttpFileStream(new HttpSource(new Uri(address, "."), options), file), address.GetLeftPart(UriPartial.Path), cancellationToken);
+            return await BundleSource.OpenAsync(new HttpFileStream(new HttpSource(new Uri(address, "."), options) { File = address }, file), address.GetLeftPart(UriPartial.Path), cancellationToken);
         }
         var path = location.StartsWith("file://", StringComparison.OrdinalIgnoreCase) ? new Uri(location).LocalPath : location;
         if (Directory.Exists(path)) return new FolderSource(path);

@@ -21,7 +21,11 @@ internal sealed class DeviceAuthentication(FleetDatabase database, ServeOptions 
         if (credential.StartsWith(TargetToken, StringComparison.OrdinalIgnoreCase)) return await FindByTokenAsync(controllerId, credential[TargetToken.Length..].Trim(), cancellationToken);
         if (controllerId.Length > FleetContext.LongestName) return null;
         if (!(credential.StartsWith(GatewayToken, StringComparison.OrdinalIgnoreCase) && SecretToken.Matches(credential[GatewayToken.Length..].Trim(), options.GatewayTokenHash)))
-            return await FindByCertificateAsync(http, mayHaveExpired: false, cancellationToken) is { } shown && shown.ControllerId == controllerId ? shown : null;
+        {
+            if (http.Connection.ClientCertificate is not null) return await FindByCertificateAsync(http, mayHaveExpired: false, cancellationToken) is { } shown && shown.ControllerId == controllerId ? shown : null;
+            // A proxy that ends TLS says the name of the certificate that it has verified.
+            if (!http.Items.ContainsKey(TrustedProxy.Mark) || http.Request.Headers[ProxyName].FirstOrDefault() != controllerId) return null;
+        }
         return await FindOrRegisterAsync(controllerId, cancellationToken);
     }
 
@@ -40,21 +44,28 @@ internal sealed class DeviceAuthentication(FleetDatabase database, ServeOptions 
     /// <param name="cancellationToken">Ends the work.</param>
     public async Task<Device?> FindByCertificateAsync(HttpContext http, bool mayHaveExpired, CancellationToken cancellationToken)
     {
-        if (http.Connection.ClientCertificate is not { } certificate)
-        {
-            // A proxy that ends TLS says the name of the certificate that it has verified.
-            return http.Items.ContainsKey(TrustedProxy.Mark) && http.Request.Headers[ProxyName].FirstOrDefault() is { Length: > 0 and <= FleetContext.LongestName } name ? await FindOrRegisterAsync(name, cancellationToken) : null;
-        }
-        var now = time.GetUtcNow();
-        var end = new DateTimeOffset(certificate.NotAfter.ToUniversalTime());
-        var at = mayHaveExpired && now >= end && now < end + options.CertificateGrace ? end.AddSeconds(-1) : now;
-        if (authority is null || authority.Fault(certificate, at) is not null) return null;
+        if (http.Connection.ClientCertificate is not { } certificate || authority is null) return null;
+        await using var context = database.Open();
+        var issued = await context.Certificates.AsNoTracking().FirstOrDefaultAsync(row => row.Serial == certificate.SerialNumber, cancellationToken);
+        var (now, end) = (time.GetUtcNow(), new DateTimeOffset(certificate.NotAfter.ToUniversalTime()));
+        // Another authority's certificates end when they end.
+        var at = mayHaveExpired && issued is not null && now >= end && now < end + options.CertificateGrace ? end.AddSeconds(-1) : now;
+        if (issued?.RevokedAt is not null || authority.Fault(certificate, at) is not null) return null;
         var controllerId = certificate.GetNameInfo(X509NameType.SimpleName, forIssuer: false);
         if (controllerId.Length is 0 or > FleetContext.LongestName || await FindOrRegisterAsync(controllerId, cancellationToken) is not { } device) return null;
-        await using var context = database.Open();
         // One that is not written down was issued by another authority, or after the backup that this database is from.
-        return await context.Certificates.AnyAsync(row => row.Serial == certificate.SerialNumber && (row.RevokedAt != null || row.DeviceId != device.Id), cancellationToken) ? null : device;
+        if (issued is null) return device.RevokedAt is { } revoked && certificate.NotBefore.ToUniversalTime() < revoked.UtcDateTime ? null : device;
+        if (issued.DeviceId != device.Id) return null;
+        if (issued.EndsToken) await EndTokenAsync(issued, cancellationToken);
+        return device;
     }
+
+    /// <summary>The device has shown the certificate that it got for its token: whoever has copied the token gets nothing for it any more.</summary>
+    private Task EndTokenAsync(DeviceCertificate issued, CancellationToken cancellationToken) => database.WriteAsync(async context =>
+    {
+        if (await context.Certificates.Where(row => row.Id == issued.Id && row.EndsToken).ExecuteUpdateAsync(set => set.SetProperty(row => row.EndsToken, false), cancellationToken) > 0)
+            await context.Devices.Where(row => row.Id == issued.DeviceId).ExecuteUpdateAsync(set => set.SetProperty(row => row.TokenHash, (byte[]?)null), cancellationToken);
+    }, cancellationToken);
 
     /// <summary>The device of an id that somebody has proved; it is made known when it is not. Null for one that was taken out.</summary>
     public async Task<Device?> FindOrRegisterAsync(string controllerId, CancellationToken cancellationToken)

@@ -60,8 +60,15 @@ internal sealed class Enrolment(FleetDatabase database, TimeProvider time)
         var known = await context.EnrolmentTokens.AsNoTracking().FirstOrDefaultAsync(entry => entry.Id == row, cancellationToken);
         if (known is null || !SecretToken.Matches(given, known.Hash) || known.ExpiresAt < time.GetUtcNow()) throw refused;
         var device = await context.Devices.FirstOrDefaultAsync(entry => entry.ControllerId == controllerId, cancellationToken);
-        if (device is { LastSeenAt: null, State: DeviceState.Registered, EnrolledBy: { } by } && by == row) return device;
-        if (device is not null) throw new UserError($"There is a device {controllerId} already.", "Is it the same one? Then an administrator takes it out first: DELETE /api/v1/devices/ID.");
+        if (device is { LastSeenAt: null, State: DeviceState.Registered, EnrolledBy: { } by } && by == row)
+        {
+            // What the first answer brought, somebody else may have; it holds no longer.
+            var now = time.GetUtcNow();
+            device.TokenHash = null;
+            await context.Certificates.Where(entry => entry.DeviceId == device.Id && entry.RevokedAt == null).ExecuteUpdateAsync(set => set.SetProperty(entry => entry.RevokedAt, now), cancellationToken);
+            return device;
+        }
+        if (device is not null) throw new UserError($"There is a device {controllerId} already.", "Is it the same one? Then an administrator gives it a token of its own: POST /api/v1/devices/ID/token.");
         if (await context.EnrolmentTokens.Where(entry => entry.Id == row && entry.UsesLeft > 0).ExecuteUpdateAsync(set => set.SetProperty(entry => entry.UsesLeft, entry => entry.UsesLeft - 1), cancellationToken) == 0) throw refused;
         device = new Device { ControllerId = controllerId, Name = controllerId, CreatedAt = time.GetUtcNow(), EnrolledBy = row };
         context.Devices.Add(device);

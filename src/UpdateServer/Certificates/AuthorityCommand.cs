@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Security.Cryptography;
 using System.Text;
 using Appliance.Core;
 
@@ -13,7 +14,7 @@ internal static class AuthorityCommand
     /// <summary>Makes the command.</summary>
     public static Command Create()
     {
-        var folder = new Argument<string>("folder") { Description = "A folder that takes root.key, root.pem and issuing.pem." };
+        var folder = new Argument<string>("folder") { Description = "A folder that takes root.key, root.pem and issuing.pem; with the first two in it, a new issuing authority is made below that root." };
         var name = new Option<string>("--name") { Description = "Name of the root.", DefaultValueFactory = _ => "Appliance devices" };
         var command = new Command("authority", """
             Makes an authority for devices' certificates: root.key goes into a safe, issuing.pem to the server (serve --device-issuer).
@@ -26,16 +27,23 @@ internal static class AuthorityCommand
             var path = Path.GetFullPath(result.GetValue(folder)!);
             try
             {
-                if (Files.FirstOrDefault(file => File.Exists(Path.Combine(path, file))) is { } present) throw new UserError($"There is {Path.Combine(path, present)} already.", "Name another folder; devices trust the old root.");
-                var made = IssuingAuthority.Make(result.GetValue(name)!, DateTimeOffset.UtcNow);
                 Directory.CreateDirectory(path, FolderMode.Private);
-                DurableFile.Write(Path.Combine(path, RootKey), Encoding.ASCII.GetBytes(made.RootKey));
-                DurableFile.Write(Path.Combine(path, Root), Encoding.ASCII.GetBytes(made.Root), DurableFile.Readable);
-                DurableFile.Write(Path.Combine(path, Issuing), Encoding.ASCII.GetBytes(made.Issuing));
+                if (Array.TrueForAll(Files, file => !File.Exists(Path.Combine(path, file))))
+                {
+                    var made = IssuingAuthority.Make(result.GetValue(name)!, DateTimeOffset.UtcNow);
+                    DurableFile.Write(Path.Combine(path, RootKey), Encoding.ASCII.GetBytes(made.RootKey));
+                    DurableFile.Write(Path.Combine(path, Root), Encoding.ASCII.GetBytes(made.Root), DurableFile.Readable);
+                    DurableFile.Write(Path.Combine(path, Issuing), Encoding.ASCII.GetBytes(made.Issuing));
+                }
+                else
+                {
+                    if (File.Exists(Path.Combine(path, Issuing)) || !File.Exists(Path.Combine(path, RootKey)) || !File.Exists(Path.Combine(path, Root))) throw new UserError($"{path} has an authority already.", $"For a new issuing one below the same root, have {RootKey} and {Root} there and no {Issuing}.");
+                    DurableFile.Write(Path.Combine(path, Issuing), Encoding.ASCII.GetBytes(IssuingAuthority.MakeBelow(File.ReadAllText(Path.Combine(path, RootKey)), File.ReadAllText(Path.Combine(path, Root)), DateTimeOffset.UtcNow)));
+                }
             }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException or ArgumentException)
             {
-                throw new UserError($"{path} cannot be written: {e.Message}", "Name another folder.", e);
+                throw new UserError($"The authority in {path} cannot be made: {e.Message}", "Name another folder.", e);
             }
             Console.WriteLine($"Keep {Path.Combine(path, RootKey)} off the server; start it with --device-issuer {Path.Combine(path, Issuing)}.");
         });

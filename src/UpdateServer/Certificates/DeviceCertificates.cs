@@ -11,7 +11,8 @@ namespace Appliance.UpdateServer.Certificates;
 /// <summary>The certificates that devices get: issued, renewed, revoked, and each of them written down.</summary>
 internal sealed class DeviceCertificates(FleetDatabase database, IDeviceIssuer issuer, Enrolment enrolment, ServeOptions options, TimeProvider time)
 {
-    private const int SmallestRsaKey = 2048;
+    private const int SmallestRsaKey = 2048, MostListed = 50;
+    private static readonly string[] Curves = ["1.2.840.10045.3.1.7", "1.3.132.0.34", "1.3.132.0.35"]; // P-256, P-384, P-521: RFC 5480, 2.1.1.1
     private static readonly TimeSpan Leeway = TimeSpan.FromMinutes(10); // clocks that are a little behind
 
     /// <summary>A certificate.</summary>
@@ -30,7 +31,7 @@ internal sealed class DeviceCertificates(FleetDatabase database, IDeviceIssuer i
             if (read != der.Length) throw new UserError("There is something behind the certificate request.");
             using var rsa = request.PublicKey.GetRSAPublicKey();
             using var elliptic = request.PublicKey.GetECDsaPublicKey();
-            return rsa is { KeySize: >= SmallestRsaKey } || elliptic is { KeySize: 256 or 384 or 521 } ? request : throw new UserError($"The key is neither one of an elliptic curve (P-256, P-384, P-521) nor an RSA key of at least {SmallestRsaKey} bits.");
+            return rsa is { KeySize: >= SmallestRsaKey } || (elliptic is not null && Curves.Contains(elliptic.ExportParameters(false).Curve.Oid?.Value)) ? request : throw new UserError($"The key is neither one of an elliptic curve (P-256, P-384, P-521) nor an RSA key of at least {SmallestRsaKey} bits.");
         }
         catch (CryptographicException e)
         {
@@ -44,11 +45,22 @@ internal sealed class DeviceCertificates(FleetDatabase database, IDeviceIssuer i
     /// <summary>Lets a device in by an enrolment token, and issues its first certificate.</summary>
     /// <exception cref="UserError">It is not let in.</exception>
     public Task<X509Certificate2> EnrolAsync(string token, string deviceId, CertificateRequest request, CancellationToken cancellationToken) => database.WriteAsync(async context =>
-        await IssueAsync(context, await enrolment.AdmitAsync(context, token, deviceId, cancellationToken), request, "issue", cancellationToken), cancellationToken);
+        await IssueAsync(context, await enrolment.AdmitAsync(context, token, deviceId, cancellationToken), request, "issue", endsToken: false, cancellationToken), cancellationToken);
 
     /// <summary>Issues a certificate to a device that has proved who it is.</summary>
-    public Task<X509Certificate2> IssueAsync(Device device, CertificateRequest request, bool renews, CancellationToken cancellationToken) =>
-        database.WriteAsync(context => IssueAsync(context, device, request, renews ? "renew" : "issue", cancellationToken), cancellationToken);
+    /// <param name="device">The device.</param>
+    /// <param name="request">What it asks for.</param>
+    /// <param name="by">Serial of the certificate that it has shown; null for its token, which ends when it shows the new certificate.</param>
+    /// <param name="renews">Whether it takes the place of the one shown.</param>
+    /// <param name="cancellationToken">Ends the work.</param>
+    /// <exception cref="UserError">It was revoked in this moment, or the request is for another device.</exception>
+    public Task<X509Certificate2> IssueAsync(Device device, CertificateRequest request, string? by, bool renews, CancellationToken cancellationToken) => database.WriteAsync(async context =>
+    {
+        // Whoever revokes has the last word, also over what was asked for before.
+        if (await context.Devices.AnyAsync(row => row.Id == device.Id && row.State == DeviceState.Decommissioned, cancellationToken) || await context.Certificates.AnyAsync(row => row.Serial == by && row.RevokedAt != null, cancellationToken))
+            throw new UserError("The certificate was revoked.");
+        return await IssueAsync(context, device, request, renews ? "renew" : "issue", endsToken: by is null, cancellationToken);
+    }, cancellationToken);
 
     /// <summary>The certificates of a device, the newest first.</summary>
     /// <exception cref="MissingException">There is no such device.</exception>
@@ -56,10 +68,10 @@ internal sealed class DeviceCertificates(FleetDatabase database, IDeviceIssuer i
     {
         await using var context = database.Open();
         var device = await context.Devices.AsNoTracking().FirstOrDefaultAsync(row => row.ControllerId == deviceId, cancellationToken) ?? throw new MissingException($"device {deviceId}");
-        return [.. (await context.Certificates.AsNoTracking().Where(row => row.DeviceId == device.Id).OrderByDescending(row => row.Id).ToListAsync(cancellationToken)).Select(row => new CertificateView(row.Serial, row.IssuedAt, row.ExpiresAt, row.RevokedAt))];
+        return [.. (await context.Certificates.AsNoTracking().Where(row => row.DeviceId == device.Id).OrderByDescending(row => row.Id).Take(MostListed).ToListAsync(cancellationToken)).Select(row => new CertificateView(row.Serial, row.IssuedAt, row.ExpiresAt, row.RevokedAt))];
     }
 
-    /// <summary>Revokes what a device has: it is refused with any of them from then on, and needs another way in.</summary>
+    /// <summary>Revokes what a device has, its token, too: it is refused from then on, and needs another way in.</summary>
     /// <returns>How many.</returns>
     /// <exception cref="MissingException">There is no such device.</exception>
     public Task<int> RevokeAsync(string deviceId, string who, CancellationToken cancellationToken) => database.WriteAsync(async context =>
@@ -67,17 +79,20 @@ internal sealed class DeviceCertificates(FleetDatabase database, IDeviceIssuer i
         var device = await context.Devices.AsNoTracking().FirstOrDefaultAsync(row => row.ControllerId == deviceId, cancellationToken) ?? throw new MissingException($"device {deviceId}");
         var now = time.GetUtcNow();
         var revoked = await context.Certificates.Where(row => row.DeviceId == device.Id && row.RevokedAt == null).ExecuteUpdateAsync(set => set.SetProperty(row => row.RevokedAt, now), cancellationToken);
+        await context.Devices.Where(row => row.Id == device.Id).ExecuteUpdateAsync(set => set.SetProperty(row => row.RevokedAt, now).SetProperty(row => row.TokenHash, (byte[]?)null), cancellationToken);
         context.Note(now, who, "certificate.revoke", $"device {deviceId}", $"{revoked} certificates");
         return revoked;
     }, cancellationToken);
 
-    private async Task<X509Certificate2> IssueAsync(FleetContext context, Device device, CertificateRequest request, string what, CancellationToken cancellationToken)
+    private async Task<X509Certificate2> IssueAsync(FleetContext context, Device device, CertificateRequest request, string what, bool endsToken, CancellationToken cancellationToken)
     {
         if (NameIn(request) is { } name && name != device.ControllerId) throw new UserError($"The request is for {name}, and the device is {device.ControllerId}.");
         var now = time.GetUtcNow();
         var certificate = issuer.Issue(request.PublicKey, device.ControllerId, now - Leeway, now + options.CertificateLife);
         await context.SaveChangesAsync(cancellationToken); // a device that was let in has its number then
-        context.Certificates.Add(new DeviceCertificate { DeviceId = device.Id, Serial = certificate.SerialNumber, IssuedAt = now, ExpiresAt = certificate.NotAfter });
+        var forgotten = now - options.CertificateGrace;
+        await context.Certificates.Where(row => row.DeviceId == device.Id && row.ExpiresAt < forgotten).ExecuteDeleteAsync(cancellationToken);
+        context.Certificates.Add(new DeviceCertificate { DeviceId = device.Id, Serial = certificate.SerialNumber, IssuedAt = now, ExpiresAt = certificate.NotAfter, EndsToken = endsToken });
         context.Note(now, device.ControllerId, $"certificate.{what}", $"device {device.ControllerId}", $"serial {certificate.SerialNumber}, until {certificate.NotAfter.ToUniversalTime():u}");
         return certificate;
     }

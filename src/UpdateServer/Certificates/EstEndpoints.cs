@@ -18,23 +18,30 @@ internal static class EstEndpoints
     /// <summary>Adds the endpoints.</summary>
     public static void MapEst(this WebApplication application)
     {
-        var est = application.MapGroup(Base).RequireRateLimiting(RateLimits.Strangers).ExcludeFromDescription();
+        var est = application.MapGroup(Base).ExcludeFromDescription();
         est.MapGet("/cacerts", (DeviceCertificates certificates, HttpContext http) => Certificates(http, certificates.Chain, "application/pkcs7-mime"));
         est.MapGet("/csrattrs", (HttpContext http) => Encoded(http, Attributes(), "application/csrattrs"));
         est.MapPost("/simpleenroll", (HttpContext http, DeviceCertificates certificates, DeviceAuthentication authentication) => TryAsync(http, async request =>
         {
-            if (await authentication.FindByCertificateAsync(http, mayHaveExpired: false, http.RequestAborted) is { } device) return await certificates.IssueAsync(device, request, renews: false, http.RequestAborted);
+            if (await authentication.FindByCertificateAsync(http, mayHaveExpired: false, http.RequestAborted) is { } device) return await certificates.IssueAsync(device, request, Shown(http, device), renews: false, http.RequestAborted);
             if (Credentials(http) is not var (id, secret)) return null;
             return await authentication.FindByTokenAsync(id, secret, http.RequestAborted) is { } known
-                ? await certificates.IssueAsync(known, request, renews: false, http.RequestAborted)
+                ? await certificates.IssueAsync(known, request, null, renews: false, http.RequestAborted)
                 : await certificates.EnrolAsync(secret, id, request, http.RequestAborted);
         }));
         est.MapPost("/simplereenroll", (HttpContext http, DeviceCertificates certificates, DeviceAuthentication authentication) => TryAsync(http, async request =>
         {
             if (await authentication.FindByCertificateAsync(http, mayHaveExpired: true, http.RequestAborted) is not { } device) return null;
             if (DeviceCertificates.NameIn(request) != device.ControllerId) throw new UserError("A renewal is for the name that the certificate has.");
-            return await certificates.IssueAsync(device, request, renews: true, http.RequestAborted);
+            return await certificates.IssueAsync(device, request, Shown(http, device), renews: true, http.RequestAborted);
         }));
+    }
+
+    /// <summary>The serial number of the certificate that a device has shown, which is heard of by it.</summary>
+    private static string Shown(HttpContext http, Device device)
+    {
+        http.RequestServices.GetRequiredService<SeenDevices>().Note(device.Id);
+        return http.Connection.ClientCertificate!.SerialNumber;
     }
 
     /// <summary>Reads the request, and answers with a certificate, or with why there is none.</summary>
@@ -45,13 +52,22 @@ internal static class EstEndpoints
             var request = DeviceCertificates.ReadRequest(await ReadAsync(http));
             using var certificate = await issueAsync(request);
             if (certificate is not null) return Certificates(http, [certificate], CertificatesOnly);
+            if (Failed(http) is { } tooMany) return tooMany;
             http.Response.Headers.WWWAuthenticate = "Basic realm=\"est\"";
             return Results.Text("A client certificate that holds is needed, or (to enrol) the device's id and a token.\n", statusCode: StatusCodes.Status401Unauthorized);
         }
         catch (UserError e)
         {
-            return Results.Text(e + "\n", statusCode: StatusCodes.Status400BadRequest);
+            return Failed(http) ?? Results.Text(e + "\n", statusCode: StatusCodes.Status400BadRequest);
         }
+    }
+
+    /// <summary>Counts what does not hold, and holds up whoever guesses.</summary>
+    private static IResult? Failed(HttpContext http)
+    {
+        if (http.RequestServices.GetRequiredService<FailedLogIns>().TryCount(http)) return null;
+        http.Response.Headers.RetryAfter = "60";
+        return Results.Text("From this address too much is tried that does not hold.\n", statusCode: StatusCodes.Status429TooManyRequests);
     }
 
     /// <summary>The request in the body: PKCS#10 in base64 (RFC 8951, 3.1 says that line breaks do not matter).</summary>

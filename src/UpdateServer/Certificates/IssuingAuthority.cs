@@ -11,16 +11,20 @@ internal sealed class IssuingAuthority : IDeviceIssuer
     /// <summary>File of the authority that the server makes for itself.</summary>
     public const string OwnFile = "device-authority.pem";
 
+    private const string RootSuffix = " root";
     private const string ClientAuthentication = "1.3.6.1.5.5.7.3.2"; // id-kp-clientAuth, RFC 5280, 4.2.1.12
-    private const int SerialLength = 16, RootYears = 20, IssuingYears = 10;
+    private const int SerialLength = 16, RootYears = 20, IssuingYears = 10, LongestChain = 5;
     private static readonly TimeSpan Leeway = TimeSpan.FromDays(1);
 
     private readonly ECDsa _key;
 
-    private IssuingAuthority(IReadOnlyList<X509Certificate2> chain, ECDsa key) => (Chain, _key) = (chain, key);
+    private IssuingAuthority(IReadOnlyList<X509Certificate2> chain, IReadOnlyList<X509Certificate2> trusted, ECDsa key) => (Chain, Trusted, _key) = (chain, trusted, key);
 
     /// <inheritdoc/>
     public IReadOnlyList<X509Certificate2> Chain { get; }
+
+    /// <summary>All authorities in the file: also one that issued before, whose certificates hold on.</summary>
+    public IReadOnlyList<X509Certificate2> Trusted { get; }
 
     /// <summary>Opens a file with the key, the issuing certificate, and those above it.</summary>
     /// <exception cref="UserError">It cannot be used.</exception>
@@ -36,9 +40,11 @@ internal sealed class IssuingAuthority : IDeviceIssuer
             var issuing = certificates.FirstOrDefault(certificate => certificate.GetECDsaPublicKey() is { } known && known.ExportSubjectPublicKeyInfo().AsSpan().SequenceEqual(key.ExportSubjectPublicKeyInfo())) ?? throw new InvalidDataException("no certificate in it is the key's");
             if (!issuing.Extensions.OfType<X509BasicConstraintsExtension>().Any(constraints => constraints.CertificateAuthority)) throw new InvalidDataException($"{issuing.Subject} is no certificate of an authority");
             var chain = new List<X509Certificate2> { issuing };
-            while (chain[^1].Subject != chain[^1].Issuer)
+            while (chain[^1].Subject != chain[^1].Issuer && chain.Count < LongestChain)
                 chain.Add(certificates.FirstOrDefault(certificate => certificate.Subject == chain[^1].Issuer) ?? throw new InvalidDataException($"the certificate of {chain[^1].Issuer}, which is above {chain[^1].Subject}, is missing"));
-            return new IssuingAuthority(chain, key);
+            if (chain[^1].Subject != chain[^1].Issuer) throw new InvalidDataException("there is no root above it");
+            if (!issuing.Extensions.OfType<X509SubjectKeyIdentifierExtension>().Any()) throw new InvalidDataException($"{issuing.Subject} has no subject key identifier");
+            return new IssuingAuthority(chain, [.. certificates.Where(certificate => certificate.Extensions.OfType<X509BasicConstraintsExtension>().Any(constraints => constraints.CertificateAuthority))], key);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException or ArgumentException or InvalidDataException)
         {
@@ -47,10 +53,14 @@ internal sealed class IssuingAuthority : IDeviceIssuer
     }
 
     /// <summary>Opens the authority in the data folder, which is made when it is not there.</summary>
-    /// <exception cref="UserError">It cannot be used.</exception>
-    public static IssuingAuthority OpenOwn(string dataFolder, TimeProvider time)
+    /// <param name="dataFolder">The folder.</param>
+    /// <param name="hasIssued">Whether devices have certificates of it.</param>
+    /// <param name="time">Clock.</param>
+    /// <exception cref="UserError">It cannot be used, or is missing although devices have certificates of it.</exception>
+    public static IssuingAuthority OpenOwn(string dataFolder, Func<bool> hasIssued, TimeProvider time)
     {
         var path = Path.Combine(dataFolder, OwnFile);
+        if (!File.Exists(path) && hasIssued()) throw new UserError($"The devices' authority {path} is missing, and devices have certificates of it: a new one would lock them out.", "Put it back from a backup, or name the authority with --device-issuer.");
         if (!File.Exists(path)) DurableFile.Write(path, Encoding.ASCII.GetBytes(Make("Appliance devices", time.GetUtcNow()).Issuing));
         return Open(path);
     }
@@ -62,12 +72,26 @@ internal sealed class IssuingAuthority : IDeviceIssuer
     public static (string RootKey, string Root, string Issuing) Make(string name, DateTimeOffset now)
     {
         using var rootKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        using var root = Authority($"CN={X500Escape(name)} root", rootKey, pathLength: 1).CreateSelfSigned(now - Leeway, now.AddYears(RootYears));
+        using var root = Authority($"CN={X500Escape(name)}{RootSuffix}", rootKey, pathLength: 1).CreateSelfSigned(now - Leeway, now.AddYears(RootYears));
+        var (rootPem, keyPem) = (root.ExportCertificatePem() + "\n", rootKey.ExportPkcs8PrivateKeyPem() + "\n");
+        return (keyPem, rootPem, MakeBelow(keyPem, rootPem, now));
+    }
+
+    /// <summary>Makes a new issuing authority below a root.</summary>
+    /// <param name="rootKey">The root's key (PEM).</param>
+    /// <param name="rootPem">The root's certificate (PEM).</param>
+    /// <param name="now">The time.</param>
+    /// <returns>What the server gets.</returns>
+    /// <exception cref="ArgumentException">The key is another one's.</exception>
+    public static string MakeBelow(string rootKey, string rootPem, DateTimeOffset now)
+    {
+        using var root = X509Certificate2.CreateFromPem(rootPem, rootKey);
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var request = Authority($"CN={X500Escape(name)} issuing", key, pathLength: 0);
+        var request = Authority(root.Subject.EndsWith(RootSuffix, StringComparison.Ordinal) ? root.Subject[..^RootSuffix.Length] + " issuing" : root.Subject + " issuing", key, pathLength: 0);
         request.CertificateExtensions.Add(X509AuthorityKeyIdentifierExtension.CreateFromCertificate(root, includeKeyIdentifier: true, includeIssuerAndSerial: false));
-        using var issuing = request.Create(root, now - Leeway, now.AddYears(IssuingYears), RandomNumberGenerator.GetBytes(SerialLength));
-        return (rootKey.ExportPkcs8PrivateKeyPem() + "\n", root.ExportCertificatePem() + "\n", $"{key.ExportPkcs8PrivateKeyPem()}\n{issuing.ExportCertificatePem()}\n{root.ExportCertificatePem()}\n");
+        var (until, end) = (now.AddYears(IssuingYears), new DateTimeOffset(root.NotAfter.ToUniversalTime()));
+        using var issuing = request.Create(root, now - Leeway, until < end ? until : end, NewSerial());
+        return $"{key.ExportPkcs8PrivateKeyPem()}\n{issuing.ExportCertificatePem()}\n{root.ExportCertificatePem()}\n";
     }
 
     /// <inheritdoc/>
@@ -84,9 +108,15 @@ internal sealed class IssuingAuthority : IDeviceIssuer
         request.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(key, critical: false));
         request.CertificateExtensions.Add(X509AuthorityKeyIdentifierExtension.CreateFromCertificate(issuing, includeKeyIdentifier: true, includeIssuerAndSerial: false));
         var end = issuing.NotAfter.ToUniversalTime();
+        if (from.UtcDateTime >= end) throw new UserError($"The authority that issues devices' certificates has ended on {end:yyyy-MM-dd}.", "appliance-server authority makes a new one below the same root.");
+        return request.Create(issuing.SubjectName, X509SignatureGenerator.CreateForECDsa(_key), from, until.UtcDateTime < end ? until : end, NewSerial());
+    }
+
+    private static byte[] NewSerial()
+    {
         var serial = RandomNumberGenerator.GetBytes(SerialLength);
         serial[0] &= 0x7f; // a positive number
-        return request.Create(issuing.SubjectName, X509SignatureGenerator.CreateForECDsa(_key), from, until.UtcDateTime < end ? until : end, serial);
+        return serial;
     }
 
     private static CertificateRequest Authority(string name, ECDsa key, int pathLength)

@@ -21,6 +21,9 @@ internal sealed class Device
     /// <summary>The enrolment token that let it in; null for one that came otherwise.</summary>
     public long? EnrolledBy { get; set; }
 
+    /// <summary>When its certificates were revoked last: of another authority, those from before count no more.</summary>
+    public DateTimeOffset? RevokedAt { get; set; }
+
     /// <summary>When it was registered.</summary>
     public DateTimeOffset CreatedAt { get; set; }
 

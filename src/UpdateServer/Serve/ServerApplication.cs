@@ -30,8 +30,8 @@ internal static class ServerApplication
     public static WebApplication Build(ServeOptions options, FleetDatabase database, TimeProvider time)
     {
         // Servers that share a database would each make an authority of their own.
-        var issuer = options.DeviceIssuer is { } file ? IssuingAuthority.Open(file) : database.Shared is null ? IssuingAuthority.OpenOwn(options.DataFolder, time) : null;
-        var authority = ReadAuthority(options.DeviceAuthority, issuer?.Chain ?? []);
+        var issuer = options.DeviceIssuer is { } file ? IssuingAuthority.Open(file) : database.Shared is null ? IssuingAuthority.OpenOwn(options.DataFolder, HasIssued, time) : null;
+        var authority = ReadAuthority(options, issuer);
         var builder = WebApplication.CreateSlimBuilder();
         builder.Host.UseSerilog();
         builder.WebHost.UseKestrelHttpsConfiguration();
@@ -45,16 +45,17 @@ internal static class ServerApplication
             kestrel.Listen(Endpoint(options.Listen), listen =>
             {
                 if (options.Listen.Scheme != Uri.UriSchemeHttps) return;
-                var certificate = ServerCertificate.Open(options, time);
+                var (certificate, above) = (ServerCertificate.Open(options, time), ServerCertificate.OpenAbove(options));
                 listen.UseHttps(https =>
                 {
-                    https.ServerCertificate = certificate;
+                    (https.ServerCertificate, https.ServerCertificateChain) = (certificate, above);
                     if (authority is null) return;
                     // Who it is for is judged when a device shows one; browsers and CI show none.
                     (https.ClientCertificateMode, https.ClientCertificateValidation) = (ClientCertificateMode.AllowCertificate, (_, _, _) => true);
                     // The authority's name goes along, so that browsers do not ask people for one of theirs.
-                    var shown = SslStreamCertificateContext.Create(certificate, null, offline: true, SslCertificateTrust.CreateForX509Collection(authority.Certificates, sendTrustInHandshake: true));
-                    https.OnAuthenticate = (_, tls) => tls.ServerCertificateContext = shown;
+                    var shown = SslStreamCertificateContext.Create(certificate, above, offline: true, SslCertificateTrust.CreateForX509Collection(authority.Certificates, sendTrustInHandshake: true));
+                    // And whatever a stranger shows, nothing is fetched from addresses that stand in it.
+                    https.OnAuthenticate = (_, tls) => (tls.ServerCertificateContext, tls.CertificateChainPolicy) = (shown, authority.PolicyAt(time.GetUtcNow()));
                 });
             });
         });
@@ -95,6 +96,12 @@ internal static class ServerApplication
             return await context.Database.CanConnectAsync(stop) ? Results.Text("ok") : Results.Text("the database does not answer", statusCode: StatusCodes.Status503ServiceUnavailable);
         }).ExcludeFromDescription();
         return application;
+
+        bool HasIssued()
+        {
+            using var context = database.Open();
+            return context.Certificates.Any();
+        }
     }
 
     private static IPEndPoint Endpoint(Uri listen)
@@ -104,13 +111,21 @@ internal static class ServerApplication
         return new IPEndPoint(address, listen.Port);
     }
 
-    /// <summary>Whose certificates devices log in with: the server's own authority, and another that is named.</summary>
-    private static ClientAuthority? ReadAuthority(string? path, IReadOnlyList<X509Certificate2> own)
+    /// <summary>
+    /// Whose certificates devices log in with: the issuing authority's and those beside it in its file, the server's own of before it was
+    /// given one, and another that is named. A device whose authority is not among them would be locked out.
+    /// </summary>
+    private static ClientAuthority? ReadAuthority(ServeOptions options, IssuingAuthority? issuer)
     {
-        if (path is null && own.Count == 0) return null;
+        var before = Path.Combine(options.DataFolder, IssuingAuthority.OwnFile);
+        var known = new List<X509Certificate2>(issuer?.Trusted ?? []);
+        if (options.DeviceIssuer is not null && File.Exists(before)) known.AddRange(IssuingAuthority.Open(before).Trusted);
+        if (options.DeviceAuthority is null && known.Count == 0) return null;
+        var path = options.DeviceAuthority ?? options.DeviceIssuer ?? before;
         try
         {
-            return ClientAuthority.Parse(string.Concat(own.Select(certificate => certificate.ExportCertificatePem() + "\n")) + (path is null ? "" : File.ReadAllText(path)));
+            if (options.DeviceAuthority is { } named) known.AddRange(ClientAuthority.Parse(File.ReadAllText(named)).Certificates);
+            return ClientAuthority.Parse(string.Concat(known.Select(certificate => certificate.ExportCertificatePem() + "\n")));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException)
         {

@@ -13,6 +13,20 @@ internal static class ServerCertificate
     private const string FileName = "server.pem";
     private const int Years = 10;
 
+    /// <summary>The certificates above it, as far as its file has them.</summary>
+    /// <exception cref="UserError">The file cannot be used.</exception>
+    public static X509Certificate2Collection OpenAbove(ServeOptions options)
+    {
+        try
+        {
+            return options.Certificate is { } path ? PemCertificate.ReadAbove(File.ReadAllText(path)) : [];
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException)
+        {
+            throw new UserError($"The certificates in {options.Certificate} cannot be used: {e.Message}", "It is a PEM file: the server's certificate first, those above it after it.", e);
+        }
+    }
+
     /// <summary>Loads or makes it.</summary>
     /// <exception cref="UserError">The given one cannot be used.</exception>
     public static X509Certificate2 Open(ServeOptions options, TimeProvider time)

@@ -24,8 +24,7 @@ public sealed class CertificateRotationTests : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         _server = await ServerScene.StartAsync(DatabaseKind.Sqlite, secure: true, time: _time);
-        _trust = await File.ReadAllTextAsync(Path.Combine(_server.DataFolder, "server.pem"), Token);
-        _trust = _trust[..(_trust.IndexOf("END CERTIFICATE-----", StringComparison.Ordinal) + "END CERTIFICATE-----".Length)];
+        _trust = TrustOf(_server);
         _token = (string)(await _server.PostAsync("/api/v1/devices", new { id = Id }))["token"]!;
     }
 
@@ -87,10 +86,13 @@ public sealed class CertificateRotationTests : IAsyncLifetime
     [Fact]
     public async Task AServerWithoutEst_IsSpokenToByTheToken()
     {
-        await using var other = await ServerScene.StartAsync(DatabaseKind.Sqlite, time: _time); // without TLS
-        var membership = Begin() with { Server = other.Address.ToString(), Trust = null };
+        await using var other = await ServerScene.StartAsync(DatabaseKind.Postgres, secure: true, time: _time); // servers that share a database have no authority of their own
+        var token = (string)(await other.PostAsync("/api/v1/devices", new { id = Id }))["token"]!;
+        var membership = Begin() with { Server = other.Address.ToString(), Trust = TrustOf(other), Token = token };
 
-        Assert.Equal(membership, await AdvanceAsync(membership));
+        var after = await AdvanceAsync(membership);
+        Assert.Equal((token, null), (after.Token, after.Certificate));
+        await SpeaksAsync(after);
     }
 
     /// <summary>Wherever the power goes, the device is known to the server afterwards, and in the end by the next certificate.</summary>
@@ -123,6 +125,12 @@ public sealed class CertificateRotationTests : IAsyncLifetime
             if (ended is not null) break;
         }
         Assert.InRange(cuts, 6, 12);
+    }
+
+    private static string TrustOf(ServerScene server)
+    {
+        var pem = File.ReadAllText(Path.Combine(server.DataFolder, "server.pem"));
+        return pem[..(pem.IndexOf("END CERTIFICATE-----", StringComparison.Ordinal) + "END CERTIFICATE-----".Length)];
     }
 
     private FleetMembership Begin()

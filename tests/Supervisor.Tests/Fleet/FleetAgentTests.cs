@@ -44,7 +44,8 @@ public sealed class FleetAgentTests : IAsyncLifetime
         await _device.Agent.JoinAsync(new JoinRequest { EnrolmentToken = token });
         await ConnectedAsync();
 
-        var known = await _server.GetAsync($"/api/v1/devices/{_device.Id}");
+        JsonNode known = new JsonObject();
+        await Eventually.IsTrueAsync(async () => (known = await _server.GetAsync($"/api/v1/devices/{_device.Id}"))["attributes"]!.AsObject().Count > 0, "what the device says of itself");
         Assert.Equal(("edge", "1.0", "vm", "edge-7", "1.0"), (Attribute("id"), Attribute("version"), Attribute("board"), Attribute("hostname"), Attribute("workload.shop")));
         var kept = await File.ReadAllTextAsync(_device.MembershipPath, Token);
         Assert.DoesNotContain(token, kept, StringComparison.Ordinal);

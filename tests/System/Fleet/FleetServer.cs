@@ -35,7 +35,7 @@ internal sealed class FleetServer : IAsyncDisposable
         var certificate = Path.Combine(_folder.FullName, "server.pem");
         await File.WriteAllTextAsync(certificate, MakeCertificate(), Token);
         Start("serve", "--data", Data, "--repo", repository, "--listen", $"https://127.0.0.1:{_port}", "--certificate", certificate);
-        while (true)
+        for (var limit = DateTime.UtcNow.AddMinutes(1); ; Assert.True(DateTime.UtcNow < limit, "the server did not come up"))
         {
             try
             {

@@ -89,7 +89,7 @@ internal sealed partial class FaultyServer : IAsyncDisposable
             head.Append((char)one[0]);
         }
         var text = head.ToString();
-        var path = Uri.UnescapeDataString(text.Split(' ')[1]);
+        var path = Uri.UnescapeDataString(text.Split(' ')[1].Split('?')[0]);
         path = path.StartsWith("http://", StringComparison.Ordinal) ? new Uri(path).AbsolutePath : path;
         var range = RangeLine().Match(text);
         return new Request(Interlocked.Increment(ref _requests), path.TrimStart('/'), range.Success ? long.Parse(range.Groups[1].Value) : null, range.Success && range.Groups[2].Length > 0 ? long.Parse(range.Groups[2].Value) : null, text);

@@ -74,10 +74,18 @@ public sealed class HttpBundleTests : IAsyncLifetime
         Assert.Contains("Authorization: TargetToken secret", _server.Log.Single().Head, StringComparison.Ordinal);
     }
 
-    private async Task InstallAsync(HttpSourceOptions options)
+    [Fact]
+    public async Task ASignedLink_IsAskedForAsItIs()
+    {
+        await InstallAsync(Quick, $"{Address}?signature=a%2Fb&expires=7");
+
+        Assert.StartsWith("GET /edge.bundle?signature=a%2Fb&expires=7 ", _server.Log.Single().Head, StringComparison.Ordinal);
+    }
+
+    private async Task InstallAsync(HttpSourceOptions options, string? address = null)
     {
         _scene.ForgetSlot();
-        await using var source = (BundleSource)await RepositoryLocation.OpenAsync(Address, options, Token);
+        await using var source = (BundleSource)await RepositoryLocation.OpenAsync(address ?? Address, options, Token);
         await _scene.InstallAsync(source);
         _scene.AssertInstalled("1.1");
     }

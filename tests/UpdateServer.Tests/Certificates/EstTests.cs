@@ -81,11 +81,72 @@ public sealed class EstTests : IAsyncLifetime
     [Fact]
     public async Task WhatIsRevoked_IsRefused_EverywhereAndAtOnce()
     {
-        await EnrolAsync("edge-1", "first", await EnrolmentTokenAsync());
+        var enrolment = await EnrolmentTokenAsync();
+        await EnrolAsync("edge-1", "first", enrolment);
+        await File.WriteAllTextAsync(_shell["token"], enrolment, Token);
+        await _shell.RunAsync("curl --fail --cert first.pem --key first.key $DDI/edge-1");
+        await _server.Service<Appliance.UpdateServer.Fleet.SeenDevices>().FlushAsync(Token);
         Assert.Equal(1, (int)await _server.PostAsync("/api/v1/devices/edge-1/certificates/revoke"));
 
         Assert.Equal("401", await _shell.RunAsync("curl -o /dev/null -w '%{http_code}' --cert first.pem --key first.key $DDI/edge-1"));
+        foreach (var operation in new[] { "simpleenroll", "simplereenroll" }) await RefusedAsync("401", $"curl -w '%{{http_code}}' --cert first.pem --key first.key --data-binary @first.csr $EST/{operation}");
+        await RefusedAsync("400", "curl -w '%{http_code}' -u edge-1:$(cat token) --data-binary @first.csr $EST/simpleenroll"); // nor by the token that let it in
+
+        // A new token of its own is the way back in.
+        await EnrolAsync("edge-1", "second", (string)(await _server.PostAsync("/api/v1/devices/edge-1/token"))["token"]!);
+        Assert.Contains("\"polling\"", await _shell.RunAsync("curl --fail --cert second.pem --key second.key $DDI/edge-1"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task TheTokenForWhichACertificateWasIssued_EndsWithItsFirstUse()
+    {
+        var token = (string)(await _server.PostAsync("/api/v1/devices", new { id = "edge-1" }))["token"]!;
+        await EnrolAsync("edge-1", "first", token);
+        Assert.Equal("200", await _shell.RunAsync($"curl -o /dev/null -w '%{{http_code}}' -H 'Authorization: TargetToken {token}' $DDI/edge-1"));
+
+        await _shell.RunAsync("curl --fail --cert first.pem --key first.key $DDI/edge-1");
+        Assert.Equal("401", await _shell.RunAsync($"curl -o /dev/null -w '%{{http_code}}' -H 'Authorization: TargetToken {token}' $DDI/edge-1"));
+    }
+
+    [Fact]
+    public async Task WhoeverIsLetInOnceMore_EndsWhatTheFirstGot()
+    {
+        var token = await EnrolmentTokenAsync();
+        await EnrolAsync("edge-1", "first", token);
+        await EnrolAsync("edge-1", "second", token);
+
+        Assert.Equal("401", await _shell.RunAsync("curl -o /dev/null -w '%{http_code}' --cert first.pem --key first.key $DDI/edge-1"));
+        await _shell.RunAsync("curl --fail --cert second.pem --key second.key $DDI/edge-1");
+    }
+
+    [Fact]
+    public async Task ADeviceThatWasTakenOut_IsRefused()
+    {
+        await EnrolAsync("edge-1", "first", await EnrolmentTokenAsync());
+        using var answer = await _server.Admin.DeleteAsync("/api/v1/devices/edge-1", Token);
+        Assert.True(answer.IsSuccessStatusCode);
+
+        Assert.Equal("401", await _shell.RunAsync("curl -o /dev/null -w '%{http_code}' --cert first.pem --key first.key $DDI/edge-1"));
         await RefusedAsync("401", "curl -w '%{http_code}' --cert first.pem --key first.key --data-binary @first.csr $EST/simplereenroll");
+    }
+
+    /// <summary>A root in a safe, an issuing authority on servers that share a database, and another one below the same root later.</summary>
+    [Fact]
+    public async Task AnAuthorityFromTheCommandLine_Issues_AndSoDoesTheNextBelowItsRoot()
+    {
+        var program = Path.Combine(AppContext.BaseDirectory, "appliance-server");
+        await _shell.RunAsync($"{program} authority keys --name 'Example devices'");
+        Assert.Contains("has an authority already", (await _shell.TryAsync($"{program} authority keys")).Said, StringComparison.Ordinal);
+        Assert.Equal("600", await _shell.RunAsync("stat -c %a keys/root.key"));
+        await using (var first = await ServerScene.StartAsync(DatabaseKind.Postgres, secure: true, time: _time, issuer: _shell["keys/issuing.pem"]))
+        {
+            using var device = new Shell(first.Address);
+            await device.RunAsync($"ID=edge-1 NAME=first; {MakeRequest}; curl --fail -u edge-1:{(string)(await first.PostAsync("/api/v1/devices", new { id = "edge-1" }))["token"]!} --data-binary @first.csr $EST/simpleenroll > first.p7; {Unpack}");
+            Assert.Contains("OK", await device.RunAsync($"openssl verify -CAfile {_shell["keys/root.pem"]} -untrusted {_shell["keys/issuing.pem"]} first.pem"), StringComparison.Ordinal);
+            Assert.Contains("\"polling\"", await device.RunAsync("curl --fail --cert first.pem --key first.key $DDI/edge-1"), StringComparison.Ordinal);
+        }
+        await _shell.RunAsync($"mv keys/issuing.pem old.pem; {program} authority keys");
+        Assert.Contains("OK", await _shell.RunAsync("openssl verify -CAfile keys/root.pem keys/issuing.pem"), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -105,7 +105,7 @@ public sealed class FleetPageTests : IAsyncLifetime
         await Chromium.PictureAsync(page, "fleet-device");
 
         using var key = ECDsa.Create();
-        await _scene.Service<DeviceCertificates>().IssueAsync(await _scene.Service<DeviceAuthentication>().FindOrRegisterAsync("edge-03", Token) ?? throw new InvalidOperationException(), new CertificateRequest("CN=edge-03", key, HashAlgorithmName.SHA256), renews: false, Token);
+        await _scene.Service<DeviceCertificates>().IssueAsync(await _scene.Service<DeviceAuthentication>().FindOrRegisterAsync("edge-03", Token) ?? throw new InvalidOperationException(), new CertificateRequest("CN=edge-03", key, HashAlgorithmName.SHA256), null, renews: false, Token);
         await page.ReloadAsync();
         await page.GetByLabel("It needs another way in then: a token").CheckAsync();
         await page.GetByRole(AriaRole.Button, new() { Name = "Revoke" }).ClickAsync();

@@ -213,6 +213,9 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Postgres
                     b.Property<long?>("ReportedAt")
                         .HasColumnType("bigint");
 
+                    b.Property<long?>("RevokedAt")
+                        .HasColumnType("bigint");
+
                     b.Property<int>("State")
                         .HasColumnType("integer");
 
@@ -263,6 +266,9 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Postgres
 
                     b.Property<long>("DeviceId")
                         .HasColumnType("bigint");
+
+                    b.Property<bool>("EndsToken")
+                        .HasColumnType("boolean");
 
                     b.Property<long>("ExpiresAt")
                         .HasColumnType("bigint");

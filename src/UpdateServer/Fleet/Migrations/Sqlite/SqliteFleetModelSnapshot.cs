@@ -198,6 +198,9 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Sqlite
                     b.Property<long?>("ReportedAt")
                         .HasColumnType("INTEGER");
 
+                    b.Property<long?>("RevokedAt")
+                        .HasColumnType("INTEGER");
+
                     b.Property<int>("State")
                         .HasColumnType("INTEGER");
 
@@ -245,6 +248,9 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Sqlite
                         .HasColumnType("INTEGER");
 
                     b.Property<long>("DeviceId")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<bool>("EndsToken")
                         .HasColumnType("INTEGER");
 
                     b.Property<long>("ExpiresAt")

@@ -38,6 +38,7 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Sqlite
                     State = table.Column<int>(type: "INTEGER", nullable: false),
                     TokenHash = table.Column<byte[]>(type: "BLOB", nullable: true),
                     EnrolledBy = table.Column<long>(type: "INTEGER", nullable: true),
+                    RevokedAt = table.Column<long>(type: "INTEGER", nullable: true),
                     CreatedAt = table.Column<long>(type: "INTEGER", nullable: false),
                     LastSeenAt = table.Column<long>(type: "INTEGER", nullable: true),
                     Health = table.Column<int>(type: "INTEGER", nullable: false),
@@ -142,6 +143,7 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Sqlite
                     Serial = table.Column<string>(type: "TEXT", maxLength: 256, nullable: false),
                     IssuedAt = table.Column<long>(type: "INTEGER", nullable: false),
                     ExpiresAt = table.Column<long>(type: "INTEGER", nullable: false),
+                    EndsToken = table.Column<bool>(type: "INTEGER", nullable: false),
                     RevokedAt = table.Column<long>(type: "INTEGER", nullable: true)
                 },
                 constraints: table =>

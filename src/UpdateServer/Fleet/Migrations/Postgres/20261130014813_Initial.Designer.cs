@@ -11,7 +11,7 @@ using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
 namespace Appliance.UpdateServer.Fleet.Migrations.Postgres
 {
     [DbContext(typeof(PostgresFleet))]
-    [Migration("20261130010917_Initial")]
+    [Migration("20261130014813_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -216,6 +216,9 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Postgres
                     b.Property<long?>("ReportedAt")
                         .HasColumnType("bigint");
 
+                    b.Property<long?>("RevokedAt")
+                        .HasColumnType("bigint");
+
                     b.Property<int>("State")
                         .HasColumnType("integer");
 
@@ -266,6 +269,9 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Postgres
 
                     b.Property<long>("DeviceId")
                         .HasColumnType("bigint");
+
+                    b.Property<bool>("EndsToken")
+                        .HasColumnType("boolean");
 
                     b.Property<long>("ExpiresAt")
                         .HasColumnType("bigint");

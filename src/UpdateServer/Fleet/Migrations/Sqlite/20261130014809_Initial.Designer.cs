@@ -10,7 +10,7 @@ using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 namespace Appliance.UpdateServer.Fleet.Migrations.Sqlite
 {
     [DbContext(typeof(SqliteFleet))]
-    [Migration("20261130010913_Initial")]
+    [Migration("20261130014809_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -201,6 +201,9 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Sqlite
                     b.Property<long?>("ReportedAt")
                         .HasColumnType("INTEGER");
 
+                    b.Property<long?>("RevokedAt")
+                        .HasColumnType("INTEGER");
+
                     b.Property<int>("State")
                         .HasColumnType("INTEGER");
 
@@ -248,6 +251,9 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Sqlite
                         .HasColumnType("INTEGER");
 
                     b.Property<long>("DeviceId")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<bool>("EndsToken")
                         .HasColumnType("INTEGER");
 
                     b.Property<long>("ExpiresAt")

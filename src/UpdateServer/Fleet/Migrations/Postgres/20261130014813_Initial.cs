@@ -39,6 +39,7 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Postgres
                     State = table.Column<int>(type: "integer", nullable: false),
                     TokenHash = table.Column<byte[]>(type: "bytea", nullable: true),
                     EnrolledBy = table.Column<long>(type: "bigint", nullable: true),
+                    RevokedAt = table.Column<long>(type: "bigint", nullable: true),
                     CreatedAt = table.Column<long>(type: "bigint", nullable: false),
                     LastSeenAt = table.Column<long>(type: "bigint", nullable: true),
                     Health = table.Column<int>(type: "integer", nullable: false),
@@ -143,6 +144,7 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Postgres
                     Serial = table.Column<string>(type: "character varying(256)", maxLength: 256, nullable: false),
                     IssuedAt = table.Column<long>(type: "bigint", nullable: false),
                     ExpiresAt = table.Column<long>(type: "bigint", nullable: false),
+                    EndsToken = table.Column<bool>(type: "boolean", nullable: false),
                     RevokedAt = table.Column<long>(type: "bigint", nullable: true)
                 },
                 constraints: table =>
