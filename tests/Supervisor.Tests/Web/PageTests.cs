@@ -1,6 +1,7 @@
 using System.Text.RegularExpressions;
 using Appliance.ImageBuilder.Publish;
 using Appliance.Supervisor.Access;
+using Appliance.Supervisor.Fleet;
 using Appliance.Supervisor.Updates;
 using Appliance.Supervisor.Workloads;
 using Microsoft.Playwright;
@@ -8,6 +9,7 @@ using Supervisor.Tests.Journal;
 using Supervisor.Tests.Worker;
 using UpdateClient.Tests.Sources;
 using UpdateClient.Tests.Workloads;
+using UpdateServer.Tests;
 
 namespace Supervisor.Tests.Web;
 
@@ -106,9 +108,33 @@ public sealed class PageTests : IAsyncLifetime
         _scene.Service<UpdateEngine>().Install(new InstallRequest { Source = server.Address.ToString(), By = "a test", Reboot = false });
 
         await Assertions.Expect(page.Locator("#live progress[max]")).ToBeVisibleAsync();
-        await Assertions.Expect(page.GetByText(new Regex(@"^writing · [0-9.]+ ([KM]i)?B of [0-9.]+ MiB"))).ToBeVisibleAsync();
+        await Assertions.Expect(page.GetByText(new Regex(@"^writing · [0-9.]+ ([KM]i)?B of [0-9.]+ MiB · [0-9.]+ ([KM]i)?B fetched · [0-9.]+ ([KM]i)?B/s · [0-9]+ (s|min) left$"))).ToBeVisibleAsync();
         await page.GetByRole(AriaRole.Button, new() { Name = "Cancel" }).ClickAsync();
         await Assertions.Expect(page.GetByText("Cancelled: stopped")).ToBeVisibleAsync();
+    }
+
+    [Fact]
+    public async Task AFleet_IsJoined_AndLeft()
+    {
+        await using var server = await ServerScene.StartAsync(DatabaseKind.Sqlite);
+        var token = (string)(await server.PostAsync("/api/v1/enrolment-tokens", new { name = "bench", uses = 1 }))["value"]!;
+        var page = await OwnAsync(new());
+        await page.GotoAsync("/fleet");
+        await Assertions.Expect(page.GetByText("not joined")).ToBeVisibleAsync();
+        await page.GetByLabel("Enrolment token of the update server").FillAsync(token);
+        await page.GetByLabel("Server", new() { Exact = true }).FillAsync(server.Address.ToString());
+        await page.GetByRole(AriaRole.Button, new() { Name = "Join" }).ClickAsync();
+        await Assertions.Expect(page.GetByText("connected", new() { Exact = true })).ToBeVisibleAsync();
+
+        var device = _scene.Service<FleetAgent>().Status.Device;
+        await Eventually.IsTrueAsync(async () => (string?)(await server.GetAsync($"/api/v1/devices/{device}"))["attributes"]!["version"] == "1.0", "what the device says of itself");
+        await server.AssignAsync(device, await server.UploadAsync("till", "3", [1, 2, 3]), confirm: true);
+        await Assertions.Expect(page.GetByText("till 3 waits for your word")).ToBeVisibleAsync(); // by itself
+        await page.GetByRole(AriaRole.Button, new() { Name = "Not now" }).ClickAsync();
+
+        await page.GetByText("Leave the fleet").ClickAsync();
+        await page.GetByRole(AriaRole.Button, new() { Name = "Leave", Exact = true }).ClickAsync();
+        await Assertions.Expect(page.GetByText("not joined")).ToBeVisibleAsync();
     }
 
     [Fact]
@@ -249,7 +275,7 @@ public sealed class PageTests : IAsyncLifetime
         foreach (var scheme in new[] { ColorScheme.Light, ColorScheme.Dark })
         {
             var page = await OwnAsync(new() { ViewportSize = new() { Width = width, Height = height }, ColorScheme = scheme });
-            foreach (var (path, name) in new[] { ("/", "overview"), ("/health", "health"), ("/updates", "updates"), ("/workloads", "workloads"), ("/workloads/one?id=shop", "workload"), ("/logs", "logs"), ("/network", "network"), ("/password", "password") })
+            foreach (var (path, name) in new[] { ("/", "overview"), ("/health", "health"), ("/updates", "updates"), ("/workloads", "workloads"), ("/workloads/one?id=shop", "workload"), ("/logs", "logs"), ("/network", "network"), ("/fleet", "fleet-member"), ("/password", "password") })
             {
                 await page.GotoAsync(path);
                 await FitsAsync(page, name);
