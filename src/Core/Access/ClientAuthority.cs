@@ -12,7 +12,8 @@ public sealed class ClientAuthority
     /// <summary>Path of the file in the image; without it only the password logs in.</summary>
     public const string FilePath = "/usr/lib/appliance/trust/clients.pem";
 
-    private const string ClientAuthentication = "1.3.6.1.5.5.7.3.2"; // id-kp-clientAuth, RFC 5280, 4.2.1.12
+    /// <summary>What a certificate for clients is for: id-kp-clientAuth (RFC 5280, 4.2.1.12).</summary>
+    public const string ClientAuthentication = "1.3.6.1.5.5.7.3.2";
 
     private ClientAuthority(X509Certificate2Collection certificates) => Certificates = certificates;
 
@@ -21,9 +22,12 @@ public sealed class ClientAuthority
 
     /// <summary>Reads PEM text.</summary>
     /// <exception cref="InvalidDataException">It has no certificate that could be trusted, or a key that belongs nowhere near a device.</exception>
-    public static ClientAuthority Parse(string pem)
+    public static ClientAuthority Parse(string pem) => Of(PemCertificate.ReadPublic(pem));
+
+    /// <summary>Takes certificates.</summary>
+    /// <exception cref="InvalidDataException">One of them cannot be trusted, or none is one to begin from.</exception>
+    public static ClientAuthority Of(X509Certificate2Collection certificates)
     {
-        var certificates = PemCertificate.ReadPublic(pem);
         if (certificates.FirstOrDefault(certificate => !IsAuthority(certificate)) is { } leaf) throw new InvalidDataException($"{leaf.Subject} is no certificate of an authority");
         if (certificates.All(certificate => certificate.Subject != certificate.Issuer)) throw new InvalidDataException("it holds no self-signed certificate to begin from");
         return new ClientAuthority(certificates);
@@ -48,5 +52,6 @@ public sealed class ClientAuthority
         return chain.Build(certificate) ? null : $"the device's authority did not make it for that ({chain.ChainStatus[0].StatusInformation.Trim().TrimEnd('.')})";
     }
 
-    private static bool IsAuthority(X509Certificate2 certificate) => certificate.Extensions.OfType<X509BasicConstraintsExtension>().Any(constraints => constraints.CertificateAuthority);
+    /// <summary>Whether a certificate is an authority's (RFC 5280, 4.2.1.9).</summary>
+    public static bool IsAuthority(X509Certificate2 certificate) => certificate.Extensions.OfType<X509BasicConstraintsExtension>().Any(constraints => constraints.CertificateAuthority);
 }

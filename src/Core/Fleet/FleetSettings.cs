@@ -27,7 +27,4 @@ public sealed record FleetSettings
 
     /// <summary>URL of the proxy to the server (http, without credentials), or null for none.</summary>
     public string? Proxy { get; set; }
-
-    /// <summary>Whether a text is the address of a server: http or https, without credentials, query or fragment.</summary>
-    public static bool IsServer(string text) => Uri.TryCreate(text, UriKind.Absolute, out var uri) && (uri.Scheme == Uri.UriSchemeHttp || uri.Scheme == Uri.UriSchemeHttps) && uri is { Host.Length: > 0, UserInfo: "", Query: "", Fragment: "" };
 }

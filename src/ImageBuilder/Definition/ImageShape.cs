@@ -90,14 +90,14 @@ internal static class ImageShape
             ], bag => bag), "Who reaches the status page, and who may change things there beside whoever knows its password.", "{}"),
         new("telemetry", new MappingShape("a mapping with otlp, interval, spool and logs",
             [
-                new("otlp", new TextShape("an http or https URL such as https://collector.example.net:4318", @"https?://[!-~]+", IsCollector), "Base address of the OTLP/HTTP collector that metrics, logs and status reports go to.", null),
+                new("otlp", new TextShape("an http or https URL such as https://collector.example.net:4318", @"https?://[!-~]+", WebAddress.IsBase), "Base address of the OTLP/HTTP collector that metrics, logs and status reports go to.", null),
                 new("interval", CommonShapes.Duration(TimeSpan.FromSeconds(1), TimeSpan.FromHours(1)), "Pause between two reports of metrics.", "1min"),
                 new("spool", DefinitionShapes.Size(MiB), "Most that waits on the data partition while the collector cannot be reached; beyond that the oldest go.", "32MiB"),
                 new("logs", new ListShape<LogRule>(DefinitionShapes.LogRule, "a list of rules", 100), "Which lines of the journal are forwarded: the first rule that a line falls under decides; without one it stays. Default: everything from `notice` on.", ""),
             ], CreateTelemetry), "Where the device reports to.", ""),
         new("fleet", new MappingShape("a mapping with server, tenant, trust, poll, log and proxy",
             [
-                new("server", new TextShape("an http or https URL such as https://fleet.example.net:8443", @"https?://[!-~]+", FleetSettings.IsServer), "Address of the update server: ours, or another that speaks Eclipse hawkBit's DDI.", null),
+                new("server", new TextShape("an http or https URL such as https://fleet.example.net:8443", @"https?://[!-~]+", WebAddress.IsBase), "Address of the update server: ours, or another that speaks Eclipse hawkBit's DDI.", null),
                 new("tenant", new TextShape("the name of a tenant such as default", "[A-Za-z0-9][A-Za-z0-9._-]*", longest: 64), "The tenant on a server that has several.", "default"),
                 new("trust", DefinitionShapes.File, "Certificates (PEM) that the server's certificate is trusted by: its authority, or itself. Without it, those of the system.", ""),
                 new("poll", CommonShapes.Duration(TimeSpan.FromSeconds(1), TimeSpan.FromDays(1)), "Pause between two questions to a server that does not say how often it wants to be asked.", "5min"),
@@ -150,9 +150,6 @@ internal static class ImageShape
         UserError AtFile(string problem) => bag.Error("clientAuthority", problem);
         return bag?.Get<string?>("clientAuthority", null) is { } path ? CertificateFile.Read(lookUp.File(path, AtFile), "the client authority", pem => ClientAuthority.Parse(pem), AtFile) : null;
     }
-
-    /// <summary>What is sent where is appended to the path; credentials would be readable to everybody on the device.</summary>
-    private static bool IsCollector(string text) => Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri.Host.Length > 0 && uri.Query.Length == 0 && uri.Fragment.Length == 0 && uri.UserInfo.Length == 0;
 
     private static TelemetrySettings CreateTelemetry(Bag bag)
     {

@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.Text.Json.Nodes;
 using Appliance.Core;
 using Appliance.Core.Bundles;
-using Appliance.ImageBuilder.Publish;
+using Appliance.Core.Fleet;
 using Appliance.ImageBuilder.Tools;
 using Appliance.UpdateClient.Sources;
 
@@ -50,7 +50,7 @@ internal static class PushCommand
         await using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 20, FileOptions.Asynchronous | FileOptions.SequentialScan);
         var (progress, done) = (new TransferProgress(json), 0L);
         await using var counted = new CountedStream(file, read => progress.Show("sending", done += read, file.Length));
-        var part = claims.Kind == BundleKind.Workload ? "bApp" : "os";
+        var part = claims.Kind == BundleKind.Workload ? DdiWords.ApplicationPart : DdiWords.SystemPart;
         var answer = await client.UploadAndReadAsync($"releases/{Uri.EscapeDataString(claims.Id)}/{Uri.EscapeDataString(claims.Version)}/files/{Uri.EscapeDataString($"{claims.Id}_{claims.Version}{BundleRules.Extension}")}?part={part}", counted, cancellationToken);
         if (!json && !Console.IsErrorRedirected) Console.Error.WriteLine();
         return (long)answer!["id"]!;

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using Appliance.Core;
 using Appliance.Supervisor.Fleet;
+using Appliance.Supervisor.Service;
 using static Appliance.Supervisor.Control.ControlCommands;
 
 namespace Appliance.Supervisor.Control;
@@ -133,7 +134,7 @@ internal static class FleetCommands
         foreach (var words in fleet["actionWords"] as JsonArray ?? []) Line("", words);
         if (fleet["unconfirmedAction"] is not null) Line("waits", $"{fleet["unconfirmedName"]} {fleet["unconfirmedVersion"]} waits for a word from here: {ProgramName} fleet confirm, or deny");
 
-        static string Moment(JsonNode at) => DateTimeOffset.FromUnixTimeMilliseconds((long)((ulong)at / 1000)).UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture) + " UTC";
+        static string Moment(JsonNode at) => BusValues.Time(at).ToString("yyyy-MM-dd HH:mm:ss 'UTC'", CultureInfo.InvariantCulture);
 
         void Line(string name, object? value)
         {

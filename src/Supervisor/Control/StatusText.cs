@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Appliance.Core;
+using Appliance.Supervisor.Service;
 
 namespace Appliance.Supervisor.Control;
 
@@ -103,5 +104,5 @@ internal static class StatusText
     }
 
     private static string Moment(JsonNode? microseconds) =>
-        microseconds is null ? "-" : DateTimeOffset.FromUnixTimeMilliseconds((long)((ulong)microseconds / 1000)).ToString("yyyy-MM-dd HH:mm 'UTC'", CultureInfo.InvariantCulture);
+        microseconds is null ? "-" : BusValues.Time(microseconds).ToString("yyyy-MM-dd HH:mm 'UTC'", CultureInfo.InvariantCulture);
 }

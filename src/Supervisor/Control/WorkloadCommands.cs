@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using Appliance.Core;
 using Appliance.Core.Bundles;
+using Appliance.Supervisor.Service;
 using static Appliance.Supervisor.Control.ControlCommands;
 
 namespace Appliance.Supervisor.Control;
@@ -138,7 +139,7 @@ internal static class WorkloadCommands
     {
         if ((string?)workload["state"] is not ("idle" or null) and var state) return $"{state} {workload["trialVersion"]}";
         if (workload["lastOutcome"] is not { } outcome) return "";
-        var at = DateTimeOffset.FromUnixTimeMilliseconds((long)((ulong)workload["lastAt"]! / 1000)).UtcDateTime.ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture);
+        var at = BusValues.Time(workload["lastAt"]!).UtcDateTime.ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture);
         return $"{outcome} {workload["lastVersion"]} at {at}{((string?)workload["lastDetail"] is { Length: > 0 } detail ? $": {detail}" : "")}";
     }
 }

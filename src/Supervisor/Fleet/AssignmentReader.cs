@@ -1,13 +1,13 @@
 using Appliance.Core;
 using Appliance.Core.Bundles;
+using Appliance.Core.Fleet;
 
 namespace Appliance.Supervisor.Fleet;
 
 /// <summary>Finds out what a deployment of DDI means for this device.</summary>
 internal static class AssignmentReader
 {
-    private const int LongestName = 256, LongestAddress = 2048;
-    private const string Image = "image", Workload = "workload", Application = "bApp";
+    private const int LongestAddress = 2048;
 
     /// <summary>The assignment, or null with the reason why it can be none.</summary>
     /// <param name="action">The server's number for it.</param>
@@ -23,19 +23,19 @@ internal static class AssignmentReader
             reason = $"A deployment has one part, and this one {deployment.Chunks?.Count ?? 0}: assign them one by one.";
             return null;
         }
-        if (chunk is not { Name: { Length: > 0 and <= LongestName } name, Version: { Length: > 0 and <= LongestName } version })
+        if (chunk.Title is not var (name, version))
         {
-            reason = $"The part's name or version is missing, or has more than {LongestName} characters.";
+            reason = $"The part's name or version is missing, or has more than {DdiChunk.LongestName} characters.";
             return null;
         }
-        var assignment = new Assignment { Id = action, Kind = AssignmentKind.Image, Name = PlainText.Clean(name), Version = PlainText.Clean(version), IsForced = deployment.Update == "forced", MayRestart = mayRestart, HasWindow = deployment.MaintenanceWindow is not null, At = now };
+        var assignment = new Assignment { Id = action, Kind = AssignmentKind.Image, Name = name, Version = version, IsForced = deployment.Update == "forced", MayRestart = mayRestart, HasWindow = deployment.MaintenanceWindow is not null, At = now };
         // Our server says where the repository is; a difference from it is less than a whole bundle.
-        if (chunk.Word("appliance.kind") is { } kind)
+        if (chunk.Word(DdiWords.Kind) is { } kind)
         {
-            if (kind is not (Image or Workload) || !BundleRules.IsIdentifier(name) || !BundleRules.IsVersion(version) || (chunk.Word("appliance.channel") is { } channel && !BundleRules.IsIdentifier(channel))) reason = $"The part is none that this device knows: kind, name, version or channel.";
-            var repository = chunk.Word("appliance.repository");
+            if (kind is not (DdiWords.Image or DdiWords.Workload) || !BundleRules.IsIdentifier(name) || !BundleRules.IsVersion(version) || (chunk.Word(DdiWords.Channel) is { } channel && !BundleRules.IsIdentifier(channel))) reason = $"The part is none that this device knows: kind, name, version or channel.";
+            var repository = chunk.Word(DdiWords.Repository);
             if (repository is not null && !IsWeb(repository)) reason = "The part's repository is no address.";
-            return reason.Length > 0 ? null : assignment with { Kind = kind == Image ? AssignmentKind.Image : AssignmentKind.Workload, Source = repository, Channel = chunk.Word("appliance.channel") };
+            return reason.Length > 0 ? null : assignment with { Kind = kind == DdiWords.Image ? AssignmentKind.Image : AssignmentKind.Workload, Source = repository, Channel = chunk.Word(DdiWords.Channel) };
         }
         var bundles = (chunk.Artifacts ?? []).OfType<DdiArtifact>().Where(artifact => artifact.Filename?.EndsWith(BundleRules.Extension, StringComparison.OrdinalIgnoreCase) == true).ToList();
         if (bundles is not [{ Href: { } href }] || !IsWeb(href))
@@ -43,9 +43,9 @@ internal static class AssignmentReader
             reason = $"The part {assignment.Title} has no single *{BundleRules.Extension} among its files, which is what this device installs.";
             return null;
         }
-        return assignment with { Kind = chunk.Part == Application ? AssignmentKind.WorkloadBundle : AssignmentKind.ImageBundle, Source = href };
+        return assignment with { Kind = chunk.Part == DdiWords.ApplicationPart ? AssignmentKind.WorkloadBundle : AssignmentKind.ImageBundle, Source = href };
     }
 
     /// <summary>A server has no business with files of the device.</summary>
-    private static bool IsWeb(string text) => text.Length <= LongestAddress && Uri.TryCreate(text, UriKind.Absolute, out var address) && (address.Scheme == Uri.UriSchemeHttp || address.Scheme == Uri.UriSchemeHttps);
+    private static bool IsWeb(string text) => text.Length <= LongestAddress && WebAddress.IsWeb(text);
 }

@@ -20,7 +20,8 @@ internal sealed class CertificateRotation(FleetMembershipFile file, string devic
     private static readonly TimeSpan AskAgain = TimeSpan.FromDays(1), Retry = TimeSpan.FromMinutes(10), LongestRetry = TimeSpan.FromHours(6);
 
     private readonly long _start = time.GetTimestamp();
-    private TimeSpan _notBefore, _pause = Retry;
+    private readonly Backoff _backoff = new(Retry, LongestRetry);
+    private TimeSpan _notBefore;
 
     /// <summary>Why there is no new certificate although it is time for one, or null.</summary>
     public string? Trouble { get; private set; }
@@ -49,7 +50,8 @@ internal sealed class CertificateRotation(FleetMembershipFile file, string devic
             if (membership.Next is null) membership = Note(membership with { Next = DeviceCredential.Create() });
             if (!membership.Next!.IsIssued) membership = Note(membership with { Next = await IssueAsync(membership, server, cancellationToken) });
             membership = await SwitchAsync(membership, cancellationToken);
-            (Trouble, _pause) = (null, Retry);
+            Trouble = null;
+            _backoff.Reset();
             return membership;
         }
         catch (DdiException e) when (e.Fault == DdiFault.Gone && membership.Certificate is null)
@@ -60,8 +62,7 @@ internal sealed class CertificateRotation(FleetMembershipFile file, string devic
         catch (DdiException e)
         {
             Trouble = e.Message;
-            _notBefore = time.GetElapsedTime(_start) + (e.RetryAfter is { } wait && wait < _pause ? wait : _pause * (0.5 + (0.5 * Random.Shared.NextDouble())));
-            _pause = _pause * 2 < LongestRetry ? _pause * 2 : LongestRetry;
+            _notBefore = time.GetElapsedTime(_start) + _backoff.Next(e.RetryAfter is { } wait && wait < _backoff.Pause ? wait : null);
             throw;
         }
     }

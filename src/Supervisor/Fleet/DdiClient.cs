@@ -4,6 +4,7 @@ using System.Net.ServerSentEvents;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using Appliance.Core;
 
 namespace Appliance.Supervisor.Fleet;
 
@@ -107,7 +108,7 @@ internal sealed class DdiClient : IDisposable
         {
             silence.CancelAfter(LongestSilence);
             var unread = 0L;
-            await using var stream = new Watched(await answer.Content.ReadAsStreamAsync(silence.Token), read =>
+            await using var stream = new CountedStream(await answer.Content.ReadAsStreamAsync(silence.Token), read =>
             {
                 silence.CancelAfter(LongestSilence);
                 // The parser keeps what is not a whole event yet. Signs of life are none, and a connection that had so many may be made anew.
@@ -205,38 +206,9 @@ internal sealed class DdiClient : IDisposable
 
     private static string Shown(string words)
     {
-        words = Core.PlainText.Clean(words);
+        words = PlainText.Clean(words);
         return words.Length == 0 ? "" : $": {(words.Length <= LongestReason ? words : words[..LongestReason])}";
     }
 
     private static DdiException Nonsense(string what) => new(DdiFault.Unreachable, $"it answers what a DDI server does not{Shown(what)}");
-
-    /// <summary>Tells of every read that brought something.</summary>
-    private sealed class Watched(Stream inner, Action<int> heard) : Stream
-    {
-        public override bool CanRead => true;
-        public override bool CanSeek => false;
-        public override bool CanWrite => false;
-        public override long Length => throw new NotSupportedException();
-        public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
-        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
-        {
-            var read = await inner.ReadAsync(buffer, cancellationToken);
-            heard(read);
-            return read;
-        }
-
-        public override void Flush() { }
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-        public override void SetLength(long value) => throw new NotSupportedException();
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-        public override async ValueTask DisposeAsync()
-        {
-            await inner.DisposeAsync();
-            await base.DisposeAsync();
-        }
-    }
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Serialization;
+using Appliance.Core;
 
 namespace Appliance.Supervisor.Fleet;
 
@@ -40,6 +41,12 @@ internal sealed record DdiDeployment(string? Download, string? Update, string? M
 /// <summary>A part of a deployment.</summary>
 internal sealed record DdiChunk(string? Part, string? Name, string? Version, IReadOnlyList<DdiArtifact?>? Artifacts, IReadOnlyList<DdiMetadata?>? Metadata)
 {
+    /// <summary>Most characters of its name, and of its version.</summary>
+    public const int LongestName = 256;
+
+    /// <summary>What it is called, as it may be shown; null when that is missing or too long.</summary>
+    public (string Name, string Version)? Title => this is { Name: { Length: > 0 and <= LongestName } name, Version: { Length: > 0 and <= LongestName } version } ? (PlainText.Clean(name), PlainText.Clean(version)) : null;
+
     /// <summary>A word that the server says of it, or null.</summary>
     public string? Word(string key) => Metadata?.FirstOrDefault(word => word?.Key == key)?.Value;
 }

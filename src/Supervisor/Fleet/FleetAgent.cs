@@ -13,8 +13,7 @@ namespace Appliance.Supervisor.Fleet;
 /// </summary>
 internal sealed class FleetAgent : BackgroundService
 {
-    private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(5), LongestPause = TimeSpan.FromMinutes(5), LongestPoll = TimeSpan.FromDays(1), LongestEventPause = TimeSpan.FromHours(1), Spacing = TimeSpan.FromSeconds(2), Shortest = TimeSpan.FromMilliseconds(100);
-    private const int LongestName = 256;
+    private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(5), LongestPause = TimeSpan.FromMinutes(5), LongestPoll = TimeSpan.FromDays(1), Spacing = TimeSpan.FromSeconds(2), Shortest = TimeSpan.FromMilliseconds(100);
 
     private readonly FleetSettings _settings;
     private readonly FleetMembershipFile _file;
@@ -29,14 +28,14 @@ internal sealed class FleetAgent : BackgroundService
     private readonly Lock _lock = new();
     private readonly TaskCompletionSource _member = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CertificateRotation _rotation;
+    private readonly Backoff _backoff = new(FirstPause, LongestPause);
     private readonly long _start;
     private FleetMembership? _membership;
     private DdiClient? _client;
-    private CancellationTokenSource? _listening;
+    private FleetEvents? _events;
     private FleetStatus _status;
     private IReadOnlyDictionary<string, string>? _described;
-    private TimeSpan _nextPoll, _pause = FirstPause;
-    private TimeSpan _lastAsk = TimeSpan.FromDays(-1);
+    private TimeSpan _nextPoll, _lastAsk;
     private string? _trouble;
     private bool _askedForRestart;
     private int _asked;
@@ -92,9 +91,7 @@ internal sealed class FleetAgent : BackgroundService
         try
         {
             _work.Forget(); // first: another server's actions have the same numbers
-            _file.Write(membership);
-            _membership = membership;
-            Connect();
+            Become(membership);
         }
         finally
         {
@@ -113,9 +110,7 @@ internal sealed class FleetAgent : BackgroundService
         {
             if (_membership is null) throw new UserError("The device belongs to no fleet.");
             _work.Forget();
-            _file.Delete();
-            _membership = null;
-            Connect();
+            Become(null);
         }
         finally
         {
@@ -145,7 +140,7 @@ internal sealed class FleetAgent : BackgroundService
     public override void Dispose()
     {
         base.Dispose();
-        _listening?.Dispose();
+        _events?.Dispose();
         _client?.Dispose();
         _sleep.Dispose();
         _turn.Dispose();
@@ -185,7 +180,8 @@ internal sealed class FleetAgent : BackgroundService
         }
         _engine.Changed -= _sleep.Wake;
         _workloads.Changed -= _sleep.Wake;
-        if (_listening is { } listening) await listening.CancelAsync();
+        _events?.Dispose();
+        _events = null;
     }
 
     /// <summary>What can be done now; says how long there is nothing to do then.</summary>
@@ -213,7 +209,7 @@ internal sealed class FleetAgent : BackgroundService
                 NoteContact();
                 var poll = tasks.Sleep ?? _settings.Poll;
                 _nextPoll = Now + ((poll < LongestPoll ? poll : LongestPoll) * (0.9 + (0.2 * Random.Shared.NextDouble())));
-                _pause = FirstPause;
+                _backoff.Reset();
                 await FollowAsync(client, tasks, cancellationToken);
                 Advance();
                 await DoAsync("told how it goes", () => TellAsync(client, cancellationToken));
@@ -222,8 +218,7 @@ internal sealed class FleetAgent : BackgroundService
         catch (DdiException e)
         {
             NoteTrouble(e);
-            _nextPoll = Now + (e.RetryAfter is { } wait ? TimeSpan.FromSeconds(Math.Clamp(wait.TotalSeconds, 1, LongestPause.TotalSeconds)) : _pause * (0.5 + (0.5 * Random.Shared.NextDouble())));
-            _pause = _pause * 2 < LongestPause ? _pause * 2 : LongestPause;
+            _nextPoll = Now + _backoff.Next(e.RetryAfter);
             if (e.Fault == DdiFault.Refused && _membership is { Previous: not null }) GoBack();
         }
         Show(status => status with { Assignment = _work.Current });
@@ -269,10 +264,7 @@ internal sealed class FleetAgent : BackgroundService
     /// <summary>The server takes the new certificate no longer: the one before may still do.</summary>
     private void GoBack()
     {
-        var before = _membership! with { Certificate = _membership.Previous, Previous = null, PreviousUntil = null };
-        _file.Write(before);
-        _membership = before;
-        Connect();
+        Become(_membership! with { Certificate = _membership.Previous, Previous = null, PreviousUntil = null });
         Log.Warning("The server does not take the device's new certificate; the one before is tried");
     }
 
@@ -280,12 +272,9 @@ internal sealed class FleetAgent : BackgroundService
     private async Task<DdiClient> EnrolAsync(DdiClient client, CancellationToken cancellationToken)
     {
         var token = await client.EnrolAsync(_membership!.EnrolmentToken!, _facts.Id, cancellationToken);
-        var membership = _membership with { EnrolmentToken = null, Token = token };
-        _file.Write(membership);
-        _membership = membership;
-        Connect();
+        Become(_membership with { EnrolmentToken = null, Token = token });
         Log.Information("The server has let the device in as {Device}", _facts.Id);
-        return _client ?? throw new DdiException(DdiFault.Unreachable, Status.Trouble ?? "it cannot be spoken to");
+        return RequireClient();
     }
 
     /// <summary>Gets the device a certificate, or the next one, when it is time. Whatever goes wrong, what held before holds.</summary>
@@ -306,14 +295,14 @@ internal sealed class FleetAgent : BackgroundService
         var state = Status.State;
         Connect();
         if (state == FleetState.Connected) NoteContact(); // it was spoken to by the new one
-        return _client ?? throw new DdiException(DdiFault.Unreachable, Status.Trouble ?? "it cannot be spoken to");
+        return RequireClient();
     }
 
     /// <summary>Does what the server's links ask for.</summary>
     private async Task FollowAsync(DdiClient client, DdiTasks tasks, CancellationToken cancellationToken)
     {
-        var attributes = Attributes();
-        if (tasks.WantsAttributes || _described is null || !Same(_described, attributes)) await DoAsync("told what the device is", async () =>
+        var attributes = DeviceAttributes.Take(_facts, _workloads.Known);
+        if (tasks.WantsAttributes || _described?.SequenceEqual(attributes) != true) await DoAsync("told what the device is", async () =>
         {
             await client.DescribeAsync(attributes, cancellationToken);
             _described = attributes;
@@ -329,7 +318,7 @@ internal sealed class FleetAgent : BackgroundService
     private async Task LookForUnconfirmedAsync(DdiClient client, string? waiting, CancellationToken cancellationToken)
     {
         var unconfirmed = waiting is null ? null : Status.Unconfirmed is { } known && known.Id == waiting ? known
-            : (await client.FetchUnconfirmedAsync(waiting, cancellationToken)).Chunks is [{ Name: { Length: <= LongestName } name, Version: { Length: <= LongestName } version }, ..] ? new UnconfirmedAssignment(waiting, PlainText.Clean(name), PlainText.Clean(version), _time.GetUtcNow()) : null;
+            : (await client.FetchUnconfirmedAsync(waiting, cancellationToken)).Chunks is [{ Title: var (name, version) }, ..] ? new UnconfirmedAssignment(waiting, name, version, _time.GetUtcNow()) : null;
         Show(status => status with { Unconfirmed = unconfirmed });
     }
 
@@ -381,23 +370,16 @@ internal sealed class FleetAgent : BackgroundService
         PollNow(); // what comes after it
     }
 
-    /// <summary>What the device says of itself; filters of rollouts go by it.</summary>
-    private SortedDictionary<string, string> Attributes()
+    /// <summary>The device is known by something else from now on, or by nothing; it is on the disk when this returns.</summary>
+    private void Become(FleetMembership? membership)
     {
-        var all = new SortedDictionary<string, string>(StringComparer.Ordinal)
-        {
-            ["id"] = _facts.Image.Id,
-            ["version"] = _facts.Image.Version,
-            ["board"] = _facts.Image.Board,
-            ["architecture"] = DebianArchitecture.Host,
-            ["hostname"] = _facts.Hostname,
-            ["workloads"] = _facts.Image.WorkloadsEngine,
-        };
-        foreach (var workload in _workloads.Known.Where(workload => workload.State.Current is not null)) all[$"workload.{workload.Id}"] = workload.State.Current!;
-        return all;
+        if (membership is null) _file.Delete();
+        else _file.Write(membership);
+        _membership = membership;
+        Connect();
     }
 
-    private static bool Same(IReadOnlyDictionary<string, string> one, SortedDictionary<string, string> other) => one.Count == other.Count && other.All(pair => one.GetValueOrDefault(pair.Key) == pair.Value);
+    private DdiClient RequireClient() => _client ?? throw new DdiException(DdiFault.Unreachable, Status.Trouble ?? "it cannot be spoken to");
 
     /// <summary>Begins anew with the membership as it is now.</summary>
     private void Connect()
@@ -418,13 +400,13 @@ internal sealed class FleetAgent : BackgroundService
             (client, trouble) = (null, e.Message);
             Log.Error("The fleet's server cannot be spoken to: {Reason}", e.Message);
         }
-        _listening?.Cancel();
-        _listening?.Dispose();
-        _listening = null;
+        _events?.Dispose();
+        _events = null;
         DdiClient? old;
         lock (_lock) (old, _client) = (_client, client);
         old?.Dispose();
-        (_described, _nextPoll, _lastAsk, _pause) = (null, Now, Now - Spacing, FirstPause);
+        (_described, _nextPoll, _lastAsk) = (null, Now, Now - Spacing);
+        _backoff.Reset();
         Show(_ => new FleetStatus
         {
             Device = _facts.Id,
@@ -437,8 +419,7 @@ internal sealed class FleetAgent : BackgroundService
         });
         if (_membership?.IsMember != true || client is null) return;
         _member.TrySetResult();
-        _listening = new CancellationTokenSource();
-        _ = ListenAsync(client, _listening.Token);
+        _events = new FleetEvents(client, PollNow, _time);
     }
 
     private static DateTimeOffset? Until(DeviceCredential? credential)
@@ -446,34 +427,6 @@ internal sealed class FleetAgent : BackgroundService
         if (credential is null) return null;
         using var certificate = credential.Read();
         return certificate.NotAfter.ToUniversalTime();
-    }
-
-    /// <summary>Hears of what there is to do at once, as far as the server says it.</summary>
-    private async Task ListenAsync(DdiClient client, CancellationToken cancellationToken)
-    {
-        var pause = FirstPause;
-        while (!cancellationToken.IsCancellationRequested)
-        {
-            try
-            {
-                await client.ListenAsync(() =>
-                {
-                    pause = FirstPause;
-                    PollNow();
-                }, cancellationToken);
-            }
-            catch (DdiException e)
-            {
-                // A server without events is asked again and again all the same.
-                if (e.Fault is DdiFault.Gone or DdiFault.Rejected) pause = LongestEventPause;
-            }
-            catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)
-            {
-                return;
-            }
-            await Task.Delay(pause * (0.5 + (0.5 * Random.Shared.NextDouble())), _time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            pause = pause * 2 < LongestPause ? pause * 2 : pause > LongestPause ? pause : LongestPause;
-        }
     }
 
     private void PollNow()

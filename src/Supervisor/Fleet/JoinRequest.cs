@@ -1,5 +1,4 @@
 using Appliance.Core;
-using Appliance.Core.Fleet;
 
 namespace Appliance.Supervisor.Fleet;
 
@@ -39,7 +38,7 @@ internal sealed record JoinRequest
         var given = new[] { EnrolmentToken, Token, GatewayToken }.OfType<string>().ToList();
         if (given.Count != 1) throw new UserError("One token is needed: an enrolment token, the device's own, or a gateway's.", "Example: appliancectl fleet join --enrolment-token-file token");
         if (!IsToken(given[0])) throw new UserError($"A token is a word of at most {LongestToken} characters.");
-        if (Server is { } server && !FleetSettings.IsServer(server)) throw new UserError($"{server} is no address of a server.", "Example: https://fleet.example.net:8443");
+        if (Server is { } server && !WebAddress.IsBase(server)) throw new UserError($"{server} is no address of a server.", "Example: https://fleet.example.net:8443");
         if (Tenant is { } tenant && (tenant.Length is 0 or > 64 || !tenant.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '.' or '_' or '-'))) throw new UserError($"{tenant} is no name of a tenant.", "Example: default");
         if (Trust is { } trust) FleetServer.ParseTrust(trust);
         return new FleetMembership { Server = Server, Tenant = Tenant, Trust = Trust, EnrolmentToken = EnrolmentToken, Token = Token ?? GatewayToken, IsGateways = GatewayToken is not null };

@@ -24,7 +24,7 @@ internal sealed class ReportSender(ReportSpool spool, IReportTaker taker, TimePr
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         spool.Added += _sleep.Wake;
-        var pause = FirstPause;
+        var backoff = new Backoff(FirstPause, LongestPause);
         while (!stoppingToken.IsCancellationRequested)
         {
             if (spool.Oldest is not { } report)
@@ -35,12 +35,10 @@ internal sealed class ReportSender(ReportSpool spool, IReportTaker taker, TimePr
             var (done, wait) = await SendAsync(report, stoppingToken);
             if (done)
             {
-                pause = FirstPause;
+                backoff.Reset();
                 continue;
             }
-            // Devices that lost one network come back one by one.
-            await Task.Delay(wait ?? (pause * (0.5 + (0.5 * Random.Shared.NextDouble()))), time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
+            await Task.Delay(backoff.Next(wait), time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
         spool.Added -= _sleep.Wake;
     }
@@ -53,7 +51,7 @@ internal sealed class ReportSender(ReportSpool spool, IReportTaker taker, TimePr
             var answer = await taker.TakeAsync(report, await File.ReadAllBytesAsync(report.Path, cancellationToken), cancellationToken);
             if (answer.Outcome != ReportOutcome.Waits) spool.Remove(report, taken: answer.Outcome == ReportOutcome.Taken);
             Note(answer.Trouble);
-            return (answer.Outcome != ReportOutcome.Waits, answer.Wait is { } wait ? TimeSpan.FromSeconds(Math.Clamp(wait.TotalSeconds, 1, LongestPause.TotalSeconds)) : null);
+            return (answer.Outcome != ReportOutcome.Waits, answer.Wait);
         }
         catch (FileNotFoundException)
         {

@@ -16,7 +16,7 @@ internal sealed class UpdateSchedule(UpdateEngine engine, IDeviceBoot device, Up
     private readonly long _start = time.GetTimestamp();
     // By what measures time and not by the clock, which a device without a battery sets only later, and perhaps back.
     private TimeSpan _nextLook, _nextRestart;
-    private bool _reviewed, _followedUp;
+    private bool _reviewed;
     private UpdateJob? _look;
 
     /// <summary>When the repository is looked into next, or null when nobody does.</summary>
@@ -82,8 +82,7 @@ internal sealed class UpdateSchedule(UpdateEngine engine, IDeviceBoot device, Up
     {
         if (!_reviewed) await ReviewAsync(cancellationToken);
         if (!_reviewed) return;
-        if (!_followedUp) await engine.FollowUpAsync(cancellationToken);
-        _followedUp = true;
+        if (!engine.IsFollowedUp) await engine.FollowUpAsync(cancellationToken);
         var now = Now;
         // A look that gave way comes again soon, and not only in hours.
         if (_look is { GaveWay: true }) (_look, _nextLook) = (null, now + Retry);

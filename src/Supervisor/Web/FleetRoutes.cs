@@ -20,7 +20,7 @@ internal static class FleetRoutes
         actions.MapRead(Api, (_, _) => Task.FromResult(Results.Content(BusJson.Translate(FleetInterface.Bag(agent.Status))!.ToJsonString(), "application/json")));
         actions.Map(Join, Page, async (_, form, _) =>
         {
-            await agent.JoinAsync(new JoinRequest { Server = Text(form["server"]), Tenant = Text(form["tenant"]), Trust = Text(form["trust"]), EnrolmentToken = Text(form["enrolmentToken"]), Token = Text(form["token"]), GatewayToken = Text(form["gatewayToken"]) });
+            await agent.JoinAsync(new JoinRequest { Server = FormText.Of(form["server"]), Tenant = FormText.Of(form["tenant"]), Trust = FormText.Of(form["trust"]), EnrolmentToken = FormText.Of(form["enrolmentToken"]), Token = FormText.Of(form["token"]), GatewayToken = FormText.Of(form["gatewayToken"]) });
             return Results.NoContent();
         });
         actions.Map(Leave, Page, async (_, _, _) =>
@@ -30,10 +30,8 @@ internal static class FleetRoutes
         });
         actions.Map(Confirm, Page, async (_, form, cancellationToken) =>
         {
-            await agent.ConfirmAsync(form["agreed"] == "true", Text(form["words"]), cancellationToken);
+            await agent.ConfirmAsync(form["agreed"] == "true", FormText.Of(form["words"]), cancellationToken);
             return Results.NoContent();
         });
     }
-
-    private static string? Text(string? value) => value?.Trim() is { Length: > 0 } text ? text : null;
 }

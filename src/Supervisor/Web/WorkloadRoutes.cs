@@ -31,7 +31,7 @@ internal static class WorkloadRoutes
         actions.MapRead($"{Api}/log", async (context, _) =>
         {
             var query = context.Request.Query;
-            return Json(new JsonArray([.. (await workloads.ReadLogAsync(Id(query["id"]), Text(query["container"]), Lines(query["lines"]), context.RequestAborted)).Select(line => JsonValue.Create(line))]));
+            return Json(new JsonArray([.. (await workloads.ReadLogAsync(Id(query["id"]), FormText.Of(query["container"]), Lines(query["lines"]), context.RequestAborted)).Select(line => JsonValue.Create(line))]));
         });
 
         actions.Map($"{Api}/check", Page, (caller, form, _) => Begun(workloads.Check(Request(caller, form) with { Id = Id(form["id"]) })));
@@ -59,18 +59,16 @@ internal static class WorkloadRoutes
     private static WorkloadRequest Request(Caller caller, IFormCollection form) => new()
     {
         By = caller.Name,
-        Id = Text(form["id"]),
-        Source = Text(form["source"]),
-        Channel = Text(form["channel"]),
-        Version = Text(form["version"]),
+        Id = FormText.Of(form["id"]),
+        Source = FormText.Of(form["source"]),
+        Channel = FormText.Of(form["channel"]),
+        Version = FormText.Of(form["version"]),
         Force = form["force"] == "true",
     };
 
-    private static string? Text(string? value) => value?.Trim() is { Length: > 0 } text ? text : null;
+    private static string Id(string? value) => FormText.Of(value) ?? throw new RequestRefused(StatusCodes.Status400BadRequest, "No workload is named.", "Say which one: id=…");
 
-    private static string Id(string? value) => Text(value) ?? throw new RequestRefused(StatusCodes.Status400BadRequest, "No workload is named.", "Say which one: id=…");
-
-    private static int? Lines(string? value) => Text(value) is not { } text ? null
+    private static int? Lines(string? value) => FormText.Of(value) is not { } text ? null
         : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var lines) ? lines
         : throw new RequestRefused(StatusCodes.Status400BadRequest, $"\"{text}\" is no number of lines.", "Example: lines=100");
 

@@ -97,6 +97,16 @@ internal sealed class HttpBody : IAsyncDisposable
         return read;
     }
 
+    /// <summary>Reads on to an offset in the file: a server that knows no ranges begins at the front.</summary>
+    /// <exception cref="TransientFailure">The answer is past it already, or ends before it.</exception>
+    public async Task SkipToAsync(long offset, CancellationToken cancellationToken)
+    {
+        if (Position > offset) throw new TransientFailure("the transfer cannot go back");
+        var scratch = Position == offset ? [] : new byte[64 << 10];
+        while (Position < offset)
+            if (await ReadAsync(scratch.AsMemory(0, (int)Math.Min(scratch.Length, offset - Position)), cancellationToken) == 0) throw new TransientFailure("the transfer ended too early");
+    }
+
     /// <summary>Reads until the buffer is full or the answer ends; returns how much it got.</summary>
     public async ValueTask<int> FillAsync(Memory<byte> buffer, Action<int>? onRead, CancellationToken cancellationToken)
     {

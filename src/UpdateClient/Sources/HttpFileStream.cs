@@ -22,7 +22,7 @@ internal sealed class HttpFileStream(HttpSource source, string path) : Stream
                 if (_body is null)
                 {
                     _body = await HttpBody.OpenAsync(source, path, _position == 0 ? null : (_position, null), cancellationToken) ?? throw RangeWindow.Missing(source, path);
-                    await SkipAsync(_body, buffer, cancellationToken);
+                    await _body.SkipToAsync(_position, cancellationToken);
                 }
                 return await _body.ReadAsync(buffer, cancellationToken);
             }
@@ -55,12 +55,5 @@ internal sealed class HttpFileStream(HttpSource source, string path) : Stream
         var body = _body;
         _body = null;
         if (body is not null) await body.DisposeAsync();
-    }
-
-    /// <summary>A server that knows no ranges begins at the front.</summary>
-    private async Task SkipAsync(HttpBody body, Memory<byte> scratch, CancellationToken cancellationToken)
-    {
-        while (body.Position < _position)
-            if (await body.ReadAsync(scratch[..(int)Math.Min(scratch.Length, _position - body.Position)], cancellationToken) == 0) throw new TransientFailure("the transfer ended too early");
     }
 }

@@ -14,7 +14,7 @@ internal sealed class HttpForwardReader(HttpSource source, string path) : IAsync
             try
             {
                 _body ??= await HttpBody.OpenAsync(source, path, null, cancellationToken) ?? throw RangeWindow.Missing(source, path);
-                await SkipAsync(_body, offset + filled, cancellationToken);
+                await _body.SkipToAsync(offset + filled, cancellationToken);
                 filled += await _body.FillAsync(buffer[filled..], _ => progress.Made = true, cancellationToken);
                 return filled == buffer.Length ? true : throw new TransientFailure("the transfer ended too early");
             }
@@ -31,16 +31,5 @@ internal sealed class HttpForwardReader(HttpSource source, string path) : IAsync
         var body = _body;
         _body = null;
         if (body is not null) await body.DisposeAsync();
-    }
-
-    private static async Task SkipAsync(HttpBody body, long offset, CancellationToken cancellationToken)
-    {
-        if (body.Position > offset) throw new TransientFailure("the transfer cannot go back");
-        var scratch = new byte[64 << 10];
-        while (body.Position < offset)
-        {
-            var read = await body.ReadAsync(scratch.AsMemory(0, (int)Math.Min(scratch.Length, offset - body.Position)), cancellationToken);
-            if (read == 0) throw new TransientFailure("the transfer ended too early");
-        }
     }
 }

@@ -52,7 +52,7 @@ internal sealed class DeviceAuthentication(FleetDatabase database, ServeOptions 
         var at = mayHaveExpired && issued is not null && now >= end && now < end + options.CertificateGrace ? end.AddSeconds(-1) : now;
         if (issued?.RevokedAt is not null || authority.Fault(certificate, at) is not null) return null;
         var controllerId = certificate.GetNameInfo(X509NameType.SimpleName, forIssuer: false);
-        if (controllerId.Length is 0 or > FleetContext.LongestName || await FindOrRegisterAsync(controllerId, cancellationToken) is not { } device) return null;
+        if (controllerId.Length is 0 or > FleetContext.LongestName || await FindOrRegisterAsync(context, controllerId, cancellationToken) is not { } device) return null;
         // One that is not written down was issued by another authority, or after the backup that this database is from.
         if (issued is null) return device.RevokedAt is { } revoked && certificate.NotBefore.ToUniversalTime() < revoked.UtcDateTime ? null : device;
         if (issued.DeviceId != device.Id) return null;
@@ -71,6 +71,11 @@ internal sealed class DeviceAuthentication(FleetDatabase database, ServeOptions 
     public async Task<Device?> FindOrRegisterAsync(string controllerId, CancellationToken cancellationToken)
     {
         await using var context = database.Open();
+        return await FindOrRegisterAsync(context, controllerId, cancellationToken);
+    }
+
+    private async Task<Device?> FindOrRegisterAsync(FleetContext context, string controllerId, CancellationToken cancellationToken)
+    {
         var device = await context.Devices.AsNoTracking().FirstOrDefaultAsync(row => row.ControllerId == controllerId, cancellationToken);
         return device?.State == DeviceState.Decommissioned ? null : device ?? await RegisterAsync(controllerId, cancellationToken);
     }

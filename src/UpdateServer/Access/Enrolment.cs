@@ -54,11 +54,9 @@ internal sealed class Enrolment(FleetDatabase database, TimeProvider time)
     /// <exception cref="UserError">It is not let in.</exception>
     public async Task<Device> AdmitAsync(FleetContext context, string token, string controllerId, CancellationToken cancellationToken)
     {
-        var refused = new UserError("The enrolment token does not hold: it is used up, over, or none.", "Make a new one: POST /api/v1/enrolment-tokens.");
         if (controllerId.Length is 0 or > FleetContext.LongestName) throw new UserError($"A device's id has 1 to {FleetContext.LongestName} characters.");
-        if (SecretToken.TryRead(Prefix, token) is not var (row, given)) throw refused;
-        var known = await context.EnrolmentTokens.AsNoTracking().FirstOrDefaultAsync(entry => entry.Id == row, cancellationToken);
-        if (known is null || !SecretToken.Matches(given, known.Hash) || known.ExpiresAt < time.GetUtcNow()) throw refused;
+        var known = await RequireAsync(context, token, cancellationToken);
+        var row = known.Id;
         var device = await context.Devices.FirstOrDefaultAsync(entry => entry.ControllerId == controllerId, cancellationToken);
         if (device is { LastSeenAt: null, State: DeviceState.Registered, EnrolledBy: { } by } && by == row)
         {
@@ -69,10 +67,24 @@ internal sealed class Enrolment(FleetDatabase database, TimeProvider time)
             return device;
         }
         if (device is not null) throw new UserError($"There is a device {controllerId} already.", "Is it the same one? Then an administrator gives it a token of its own: POST /api/v1/devices/ID/token.");
-        if (await context.EnrolmentTokens.Where(entry => entry.Id == row && entry.UsesLeft > 0).ExecuteUpdateAsync(set => set.SetProperty(entry => entry.UsesLeft, entry => entry.UsesLeft - 1), cancellationToken) == 0) throw refused;
+        if (await context.EnrolmentTokens.Where(entry => entry.Id == row && entry.UsesLeft > 0).ExecuteUpdateAsync(set => set.SetProperty(entry => entry.UsesLeft, entry => entry.UsesLeft - 1), cancellationToken) == 0) throw Refused();
         device = new Device { ControllerId = controllerId, Name = controllerId, CreatedAt = time.GetUtcNow(), EnrolledBy = row };
         context.Devices.Add(device);
         context.Note(time.GetUtcNow(), controllerId, "device.enrol", $"device {controllerId}", $"by {known.Name}");
         return device;
     }
+
+    /// <summary>The token, when it is one and not over; whether it is used up is known by whoever uses it.</summary>
+    /// <param name="context">Where it is looked for.</param>
+    /// <param name="token">The token.</param>
+    /// <param name="cancellationToken">Ends the work.</param>
+    /// <exception cref="UserError">It does not hold.</exception>
+    public async Task<EnrolmentToken> RequireAsync(FleetContext context, string token, CancellationToken cancellationToken)
+    {
+        if (SecretToken.TryRead(Prefix, token) is not var (row, given)) throw Refused();
+        var known = await context.EnrolmentTokens.AsNoTracking().FirstOrDefaultAsync(entry => entry.Id == row, cancellationToken);
+        return known is not null && SecretToken.Matches(given, known.Hash) && known.ExpiresAt >= time.GetUtcNow() ? known : throw Refused();
+    }
+
+    private static UserError Refused() => new("The enrolment token does not hold: it is used up, over, or none.", "Make a new one: POST /api/v1/enrolment-tokens.");
 }

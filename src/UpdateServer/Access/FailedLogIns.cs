@@ -1,20 +1,17 @@
 using System.Threading.RateLimiting;
+using Appliance.UpdateServer.Serve;
 
 namespace Appliance.UpdateServer.Access;
 
 /// <summary>How often an address may show what does not hold. Whoever shows what does is never held up, also behind the same address.</summary>
 internal sealed class FailedLogIns : IDisposable
 {
-    /// <summary>Most that are answered in a minute.</summary>
-    public const int PerMinute = 60;
-
-    private readonly PartitionedRateLimiter<string> _limiter = PartitionedRateLimiter.Create<string, string>(address =>
-        RateLimitPartition.GetFixedWindowLimiter(address, _ => new FixedWindowRateLimiterOptions { PermitLimit = PerMinute, Window = TimeSpan.FromMinutes(1), QueueLimit = 0 }));
+    private readonly PartitionedRateLimiter<string> _limiter = PartitionedRateLimiter.Create<string, string>(RateLimits.Share);
 
     /// <summary>Counts one; false when there were too many.</summary>
     public bool TryCount(HttpContext http)
     {
-        using var lease = _limiter.AttemptAcquire(http.Connection.RemoteIpAddress?.ToString() ?? "");
+        using var lease = _limiter.AttemptAcquire(RateLimits.AddressOf(http));
         return lease.IsAcquired;
     }
 

@@ -44,8 +44,12 @@ internal sealed class DeviceCertificates(FleetDatabase database, IDeviceIssuer i
 
     /// <summary>Lets a device in by an enrolment token, and issues its first certificate.</summary>
     /// <exception cref="UserError">It is not let in.</exception>
-    public Task<X509Certificate2> EnrolAsync(string token, string deviceId, CertificateRequest request, CancellationToken cancellationToken) => database.WriteAsync(async context =>
-        await IssueAsync(context, await enrolment.AdmitAsync(context, token, deviceId, cancellationToken), request, "issue", endsToken: false, cancellationToken), cancellationToken);
+    public async Task<X509Certificate2> EnrolAsync(string token, string deviceId, CertificateRequest request, CancellationToken cancellationToken)
+    {
+        // Whoever guesses does not get as far as to write.
+        await using (var context = database.Open()) await enrolment.RequireAsync(context, token, cancellationToken);
+        return await database.WriteAsync(async context => await IssueAsync(context, await enrolment.AdmitAsync(context, token, deviceId, cancellationToken), request, "issue", endsToken: false, cancellationToken), cancellationToken);
+    }
 
     /// <summary>Issues a certificate to a device that has proved who it is.</summary>
     /// <param name="device">The device.</param>
@@ -67,8 +71,8 @@ internal sealed class DeviceCertificates(FleetDatabase database, IDeviceIssuer i
     public async Task<IReadOnlyList<CertificateView>> ListAsync(string deviceId, CancellationToken cancellationToken)
     {
         await using var context = database.Open();
-        var device = await context.Devices.AsNoTracking().FirstOrDefaultAsync(row => row.ControllerId == deviceId, cancellationToken) ?? throw new MissingException($"device {deviceId}");
-        return [.. (await context.Certificates.AsNoTracking().Where(row => row.DeviceId == device.Id).OrderByDescending(row => row.Id).Take(MostListed).ToListAsync(cancellationToken)).Select(row => new CertificateView(row.Serial, row.IssuedAt, row.ExpiresAt, row.RevokedAt))];
+        var device = await context.NumberOfAsync(deviceId, cancellationToken);
+        return [.. (await context.Certificates.AsNoTracking().Where(row => row.DeviceId == device).OrderByDescending(row => row.Id).Take(MostListed).ToListAsync(cancellationToken)).Select(row => new CertificateView(row.Serial, row.IssuedAt, row.ExpiresAt, row.RevokedAt))];
     }
 
     /// <summary>Revokes what a device has, its token, too: it is refused from then on, and needs another way in.</summary>
@@ -76,10 +80,10 @@ internal sealed class DeviceCertificates(FleetDatabase database, IDeviceIssuer i
     /// <exception cref="MissingException">There is no such device.</exception>
     public Task<int> RevokeAsync(string deviceId, string who, CancellationToken cancellationToken) => database.WriteAsync(async context =>
     {
-        var device = await context.Devices.AsNoTracking().FirstOrDefaultAsync(row => row.ControllerId == deviceId, cancellationToken) ?? throw new MissingException($"device {deviceId}");
+        var device = await context.NumberOfAsync(deviceId, cancellationToken);
         var now = time.GetUtcNow();
-        var revoked = await context.Certificates.Where(row => row.DeviceId == device.Id && row.RevokedAt == null).ExecuteUpdateAsync(set => set.SetProperty(row => row.RevokedAt, now), cancellationToken);
-        await context.Devices.Where(row => row.Id == device.Id).ExecuteUpdateAsync(set => set.SetProperty(row => row.RevokedAt, now).SetProperty(row => row.TokenHash, (byte[]?)null), cancellationToken);
+        var revoked = await context.Certificates.Where(row => row.DeviceId == device && row.RevokedAt == null).ExecuteUpdateAsync(set => set.SetProperty(row => row.RevokedAt, now), cancellationToken);
+        await context.Devices.Where(row => row.Id == device).ExecuteUpdateAsync(set => set.SetProperty(row => row.RevokedAt, now).SetProperty(row => row.TokenHash, (byte[]?)null), cancellationToken);
         context.Note(now, who, "certificate.revoke", $"device {deviceId}", $"{revoked} certificates");
         return revoked;
     }, cancellationToken);

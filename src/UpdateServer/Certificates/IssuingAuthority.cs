@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using Appliance.Core;
+using Appliance.Core.Access;
 
 namespace Appliance.UpdateServer.Certificates;
 
@@ -12,19 +13,19 @@ internal sealed class IssuingAuthority : IDeviceIssuer
     public const string OwnFile = "device-authority.pem";
 
     private const string RootSuffix = " root";
-    private const string ClientAuthentication = "1.3.6.1.5.5.7.3.2"; // id-kp-clientAuth, RFC 5280, 4.2.1.12
     private const int SerialLength = 16, RootYears = 20, IssuingYears = 10, LongestChain = 5;
     private static readonly TimeSpan Leeway = TimeSpan.FromDays(1);
 
     private readonly ECDsa _key;
+    private readonly X509Certificate2[] _trusted;
 
-    private IssuingAuthority(IReadOnlyList<X509Certificate2> chain, IReadOnlyList<X509Certificate2> trusted, ECDsa key) => (Chain, Trusted, _key) = (chain, trusted, key);
+    private IssuingAuthority(IReadOnlyList<X509Certificate2> chain, X509Certificate2[] trusted, ECDsa key) => (Chain, _trusted, _key) = (chain, trusted, key);
 
     /// <inheritdoc/>
     public IReadOnlyList<X509Certificate2> Chain { get; }
 
     /// <summary>All authorities in the file: also one that issued before, whose certificates hold on.</summary>
-    public IReadOnlyList<X509Certificate2> Trusted { get; }
+    public X509Certificate2Collection Trusted => new(_trusted);
 
     /// <summary>Opens a file with the key, the issuing certificate, and those above it.</summary>
     /// <exception cref="UserError">It cannot be used.</exception>
@@ -38,13 +39,13 @@ internal sealed class IssuingAuthority : IDeviceIssuer
             var key = ECDsa.Create();
             key.ImportFromPem(pem);
             var issuing = certificates.FirstOrDefault(certificate => certificate.GetECDsaPublicKey() is { } known && known.ExportSubjectPublicKeyInfo().AsSpan().SequenceEqual(key.ExportSubjectPublicKeyInfo())) ?? throw new InvalidDataException("no certificate in it is the key's");
-            if (!issuing.Extensions.OfType<X509BasicConstraintsExtension>().Any(constraints => constraints.CertificateAuthority)) throw new InvalidDataException($"{issuing.Subject} is no certificate of an authority");
+            if (!ClientAuthority.IsAuthority(issuing)) throw new InvalidDataException($"{issuing.Subject} is no certificate of an authority");
             var chain = new List<X509Certificate2> { issuing };
             while (chain[^1].Subject != chain[^1].Issuer && chain.Count < LongestChain)
                 chain.Add(certificates.FirstOrDefault(certificate => certificate.Subject == chain[^1].Issuer) ?? throw new InvalidDataException($"the certificate of {chain[^1].Issuer}, which is above {chain[^1].Subject}, is missing"));
             if (chain[^1].Subject != chain[^1].Issuer) throw new InvalidDataException("there is no root above it");
             if (!issuing.Extensions.OfType<X509SubjectKeyIdentifierExtension>().Any()) throw new InvalidDataException($"{issuing.Subject} has no subject key identifier");
-            return new IssuingAuthority(chain, [.. certificates.Where(certificate => certificate.Extensions.OfType<X509BasicConstraintsExtension>().Any(constraints => constraints.CertificateAuthority))], key);
+            return new IssuingAuthority(chain, [.. certificates.Where(ClientAuthority.IsAuthority)], key);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException or ArgumentException or InvalidDataException)
         {
@@ -104,7 +105,7 @@ internal sealed class IssuingAuthority : IDeviceIssuer
         var request = new CertificateRequest(name.Build(), key, HashAlgorithmName.SHA256);
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(false, false, 0, critical: true));
         request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.DigitalSignature, critical: true));
-        request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid(ClientAuthentication)], critical: false));
+        request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid(ClientAuthority.ClientAuthentication)], critical: false));
         request.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(key, critical: false));
         request.CertificateExtensions.Add(X509AuthorityKeyIdentifierExtension.CreateFromCertificate(issuing, includeKeyIdentifier: true, includeIssuerAndSerial: false));
         var end = issuing.NotAfter.ToUniversalTime();

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using Appliance.Core.Fleet;
 using Appliance.Core.Updates;
 using Appliance.UpdateServer.Fleet;
 using Appliance.UpdateServer.Serve;
@@ -83,7 +84,7 @@ internal sealed class DdiDocuments(string @base, ServeOptions options, DateTimeO
         };
         // Our devices fetch a difference from the repository instead of the file.
         if (release.Kind != ReleaseKind.Files)
-            chunk["metadata"] = new JsonArray(Metadata("appliance.kind", release.Kind == ReleaseKind.Image ? "image" : "workload"), Metadata("appliance.channel", release.Channel), Metadata("appliance.repository", (options.RepositoryUrl ?? new Uri(new Uri(@base), RepositoryHosting.Path + "/")).ToString()));
+            chunk["metadata"] = new JsonArray(Metadata(DdiWords.Kind, release.Kind == ReleaseKind.Image ? DdiWords.Image : DdiWords.Workload), Metadata(DdiWords.Channel, release.Channel), Metadata(DdiWords.Repository, (options.RepositoryUrl ?? new Uri(new Uri(@base), RepositoryHosting.Path + "/")).ToString()));
         return chunk;
     }
 

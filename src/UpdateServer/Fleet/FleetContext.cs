@@ -40,6 +40,11 @@ internal abstract class FleetContext(DbContextOptions options) : DbContext(optio
     /// <param name="detail">More, in words.</param>
     public void Note(DateTimeOffset at, string who, string what, string subject, string? detail = null) => Audit.Add(new AuditEntry { At = at, Who = who, What = what, Subject = subject, Detail = detail });
 
+    /// <summary>Number of a device's row.</summary>
+    /// <exception cref="MissingException">There is no such device.</exception>
+    public async Task<long> NumberOfAsync(string controllerId, CancellationToken cancellationToken) =>
+        await Devices.Where(device => device.ControllerId == controllerId).Select(device => (long?)device.Id).FirstOrDefaultAsync(cancellationToken) ?? throw new MissingException($"device {controllerId}");
+
     /// <summary>What people call releases.</summary>
     public Task<Dictionary<long, string>> NamesOfAsync(IReadOnlyCollection<long> releases, CancellationToken cancellationToken) =>
         Releases.Where(release => releases.Contains(release.Id)).ToDictionaryAsync(release => release.Id, release => release.Name + " " + release.Version, cancellationToken);

@@ -1,11 +1,10 @@
+using Appliance.Core.Fleet;
+
 namespace Appliance.UpdateServer.Fleet;
 
 /// <summary>A version that devices can be given; a distribution set with one software module in hawkBit's words.</summary>
 internal sealed class Release
 {
-    /// <summary>A part, as DDI names it.</summary>
-    public const string System = "os", Application = "bApp";
-
     /// <summary>Number of the row.</summary>
     public long Id { get; set; }
 
@@ -18,8 +17,8 @@ internal sealed class Release
     /// <summary>Version.</summary>
     public required string Version { get; set; }
 
-    /// <summary>The part of a device that it is (the type of a software module in hawkBit's words): <see cref="System"/> or <see cref="Application"/>.</summary>
-    public string Part { get; set; } = System;
+    /// <summary>The part of a device that it is (the type of a software module in hawkBit's words): <see cref="DdiWords.SystemPart"/> or <see cref="DdiWords.ApplicationPart"/>.</summary>
+    public string Part { get; set; } = DdiWords.SystemPart;
 
     /// <summary>Board that it is for; empty for any.</summary>
     public string Board { get; set; } = "";

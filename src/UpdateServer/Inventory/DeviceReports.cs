@@ -55,7 +55,7 @@ internal sealed class DeviceReports(FleetDatabase database, SeenDevices seen, Ti
     public async Task<IReadOnlyList<LogLine>> LogAsync(string id, int priority, string? unit, int take, CancellationToken cancellationToken)
     {
         await using var context = database.Open();
-        var device = await context.Devices.Where(row => row.ControllerId == id).Select(row => (long?)row.Id).FirstOrDefaultAsync(cancellationToken) ?? throw new MissingException($"device {id}");
+        var device = await context.NumberOfAsync(id, cancellationToken);
         var found = new List<LogLine>();
         await foreach (var batch in context.Reports.AsNoTracking().Where(row => row.DeviceId == device && row.Log != null).OrderByDescending(row => row.At).ThenByDescending(row => row.Id).Select(row => row.Log).AsAsyncEnumerable().WithCancellation(cancellationToken))
         {

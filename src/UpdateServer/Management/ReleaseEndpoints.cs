@@ -1,4 +1,5 @@
 using Appliance.Core;
+using Appliance.Core.Fleet;
 using Appliance.UpdateServer.Access;
 using Appliance.UpdateServer.Fleet;
 using Appliance.UpdateServer.Releases;
@@ -22,9 +23,9 @@ internal static class ReleaseEndpoints
     {
         foreach (var text in new[] { name, version, file })
             if (text.Length > FleetContext.LongestName || text.StartsWith('.') || text.IndexOfAny(NotInNames) >= 0) throw new UserError($"\"{text}\" cannot be a name here.", "Use letters, digits, dots and dashes.");
-        if (part is not (null or Release.System or Release.Application)) throw new UserError($"part is {Release.System} or {Release.Application}.");
+        if (part is not (null or DdiWords.SystemPart or DdiWords.ApplicationPart)) throw new UserError($"part is {DdiWords.SystemPart} or {DdiWords.ApplicationPart}.");
         // A file is bounded by its own option.
         if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit) limit.MaxRequestBodySize = null;
-        return ReleaseReader.View(await store.UploadAsync(name, version, part ?? Release.System, file, http.Request.Body, http.Who(), cancellationToken));
+        return ReleaseReader.View(await store.UploadAsync(name, version, part ?? DdiWords.SystemPart, file, http.Request.Body, http.Who(), cancellationToken));
     }
 }

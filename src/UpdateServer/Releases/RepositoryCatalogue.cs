@@ -1,5 +1,6 @@
 using Appliance.Core;
 using Appliance.Core.Bundles;
+using Appliance.Core.Fleet;
 using Appliance.UpdateClient.Sources;
 using Appliance.UpdateClient.Trust;
 using Appliance.UpdateServer.Fleet;
@@ -82,7 +83,7 @@ internal sealed class RepositoryCatalogue(FleetDatabase database, ServeOptions o
 
         Release Add(FleetContext context)
         {
-            var release = new Release { Kind = kind, Part = kind == ReleaseKind.Workload ? Release.Application : Release.System, Name = offer.Id, Version = offer.Version, Board = board, Channel = channel, Notes = published.Release.Notes is { Length: > FleetContext.LongestText } notes ? notes[..(FleetContext.LongestText - 1)] + "…" : published.Release.Notes, CreatedAt = time.GetUtcNow() };
+            var release = new Release { Kind = kind, Part = kind == ReleaseKind.Workload ? DdiWords.ApplicationPart : DdiWords.SystemPart, Name = offer.Id, Version = offer.Version, Board = board, Channel = channel, Notes = published.Release.Notes is { Length: > FleetContext.LongestText } notes ? notes[..(FleetContext.LongestText - 1)] + "…" : published.Release.Notes, CreatedAt = time.GetUtcNow() };
             release.Artifacts.Add(new Artifact { FileName = $"{offer.Id}_{offer.Version}_{offer.Architecture}.bundle", Path = bundle.Path, Size = digests.Size, Sha256 = digests.Sha256, Sha1 = digests.Sha1, Md5 = digests.Md5 });
             foreach (var patches in published.Release.Payloads.SelectMany(payload => payload.Patches).GroupBy(patch => patch.FromVersion))
                 release.Deltas.Add(new ReleaseDelta { FromVersion = patches.Key, Size = patches.Sum(patch => patch.Patch.Size) });

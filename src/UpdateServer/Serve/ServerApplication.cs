@@ -118,14 +118,14 @@ internal static class ServerApplication
     private static ClientAuthority? ReadAuthority(ServeOptions options, IssuingAuthority? issuer)
     {
         var before = Path.Combine(options.DataFolder, IssuingAuthority.OwnFile);
-        var known = new List<X509Certificate2>(issuer?.Trusted ?? []);
+        var known = issuer?.Trusted ?? [];
         if (options.DeviceIssuer is not null && File.Exists(before)) known.AddRange(IssuingAuthority.Open(before).Trusted);
         if (options.DeviceAuthority is null && known.Count == 0) return null;
         var path = options.DeviceAuthority ?? options.DeviceIssuer ?? before;
         try
         {
             if (options.DeviceAuthority is { } named) known.AddRange(ClientAuthority.Parse(File.ReadAllText(named)).Certificates);
-            return ClientAuthority.Parse(string.Concat(known.Select(certificate => certificate.ExportCertificatePem() + "\n")));
+            return ClientAuthority.Of(known);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException)
         {

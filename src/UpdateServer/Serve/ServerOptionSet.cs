@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Globalization;
 using System.Net;
 using Appliance.Core;
-using Appliance.Core.Fleet;
 using Appliance.Core.Tuf;
 using Appliance.Core.Tuf.Keys;
 using Appliance.UpdateServer.Access;
@@ -59,7 +58,7 @@ internal sealed class ServerOptionSet
         var repository = result.GetValue(_repository);
         if (repository is not null && !Directory.Exists(repository)) throw new UserError($"There is no folder {repository}.", "Name the folder that `appliance publish --repo` writes, or make an empty one.");
         var copy = result.GetValue(_repositoryUrl);
-        if (copy is not null && !FleetSettings.IsServer(copy)) throw new UserError($"--repository-url {copy} is no address.", "Example: https://cdn.example.net/updates");
+        if (copy is not null && !WebAddress.IsBase(copy)) throw new UserError($"--repository-url {copy} is no address.", "Example: https://cdn.example.net/updates");
         var gateway = Secret(result.GetValue(_gatewayFile), GatewayVariable);
         if (gateway?.Length < ShortestToken) throw new UserError($"The gateway token has fewer than {ShortestToken} characters.", "openssl rand -hex 32 makes a good one.");
         return new ServeOptions

@@ -2,7 +2,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Security.Cryptography;
 using System.Text;
-using Appliance.UpdateServer.Access;
+using Appliance.UpdateServer.Serve;
 
 namespace UpdateServer.Tests.Ddi;
 
@@ -235,7 +235,7 @@ public sealed class DdiTests
         await scene.Device("edge-1").PollAsync();
 
         var statuses = new List<HttpStatusCode>();
-        for (var i = 0; i <= FailedLogIns.PerMinute; i++) statuses.Add(await guessing.StatusAsync("/default/controller/v1/edge-1"));
+        for (var i = 0; i <= RateLimits.PerMinute; i++) statuses.Add(await guessing.StatusAsync("/default/controller/v1/edge-1"));
 
         Assert.Equal((HttpStatusCode.Unauthorized, HttpStatusCode.TooManyRequests), (statuses[0], statuses[^1]));
         Assert.Equal(HttpStatusCode.OK, await scene.Device("edge-1").StatusAsync("/default/controller/v1/edge-1"));

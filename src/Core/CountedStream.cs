@@ -1,9 +1,9 @@
-namespace Appliance.ImageBuilder.Publish;
+namespace Appliance.Core;
 
 /// <summary>A stream that tells how much of it was read.</summary>
 /// <param name="inner">The stream, which ends with this one.</param>
 /// <param name="told">Called with the bytes of each read.</param>
-internal sealed class CountedStream(Stream inner, Action<int> told) : Stream
+public sealed class CountedStream(Stream inner, Action<int> told) : Stream
 {
     /// <inheritdoc/>
     public override bool CanRead => true;

@@ -1,0 +1,25 @@
+using Appliance.Core;
+using Appliance.Supervisor.Device;
+using Appliance.Supervisor.Workloads;
+
+namespace Appliance.Supervisor.Fleet;
+
+/// <summary>What the device says of itself to its fleet's server; filters of rollouts go by it.</summary>
+internal static class DeviceAttributes
+{
+    /// <summary>As it is now.</summary>
+    public static IReadOnlyDictionary<string, string> Take(DeviceFacts facts, IReadOnlyList<WorkloadStatus> workloads)
+    {
+        var all = new SortedDictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["id"] = facts.Image.Id,
+            ["version"] = facts.Image.Version,
+            ["board"] = facts.Image.Board,
+            ["architecture"] = DebianArchitecture.Host,
+            ["hostname"] = facts.Hostname,
+            ["workloads"] = facts.Image.WorkloadsEngine,
+        };
+        foreach (var workload in workloads.Where(workload => workload.State.Current is not null)) all[$"workload.{workload.Id}"] = workload.State.Current!;
+        return all;
+    }
+}
