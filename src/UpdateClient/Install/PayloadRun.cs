@@ -4,20 +4,34 @@ using Appliance.Core.Verity;
 namespace Appliance.UpdateClient.Install;
 
 /// <summary>Writes the payloads of a plan, each by the first of its ways that leads to its end; what was right of one way is kept for the next.</summary>
-/// <param name="source">The repository.</param>
-/// <param name="plan">The plan.</param>
-/// <param name="options">What is allowed.</param>
-/// <param name="progress">Gets the progress; may be null.</param>
-internal sealed class PayloadRun(IRepositorySource source, UpdatePlan plan, UpdateOptions options, IProgress<UpdateProgress>? progress) : IDisposable
+internal sealed class PayloadRun : IDisposable
 {
     /// <summary>Tries of one way without a window of progress, where trying again can help.</summary>
     private const int TriesInPlace = 2;
 
-    private readonly WindowPool _windows = new(plan.Payloads.SelectMany(payload => payload.Payload.Frames).Max(frame => (int?)frame.Size) ?? 1);
-    private readonly ProgressMeter _meter = new(progress, options.Time, plan.Payloads.Sum(payload => payload.Payload.Size), () => source.BytesRead);
+    private static readonly TimeSpan Tick = TimeSpan.FromSeconds(1);
+
+    private readonly IRepositorySource _source;
+    private readonly UpdatePlan _plan;
+    private readonly WindowPool _windows;
+    private readonly ProgressMeter _meter;
+    private readonly ITimer _ticking;
     private readonly Dictionary<string, string> _ways = [];
     private readonly List<string> _warnings = [];
     private long _before;
+
+    /// <summary>A run.</summary>
+    /// <param name="source">The repository.</param>
+    /// <param name="plan">The plan.</param>
+    /// <param name="options">What is allowed.</param>
+    /// <param name="progress">Gets the progress; may be null.</param>
+    public PayloadRun(IRepositorySource source, UpdatePlan plan, UpdateOptions options, IProgress<UpdateProgress>? progress)
+    {
+        (_source, _plan) = (source, plan);
+        _windows = new WindowPool(plan.Payloads.SelectMany(payload => payload.Payload.Frames).Max(frame => (int?)frame.Size) ?? 1);
+        _meter = new ProgressMeter(progress, options.Time, plan.Payloads.Sum(payload => payload.Payload.Size), () => source.BytesRead);
+        _ticking = options.Time.CreateTimer(_ => _meter.Tick(), null, Tick, Tick);
+    }
 
     /// <summary>Says what is being done.</summary>
     public void Begin(UpdatePhase phase) => _meter.Begin(phase);
@@ -26,7 +40,7 @@ internal sealed class PayloadRun(IRepositorySource source, UpdatePlan plan, Upda
     public UpdateResult Finish()
     {
         _meter.Begin(UpdatePhase.Done);
-        return new UpdateResult(plan.Release.Header.Version, source.BytesRead, _ways, _warnings);
+        return new UpdateResult(_plan.Release.Header.Version, _source.BytesRead, _ways, _warnings);
     }
 
     /// <summary>A writer for the next payload of the plan.</summary>
@@ -60,12 +74,16 @@ internal sealed class PayloadRun(IRepositorySource source, UpdatePlan plan, Upda
             if (last is null) _ways[payload.Payload.Name] = way.Name;
         }
         if (!writer.IsComplete)
-            throw new UserError($"Payload {payload.Payload.Name} of version {plan.Release.Header.Version} cannot be had: {last?.Message}.",
-                source.OnlyRelease is null ? "The repository is damaged or a proxy before it is: check it with `appliance verify`, or use another mirror." : "The bundle was damaged on its way: check it with `appliance verify`, then bring or send it again.", last);
+            throw new UserError($"Payload {payload.Payload.Name} of version {_plan.Release.Header.Version} cannot be had: {last?.Message}.",
+                _source.OnlyRelease is null ? "The repository is damaged or a proxy before it is: check it with `appliance verify`, or use another mirror." : "The bundle was damaged on its way: check it with `appliance verify`, then bring or send it again.", last);
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _windows.Dispose();
+    public void Dispose()
+    {
+        _ticking.Dispose();
+        _windows.Dispose();
+    }
 
     /// <summary>Writes by one way as far as it leads. Null when the payload is complete, else what was wrong with the way's data.</summary>
     private async Task<Exception?> TryWayAsync(PlannedWay way, PayloadWriter writer, CancellationToken cancellationToken)

@@ -7,7 +7,9 @@ public sealed class ProgressMeterTests
     private readonly Clock _time = new();
     private readonly Kept _shown = new();
 
-    private ProgressMeter Meter(long total) => new(_shown, _time, total, () => 42);
+    private long _fetched = 42;
+
+    private ProgressMeter Meter(long total) => new(_shown, _time, total, () => _fetched);
 
     [Fact]
     public void Rate_AndTimeLeft_AreThoseOfThePhase()
@@ -48,6 +50,34 @@ public sealed class ProgressMeterTests
         meter.Report(0);
 
         Assert.Equal((0, null), (_shown.Values[^1].BytesPerSecond, _shown.Values[^1].TimeLeft));
+    }
+
+    [Fact]
+    public void RateOfWriting_GoesOnWithTheNextPayload()
+    {
+        var meter = Meter(1000);
+        meter.Begin(UpdatePhase.Writing);
+        _time.Seconds = 5;
+        meter.Report(500);
+        meter.Begin(UpdatePhase.Resuming);
+        _time.Seconds = 8;
+        meter.Report(600); // was there already
+        meter.Begin(UpdatePhase.Writing);
+
+        Assert.Equal(new UpdateProgress(UpdatePhase.Writing, 600, 1000, 42, 100, TimeSpan.FromSeconds(4)), _shown.Values[^1]);
+    }
+
+    [Fact]
+    public void WhatIsFetched_IsShown_BeforeAnyOfItIsWritten()
+    {
+        var meter = Meter(1000);
+        meter.Begin(UpdatePhase.Writing);
+        meter.Tick();
+        Assert.Single(_shown.Values); // nothing new
+        _fetched = 900;
+        meter.Tick();
+
+        Assert.Equal((0, 900), (_shown.Values[^1].Done, _shown.Values[^1].Downloaded));
     }
 
     private sealed class Kept : IProgress<UpdateProgress>

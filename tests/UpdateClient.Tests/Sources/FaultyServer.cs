@@ -125,12 +125,11 @@ internal sealed partial class FaultyServer : IAsyncDisposable
         var status2 = partial ? $"206 Partial Content\r\nContent-Range: bytes {announced}/{whole.Length}" : "200 OK";
         var framing = fault.CloseDelimited ? "Connection: close" : $"Content-Length: {body.Length}";
         await SendAsync(stream, $"HTTP/1.1 {status2}\r\n{framing}\r\n{fault.Headers}\r\n");
-        var count = Math.Min(body.Length, fault.CutAfter ?? int.MaxValue);
-        if (fault.Stall) count = Math.Min(count, 100);
+        var count = Math.Min(body.Length, fault.CutAfter ?? (fault.Stall ? 100 : int.MaxValue));
         await stream.WriteAsync(body.AsMemory(0, count), _end.Token);
         Interlocked.Add(ref _sent, count);
         if (fault.Extra is { } extra) await stream.WriteAsync(extra, _end.Token);
-        if (fault.Stall) await Task.Delay(Timeout.Infinite, _end.Token);
+        if (fault.Stall && count < body.Length) await Task.Delay(Timeout.Infinite, _end.Token);
         return count == body.Length && !fault.CloseDelimited;
     }
 
