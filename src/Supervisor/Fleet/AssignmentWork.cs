@@ -254,6 +254,11 @@ internal sealed class AssignmentWork(AssignmentFile file, UpdateEngine engine, W
             case JobState.Done when current.Kind == AssignmentKind.Workload:
                 End(current, true, [view.Message]);
                 break;
+            // What is in it, is known only now: it failed before, and is tried again like any other version that is assigned again.
+            case JobState.Failed when current is { Kind: AssignmentKind.ImageBundle, Attempts: 1 } && engine.State.Failed.Any(failed => failed.Version == view.Version):
+                engine.ClearFailed(view.Version!);
+                Note(current with { Step = AssignmentStep.Accepted });
+                break;
             case JobState.Cancelled when !job.GaveWay:
                 End(current, false, ["Somebody at the device stopped it."]);
                 break;

@@ -346,16 +346,16 @@ internal sealed class UpdateEngine : IDisposable
         {
             var found = await LookAsync(job, request, plan: false);
             job.Hold();
+            job.Update(view => view with { Version = found.Version });
             if (found.Verdict == "failedBefore") throw FailedBefore(found.Version!);
             var waits = State.Pending?.Version == found.Version;
             if (found.Verdict != "available" || (!request.Force && waits))
             {
                 // When it restarts can be thought over.
                 if (waits && request.Reboot is { } restart) _memory.Note(state => state.Pending is { } pending ? state with { Pending = pending with { Reboot = restart } } : state);
-                job.Update(view => view with { Version = found.Version, Message = !waits ? Describe(found) : $"version {found.Version} is installed already and {(State.Pending!.Reboot == true ? "is restarted into" : "waits for the restart")}" });
+                job.Update(view => view with { Message = !waits ? Describe(found) : $"version {found.Version} is installed already and {(State.Pending!.Reboot == true ? "is restarted into" : "waits for the restart")}" });
                 return;
             }
-            job.Update(view => view with { Version = found.Version });
             request = request with { Version = found.Version };
         }
         var waiting = State.Pending;

@@ -61,9 +61,8 @@ internal sealed class Enrolment(FleetDatabase database, TimeProvider time)
         if (device is { LastSeenAt: null, State: DeviceState.Registered, EnrolledBy: { } by } && by == row)
         {
             // What the first answer brought, somebody else may have; it holds no longer.
-            var now = time.GetUtcNow();
             device.TokenHash = null;
-            await context.Certificates.Where(entry => entry.DeviceId == device.Id && entry.RevokedAt == null).ExecuteUpdateAsync(set => set.SetProperty(entry => entry.RevokedAt, now), cancellationToken);
+            await context.RevokeCertificatesAsync(device.Id, time.GetUtcNow(), cancellationToken);
             return device;
         }
         if (device is not null) throw new UserError($"There is a device {controllerId} already.", "Is it the same one? Then an administrator gives it a token of its own: POST /api/v1/devices/ID/token.");

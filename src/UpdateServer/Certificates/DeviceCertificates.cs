@@ -82,7 +82,7 @@ internal sealed class DeviceCertificates(FleetDatabase database, IDeviceIssuer i
     {
         var device = await context.NumberOfAsync(deviceId, cancellationToken);
         var now = time.GetUtcNow();
-        var revoked = await context.Certificates.Where(row => row.DeviceId == device && row.RevokedAt == null).ExecuteUpdateAsync(set => set.SetProperty(row => row.RevokedAt, now), cancellationToken);
+        var revoked = await context.RevokeCertificatesAsync(device, now, cancellationToken);
         await context.Devices.Where(row => row.Id == device).ExecuteUpdateAsync(set => set.SetProperty(row => row.RevokedAt, now).SetProperty(row => row.TokenHash, (byte[]?)null), cancellationToken);
         context.Note(now, who, "certificate.revoke", $"device {deviceId}", $"{revoked} certificates");
         return revoked;

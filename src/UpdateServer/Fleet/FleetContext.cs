@@ -45,6 +45,11 @@ internal abstract class FleetContext(DbContextOptions options) : DbContext(optio
     public async Task<long> NumberOfAsync(string controllerId, CancellationToken cancellationToken) =>
         await Devices.Where(device => device.ControllerId == controllerId).Select(device => (long?)device.Id).FirstOrDefaultAsync(cancellationToken) ?? throw new MissingException($"device {controllerId}");
 
+    /// <summary>The certificates that a device has hold no longer.</summary>
+    /// <returns>How many those are.</returns>
+    public Task<int> RevokeCertificatesAsync(long device, DateTimeOffset now, CancellationToken cancellationToken) =>
+        Certificates.Where(row => row.DeviceId == device && row.RevokedAt == null).ExecuteUpdateAsync(set => set.SetProperty(row => row.RevokedAt, now), cancellationToken);
+
     /// <summary>What people call releases.</summary>
     public Task<Dictionary<long, string>> NamesOfAsync(IReadOnlyCollection<long> releases, CancellationToken cancellationToken) =>
         Releases.Where(release => releases.Contains(release.Id)).ToDictionaryAsync(release => release.Id, release => release.Name + " " + release.Version, cancellationToken);

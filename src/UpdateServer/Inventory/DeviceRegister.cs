@@ -58,25 +58,27 @@ internal sealed class DeviceRegister(FleetDatabase database, TimeProvider time)
         return secret;
     }
 
-    /// <summary>Gives a device a new token, which is shown once; the old one holds no longer.</summary>
+    /// <summary>Gives a device a new token, which is shown once; the old one holds no longer. A device that had left is back with it.</summary>
     /// <exception cref="MissingException">There is none such.</exception>
     public async Task<string> RenewTokenAsync(string id, string who, CancellationToken cancellationToken)
     {
         var (secret, hash) = SecretToken.Create();
         await database.WriteAsync(async context =>
         {
-            (await FindAsync(context, id, cancellationToken)).TokenHash = hash;
-            Note(context, who, "token", id, null);
+            var device = await FindAsync(context, id, cancellationToken);
+            Note(context, who, "token", id, device.State == DeviceState.Decommissioned ? "back in the fleet" : null);
+            (device.State, device.TokenHash) = (DeviceState.Registered, hash);
         }, cancellationToken);
         return secret;
     }
 
-    /// <summary>Takes a device out of the fleet; it is refused from then on.</summary>
+    /// <summary>Takes a device out of the fleet; it is refused from then on, and what it was known by holds never again.</summary>
     /// <exception cref="MissingException">There is none such.</exception>
     public Task DecommissionAsync(string id, string who, CancellationToken cancellationToken) => database.WriteAsync(async context =>
     {
         var device = await FindAsync(context, id, cancellationToken);
-        (device.State, device.TokenHash) = (DeviceState.Decommissioned, null);
+        await context.RevokeCertificatesAsync(device.Id, time.GetUtcNow(), cancellationToken);
+        (device.State, device.TokenHash, device.RevokedAt) = (DeviceState.Decommissioned, null, time.GetUtcNow());
         var journal = new ActionJournal(context, time.GetUtcNow());
         foreach (var action in await context.Actions.AsNoTracking().Where(row => row.DeviceId == device.Id && row.IsActive).OrderBy(row => row.Id).ToListAsync(cancellationToken))
             await journal.EndAsync(action, ActionState.Canceled, "the device left the fleet", null, cancellationToken);

@@ -37,7 +37,7 @@ internal static class PageForms
             await devices.DecommissionAsync(id, visitor.Key!.Name, http.RequestAborted);
             return FleetPages.SeeOther("/devices");
         }).Requires(Role.Admin);
-
+        pages.MapPost("/devices/{id}/token", async (HttpContext http, DeviceRegister devices, PageVisitor visitor, string id) => Shown(id, await devices.RenewTokenAsync(id, visitor.Key!.Name, http.RequestAborted))).Requires(Role.Admin);
         pages.MapPost("/devices/{id}/revoke", async (HttpContext http, PageVisitor visitor, string id) =>
         {
             await http.RequestServices.GetRequiredService<DeviceCertificates>().RevokeAsync(id, visitor.Key!.Name, http.RequestAborted);

@@ -296,6 +296,27 @@ public sealed class FleetAgentTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task ABundleWhoseVersionWasNotKept_IsTriedAgain_WhenItIsAssignedAgain()
+    {
+        var bundle = await UploadAsync("anything", "2026", "edge_1.1.bundle");
+        _device.World.Unhealthy.Add("1.1");
+        await JoinAsync();
+        await _server.AssignAsync(_device.Id, bundle, forced: true);
+        await _device.BecomesAsync(AssignmentStep.Installed);
+        await _device.RestartAsync();
+        await _device.FailTrialAsync();
+        await _device.BecomesAsync(AssignmentStep.Failed);
+        await _device.ReportsAsync();
+
+        _device.World.Unhealthy.Clear();
+        await _server.AssignAsync(_device.Id, bundle, forced: true);
+        await _device.BecomesAsync(AssignmentStep.Installed);
+        await _device.RestartAsync();
+        await _device.KeepAsync();
+        await _device.BecomesAsync(AssignmentStep.Succeeded);
+    }
+
+    [Fact]
     public async Task WhatNeedsAWordFromTheDevice_WaitsForIt()
     {
         await JoinAsync();
@@ -334,6 +355,11 @@ public sealed class FleetAgentTests : IAsyncLifetime
         await _device.RestartAsync();
         await Eventually.IsTrueAsync(() => _device.Agent.Status.State == FleetState.Refused, "the refusal");
         Assert.Contains("401", _device.Agent.Status.Trouble, StringComparison.Ordinal);
+
+        // An administrator may think better of it.
+        var token = (string)(await _server.PostAsync($"/api/v1/devices/{_device.Id}/token", new { }))["token"]!;
+        await _device.Agent.JoinAsync(new JoinRequest { Token = token });
+        await ConnectedAsync();
     }
 
     [Fact]

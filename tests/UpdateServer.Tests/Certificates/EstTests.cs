@@ -120,7 +120,7 @@ public sealed class EstTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task ADeviceThatWasTakenOut_IsRefused()
+    public async Task ADeviceThatWasTakenOut_IsRefused_UntilItIsLetInAnew()
     {
         await EnrolAsync("edge-1", "first", await EnrolmentTokenAsync());
         using var answer = await _server.Admin.DeleteAsync("/api/v1/devices/edge-1", Token);
@@ -128,6 +128,9 @@ public sealed class EstTests : IAsyncLifetime
 
         Assert.Equal("401", await _shell.RunAsync("curl -o /dev/null -w '%{http_code}' --cert first.pem --key first.key $DDI/edge-1"));
         await RefusedAsync("401", "curl -w '%{http_code}' --cert first.pem --key first.key --data-binary @first.csr $EST/simplereenroll");
+        await EnrolAsync("edge-1", "second", (string)(await _server.PostAsync("/api/v1/devices/edge-1/token"))["token"]!);
+        await _shell.RunAsync("curl --fail --cert second.pem --key second.key $DDI/edge-1");
+        Assert.Equal("401", await _shell.RunAsync("curl -o /dev/null -w '%{http_code}' --cert first.pem --key first.key $DDI/edge-1")); // nor then
     }
 
     /// <summary>A root in a safe, an issuing authority on servers that share a database, and another one below the same root later.</summary>

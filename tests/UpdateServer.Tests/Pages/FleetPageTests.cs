@@ -114,6 +114,12 @@ public sealed class FleetPageTests : IAsyncLifetime
         await page.GetByLabel("It is refused from then on").CheckAsync();
         await page.GetByRole(AriaRole.Button, new() { Name = "Take out" }).ClickAsync();
         await Assertions.Expect(page.GetByText("59 devices")).ToBeVisibleAsync();
+        await page.GotoAsync("/devices/edge-03");
+        await page.GetByLabel("By a new token, which is shown once").CheckAsync();
+        await page.GetByRole(AriaRole.Button, new() { Name = "Let it in" }).ClickAsync();
+        await Assertions.Expect(page.GetByText("edge-03").First).ToBeVisibleAsync();
+        await page.GotoAsync("/devices");
+        await Assertions.Expect(page.GetByText("60 devices")).ToBeVisibleAsync();
         await page.GetByLabel("Filter").FillAsync("health=splendid");
         await page.GetByRole(AriaRole.Button, new() { Name = "Find" }).ClickAsync();
         await Assertions.Expect(page.GetByRole(AriaRole.Alert)).ToContainTextAsync("\"splendid\" is no health of a device.");
