@@ -1,3 +1,4 @@
+using System.Security.Cryptography.X509Certificates;
 using Appliance.Supervisor.Web;
 
 namespace Supervisor.Tests;
@@ -5,15 +6,17 @@ namespace Supervisor.Tests;
 public sealed class PageCertificateTests : IDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("tls");
+    private X509Certificate2 Open(string hostname) => new PageCertificate(PagePem, () => hostname).Current;
+
     private string PagePem => Path.Combine(_folder.FullName, "page.pem");
 
     public void Dispose() => _folder.Delete(recursive: true);
 
     [Fact]
-    public void LoadOrCreate_Twice_GivesTheSameCertificate_AndKeepsTheKeyPrivate()
+    public void Open_Twice_GivesTheSameCertificate_AndKeepsTheKeyPrivate()
     {
-        using var first = PageCertificate.LoadOrCreate(PagePem, "edge");
-        using var second = PageCertificate.LoadOrCreate(PagePem, "renamed");
+        var first = Open("edge");
+        var second = Open("renamed");
 
         Assert.Equal(first.Thumbprint, second.Thumbprint);
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(PagePem));
@@ -26,15 +29,15 @@ public sealed class PageCertificateTests : IDisposable
     [InlineData(0)]
     [InlineData(100)]
     [InlineData(700)]
-    public void LoadOrCreate_AFileCutShort_IsReplaced(int length)
+    public void Open_AFileCutShort_IsReplaced(int length)
     {
-        using var first = PageCertificate.LoadOrCreate(PagePem, "edge");
+        var first = Open("edge");
         using (var file = new FileStream(PagePem, FileMode.Open)) file.SetLength(length);
 
-        using var second = PageCertificate.LoadOrCreate(PagePem, "edge");
+        var second = Open("edge");
 
         Assert.NotEqual(first.Thumbprint, second.Thumbprint);
-        using var third = PageCertificate.LoadOrCreate(PagePem, "edge");
+        var third = Open("edge");
         Assert.Equal(second.Thumbprint, third.Thumbprint);
     }
 }

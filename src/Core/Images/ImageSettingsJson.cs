@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Appliance.Core.Access;
+using Appliance.Core.Credentials;
 using Appliance.Core.Fleet;
 using Appliance.Core.Telemetry;
 using Appliance.Core.Updates;
@@ -14,6 +15,7 @@ namespace Appliance.Core.Images;
     UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
     WriteIndented = true)]
 [JsonSerializable(typeof(AccessSettings))]
+[JsonSerializable(typeof(CredentialSettings))]
 [JsonSerializable(typeof(FleetSettings))]
 [JsonSerializable(typeof(SignaturePolicy))]
 [JsonSerializable(typeof(TelemetrySettings))]

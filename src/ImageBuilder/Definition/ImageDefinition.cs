@@ -1,3 +1,4 @@
+using Appliance.Core.Credentials;
 using Appliance.Core.Health;
 using Appliance.Core.Telemetry;
 
@@ -89,4 +90,7 @@ public sealed record ImageDefinition
 
     /// <summary>The update server that devices belong to, or null for none.</summary>
     public FleetDefinition? Fleet { get; init; }
+
+    /// <summary>Secrets that the supervisor changes beside its own, or null for none.</summary>
+    public CredentialSettings? Credentials { get; init; }
 }

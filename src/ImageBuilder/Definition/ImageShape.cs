@@ -1,6 +1,7 @@
 using Appliance.Core;
 using Appliance.Core.Access;
 using Appliance.Core.Bundles;
+using Appliance.Core.Credentials;
 using Appliance.Core.Fleet;
 using Appliance.Core.Health;
 using Appliance.Core.Telemetry;
@@ -104,6 +105,7 @@ internal static class ImageShape
                 new("log", ValueShape.Choice([("none", -1), .. DefinitionShapes.Priorities]), "The least important lines of the journal that the server gets.", "warning"),
                 new("proxy", new TextShape("an http URL such as http://proxy.example.net:3128", @"http://[!-~]+", IsProxy), "The proxy to the server. Everybody on the device can read it, so it takes no password.", ""),
             ], bag => bag), "The update server that the device belongs to, once it has joined.", ""),
+        new("credentials", CredentialShapes.Section, "Secrets that the supervisor changes beside its own.", ""),
     ];
 
     private static readonly TimeSpan TimeoutWithReleases = TimeSpan.FromMinutes(15);
@@ -274,6 +276,7 @@ internal static class ImageShape
             ClientAuthority = ReadClientAuthority(access, lookUp),
             Telemetry = bag.Get<TelemetrySettings?>("telemetry", null),
             Fleet = CreateFleet(bag.Get<Bag?>("fleet", null), lookUp),
+            Credentials = bag.Get<CredentialSettings?>("credentials", null),
         };
     }
 }

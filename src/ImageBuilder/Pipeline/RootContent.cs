@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using Appliance.Core;
 using Appliance.Core.Access;
+using Appliance.Core.Credentials;
 using Appliance.Core.Fleet;
 using Appliance.Core.Health;
 using Appliance.Core.Images;
@@ -127,6 +128,7 @@ internal sealed class RootContent(ImageDefinition definition, WorkloadChoice wor
             yield return new(FleetSettings.SettingsPath, JsonSerializer.Serialize(fleet.Settings, ImageSettingsJson.Default.FleetSettings) + "\n");
             if (fleet.Trust is { } trust) yield return new(FleetSettings.TrustPath, trust);
         }
+        if (definition.Credentials is { } credentials) yield return new(CredentialSettings.SettingsPath, JsonSerializer.Serialize(credentials, ImageSettingsJson.Default.CredentialSettings) + "\n");
         if (definition.Users.Count == 0) yield break;
         yield return new("/usr/lib/sysusers.d/appliance-users.conf", Sysusers());
         yield return new("/usr/lib/tmpfiles.d/appliance-users.conf", string.Concat(definition.Users.Select(user => $"d /var/home/{user.Name} 0700 {user.Name} {user.Name} -\n").Prepend("d /var/home 0755 root root -\n")));

@@ -14,6 +14,9 @@ internal sealed record AccessRecord
     /// <summary>The owner's password, hashed (<see cref="PasswordHash"/>); null while nobody has set one.</summary>
     public string? Password { get; init; }
 
+    /// <summary>When the password was set; null for one that is older than this member.</summary>
+    public DateTimeOffset? PasswordSince { get; init; }
+
     /// <summary>The code on the console by which the owner is known before there is a password; null afterwards.</summary>
     public string? SetupCode { get; init; }
 

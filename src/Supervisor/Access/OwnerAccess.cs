@@ -58,6 +58,12 @@ internal sealed class OwnerAccess : IDisposable
     /// <summary>The code the console shows, <c>XXXX-XXXX</c>; null once there is a password.</summary>
     public string? SetupCode => Record is { Password: null, SetupCode: { } code } ? $"{code[..4]}-{code[4..]}" : null;
 
+    /// <summary>Whether the owner has set a password.</summary>
+    public bool HasPassword => Record.Password is not null;
+
+    /// <summary>Since when it is the one it is, where that is known.</summary>
+    public DateTimeOffset? PasswordSince => Record.PasswordSince;
+
     private AccessRecord Record
     {
         get { lock (_lock) return _record; }
@@ -107,7 +113,7 @@ internal sealed class OwnerAccess : IDisposable
             if (session.Setup || await MatchesAsync(old, present ?? "", cancellationToken) != true) throw new UserError("The present password is another one.", "Type it again; appliancectl setup-code --reset on the device makes a new beginning.");
         }
         var hash = await Task.Run(() => PasswordHash.Of(password), cancellationToken);
-        if (!Set(before => before with { Password = hash, SetupCode = null, Sessions = [session with { Setup = false }] }, evenUnwritten: false)) throw new UserError("The password could not be stored.", "See why the data partition cannot be written (journalctl -u appliance-supervisor).");
+        if (!Set(before => before with { Password = hash, PasswordSince = _time.GetUtcNow(), SetupCode = null, Sessions = [session with { Setup = false }] }, evenUnwritten: false)) throw new UserError("The password could not be stored.", "See why the data partition cannot be written (journalctl -u appliance-supervisor).");
         CodeChanged?.Invoke();
         Log.Information("The owner's password was set");
     }

@@ -1,3 +1,4 @@
+using System.IO.Pipes;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Appliance.Core;
@@ -58,6 +59,7 @@ internal sealed class BusSupervisor : ISupervisor
     {
         // The worker has another working directory.
         var source = order.Source is { } path && !order.IsAddress ? Path.GetFullPath(path) : order.Source;
+        if (order.Credential is { } credential) return RunCredentialJobAsync(order, credential, show, cancellationToken);
         var isWorkload = order.Method.EndsWith("Workload", StringComparison.Ordinal);
         if (order.Method is "RollBackWorkload" or "RemoveWorkload") return _client.RunJobAsync(order.Method, order.Workload ?? "", null, show, cancellationToken);
         var isCheck = order.Method == "Check";
@@ -69,6 +71,18 @@ internal sealed class BusSupervisor : ISupervisor
         return order.Source == JobOrder.StandardInput
             ? _client.RunJobAsync(order.Method + "Stream", new SafeFileHandle(0, ownsHandle: false), options, show, cancellationToken)
             : _client.RunJobAsync(order.Method, source ?? "", options, show, cancellationToken);
+    }
+
+    private async Task<JsonObject> RunCredentialJobAsync(JobOrder order, string credential, Action<JsonObject> show, CancellationToken cancellationToken)
+    {
+        var options = new Dictionary<object, object> { ["by"] = new Variant("s", Environment.UserName), ["emergency"] = new Variant("b", order.Emergency) };
+        if (order.Content is not { Length: > 0 } content) return await _client.RunJobAsync([credential, options], order.Method, show, cancellationToken);
+        // Through a pipe: a secret is never in a file of ours.
+        using var pipe = new AnonymousPipeServerStream(PipeDirection.Out, HandleInheritability.None);
+        using var read = new SafeFileHandle(pipe.ClientSafePipeHandle.DangerousGetHandle(), ownsHandle: false);
+        await pipe.WriteAsync(content, cancellationToken); // there is room for all of it
+        pipe.SafePipeHandle.Close();
+        return await _client.RunJobAsync([credential, read, options], order.Method, show, cancellationToken);
     }
 
     /// <inheritdoc/>

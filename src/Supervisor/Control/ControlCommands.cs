@@ -58,6 +58,7 @@ internal static class ControlCommands
         Simple("history", "Shows how updates ended.", ShowHistory),
         WorkloadCommands.Create(),
         FleetCommands.Create(),
+        CredentialCommands.Create(),
         LogCommand.Create(),
         SupportBundle(),
         SetupCode(),

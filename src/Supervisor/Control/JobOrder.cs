@@ -6,8 +6,17 @@ internal sealed record JobOrder
     /// <summary>The source that means a bundle on standard input.</summary>
     public const string StandardInput = "-";
 
-    /// <summary>Check or Install; of workloads CheckWorkload, ApplyWorkload, RollBackWorkload or RemoveWorkload.</summary>
+    /// <summary>Check or Install; of workloads CheckWorkload, ApplyWorkload, RollBackWorkload or RemoveWorkload; of credentials RotateCredential or SetCredential.</summary>
     public required string Method { get; init; }
+
+    /// <summary>The credential it is about, of RotateCredential and SetCredential.</summary>
+    public string? Credential { get; init; }
+
+    /// <summary>What SetCredential brings.</summary>
+    public byte[]? Content { get; init; }
+
+    /// <summary>Lets the old credential go at once.</summary>
+    public bool Emergency { get; init; }
 
     /// <summary>The workload it is about; null for the one that a bundle brings.</summary>
     public string? Workload { get; init; }

@@ -13,7 +13,7 @@ namespace Appliance.Supervisor.Control;
 /// <param name="connection">A log-in; it is disposed along.</param>
 internal sealed class RemoteSupervisor(DeviceConnection connection) : ISupervisor
 {
-    private const string Updates = "api/v1/updates", Workloads = "api/v1/workloads", Fleet = "api/v1/fleet";
+    private const string Updates = "api/v1/updates", Workloads = "api/v1/workloads", Fleet = "api/v1/fleet", Credentials = "api/v1/credentials";
     private static readonly TimeSpan Pace = TimeSpan.FromMilliseconds(500);
 
     /// <inheritdoc/>
@@ -36,6 +36,11 @@ internal sealed class RemoteSupervisor(DeviceConnection connection) : ISuperviso
     public async Task<JsonObject> RunJobAsync(JobOrder order, Action<JsonObject> show, CancellationToken cancellationToken)
     {
         await using var cancel = cancellationToken.Register(() => _ = connection.PostAsync(Route("Cancel")));
+        if (order.Credential is { } credential)
+        {
+            if (order.Content is { } content) return await ShowWhileAsync(connection.SendStreamAsync($"{Credentials}/set?name={Uri.EscapeDataString(credential)}&emergency={Word(order.Emergency)}", new MemoryStream(content), IsJob), show, cancellationToken);
+            return await FollowAsync((int)((JsonObject)(await connection.PostAsync($"{Credentials}/rotate", ("name", credential), ("emergency", Word(order.Emergency))))!)["id"]!, show);
+        }
         if (order.Source is null || order.IsAddress)
         {
             var begun = (JsonObject)(await connection.PostAsync(Route(order.Method), ("id", order.Workload), ("source", order.Source), ("channel", order.Channel), ("version", order.Version), ("force", Word(order.Force)), ("reboot", Word(order.Reboot))))!;

@@ -41,14 +41,22 @@ internal sealed class SupervisorClient(BusConnection bus)
     /// <param name="show">Gets the job with every change.</param>
     /// <param name="cancellationToken">Stops the job.</param>
     /// <returns>The job as it ended.</returns>
-    public async Task<JsonObject> RunJobAsync(string method, object? first, Dictionary<object, object>? options, Action<JsonObject> show, CancellationToken cancellationToken)
+    public Task<JsonObject> RunJobAsync(string method, object? first, Dictionary<object, object>? options, Action<JsonObject> show, CancellationToken cancellationToken) =>
+        RunJobAsync([.. new object?[] { first, options }.OfType<object>()], method, show, cancellationToken);
+
+    /// <summary>Begins a job, and shows it until it ends.</summary>
+    /// <param name="arguments">All that the method takes: texts, descriptors, options.</param>
+    /// <param name="method">The method.</param>
+    /// <param name="show">Gets the job with every change.</param>
+    /// <param name="cancellationToken">Stops the job.</param>
+    /// <returns>The job as it ended.</returns>
+    public async Task<JsonObject> RunJobAsync(object[] arguments, string method, Action<JsonObject> show, CancellationToken cancellationToken)
     {
         using var changed = new SemaphoreSlim(0);
         // Before the call, so that no change is missed.
         await bus.SubscribeAsync($"type='signal',path_namespace='{SupervisorObject.Path}',interface='{Properties}',member='PropertiesChanged'", _ => changed.Release());
         await bus.SubscribeAsync($"type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg0='{SupervisorObject.Name}'", _ => changed.Release());
-        var signature = (first switch { null => "", SafeFileHandle => "h", _ => "s" }) + (options is null ? "" : "a{sv}");
-        var reply = await CallAsync(method, signature, [.. new object?[] { first, options }.OfType<object>()]);
+        var reply = await CallAsync(method, string.Concat(arguments.Select(argument => argument switch { SafeFileHandle => "h", string => "s", _ => "a{sv}" })), arguments);
         var path = ((ObjectPath)reply[0]).Value;
         await using var cancel = cancellationToken.Register(() => _ = CallAsync("Cancel"));
         while (true)

@@ -6,7 +6,7 @@ using Appliance.Supervisor.Web;
 namespace Appliance.Supervisor.Device;
 
 /// <summary>The machine as a whole at one moment: facts, boot and verdict in one picture for the page and the bus.</summary>
-internal sealed class DeviceView(DeviceFacts facts, HealthMonitor health, StateLosses losses, X509Certificate2 certificate, TimeProvider time)
+internal sealed class DeviceView(DeviceFacts facts, HealthMonitor health, StateLosses losses, PageCertificate certificate, TimeProvider time)
 {
     private volatile bool _blessed = facts.WasKept;
 
@@ -14,7 +14,7 @@ internal sealed class DeviceView(DeviceFacts facts, HealthMonitor health, StateL
     public DeviceFacts Facts => facts;
 
     /// <summary>The page's certificate.</summary>
-    public X509Certificate2 Certificate => certificate;
+    public X509Certificate2 Certificate => certificate.Current;
 
     /// <summary>Where this boot stands.</summary>
     public BootState BootState => _blessed ? BootState.Good : !facts.HasEfi ? BootState.Unknown : facts.BootCount is null ? BootState.Good : BootState.Trial;
@@ -57,7 +57,7 @@ internal sealed class DeviceView(DeviceFacts facts, HealthMonitor health, StateL
             Addresses = DeviceFacts.Addresses(),
             Time = time.GetUtcNow(),
             ClockSet = facts.ClockSet,
-            CertificateUntil = certificate.NotAfter.ToUniversalTime(),
+            CertificateUntil = certificate.Current.NotAfter.ToUniversalTime(),
         };
     }
 

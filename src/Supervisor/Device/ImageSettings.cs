@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Appliance.Core;
 using Appliance.Core.Access;
+using Appliance.Core.Credentials;
 using Appliance.Core.Fleet;
 using Appliance.Core.Images;
 using Appliance.Core.Telemetry;
@@ -24,6 +25,10 @@ internal static class ImageSettings
     /// <summary>The update server that the device belongs to; without a file, none.</summary>
     /// <exception cref="UserError">The file cannot be used.</exception>
     public static FleetSettings ReadFleet(string root) => Read(root, FleetSettings.SettingsPath, ImageSettingsJson.Default.FleetSettings, "fleet");
+
+    /// <summary>Credentials that the supervisor looks after beside its own; without a file, none.</summary>
+    /// <exception cref="UserError">The file cannot be used.</exception>
+    public static CredentialSettings ReadCredentials(string root) => Read(root, CredentialSettings.SettingsPath, ImageSettingsJson.Default.CredentialSettings, "credentials");
 
     /// <summary>Where the status page listens; without a file, at every address.</summary>
     /// <exception cref="UserError">The file cannot be used.</exception>

@@ -1,4 +1,3 @@
-using System.Security.Cryptography.X509Certificates;
 using Appliance.Core.Access;
 
 namespace Appliance.Supervisor.Findings;
@@ -9,10 +8,7 @@ namespace Appliance.Supervisor.Findings;
 /// <param name="Renewal">How there comes to be a newer one.</param>
 internal sealed record CertificateTerm(string Name, DateTimeOffset Until, string Renewal)
 {
-    /// <summary>The page's certificate, and those whose holders log in.</summary>
-    public static IReadOnlyList<CertificateTerm> Of(X509Certificate2 page, ClientAuthority? clients) =>
-    [
-        new("of the status page", page.NotAfter.ToUniversalTime(), "Remove page.pem from /var/lib/appliance/supervisor and restart appliance-supervisor: it makes a new one."),
-        .. (clients?.Certificates ?? []).Select(authority => new CertificateTerm(authority.Subject, authority.NotAfter.ToUniversalTime(), "Bring an image with a newer one in access.clientAuthority; until then the password logs in.")),
-    ];
+    /// <summary>The certificates whose holders log in.</summary>
+    public static IReadOnlyList<CertificateTerm> Of(ClientAuthority? clients) =>
+        [.. (clients?.Certificates ?? []).Select(authority => new CertificateTerm(authority.Subject, authority.NotAfter.ToUniversalTime(), "Bring an image with a newer one in access.clientAuthority; until then the password logs in."))];
 }

@@ -1,4 +1,5 @@
 using Appliance.Supervisor.Boot;
+using Appliance.Supervisor.Credentials;
 using Appliance.Supervisor.Fleet;
 using Appliance.Supervisor.Health;
 using Appliance.Supervisor.Telemetry;
@@ -22,8 +23,8 @@ internal sealed record FindingInput
     /// <summary>For how long the device is up.</summary>
     public TimeSpan Uptime { get; init; }
 
-    /// <summary>Certificates that the device lives by.</summary>
-    public IReadOnlyList<CertificateTerm> Certificates { get; init; } = [];
+    /// <summary>Credentials that the device lives by.</summary>
+    public IReadOnlyList<CredentialStatus> Credentials { get; init; } = [];
 
     /// <summary>The version that runs.</summary>
     public required string Version { get; init; }

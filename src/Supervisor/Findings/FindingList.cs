@@ -1,3 +1,4 @@
+using Appliance.Supervisor.Credentials;
 using Appliance.Supervisor.Device;
 using Appliance.Supervisor.Fleet;
 using Appliance.Supervisor.Health;
@@ -9,7 +10,7 @@ using Serilog;
 namespace Appliance.Supervisor.Findings;
 
 /// <summary>Keeps the findings as they are now: after every change that is reported, and every minute for what nobody reports.</summary>
-internal sealed class FindingList(DeviceFacts facts, HealthMonitor health, UpdateEngine engine, WorkloadUpdates workloads, IReadOnlyList<CertificateTerm> certificates, FleetAgent fleet, TimeProvider time, ReportSender? reports = null) : BackgroundService
+internal sealed class FindingList(DeviceFacts facts, HealthMonitor health, UpdateEngine engine, WorkloadUpdates workloads, CredentialDesk credentials, FleetAgent fleet, TimeProvider time, ReportSender? reports = null) : BackgroundService
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMinutes(1);
 
@@ -38,6 +39,7 @@ internal sealed class FindingList(DeviceFacts facts, HealthMonitor health, Updat
         workloads.Changed += _sleep.Wake;
         health.Changed += WakeFor;
         fleet.Changed += _sleep.Wake;
+        credentials.Changed += _sleep.Wake;
         try
         {
             while (!stoppingToken.IsCancellationRequested)
@@ -52,6 +54,7 @@ internal sealed class FindingList(DeviceFacts facts, HealthMonitor health, Updat
             workloads.Changed -= _sleep.Wake;
             health.Changed -= WakeFor;
             fleet.Changed -= _sleep.Wake;
+            credentials.Changed -= _sleep.Wake;
         }
     }
 
@@ -64,7 +67,7 @@ internal sealed class FindingList(DeviceFacts facts, HealthMonitor health, Updat
             Built = facts.Built,
             ClockSet = facts.ClockSet,
             Uptime = facts.Uptime,
-            Certificates = certificates,
+            Credentials = credentials.Known,
             Version = facts.Image.Version,
             RootVerified = facts.Slot.Verified,
             Health = health.Report,

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Appliance.Core;
 using Appliance.Supervisor.Boot;
+using Appliance.Supervisor.Credentials;
 using Appliance.Supervisor.Fleet;
 using Appliance.Supervisor.Health;
 using Appliance.Supervisor.Updates;
@@ -26,7 +27,7 @@ internal static class FindingRules
     /// <summary>All that is found, what matters most first.</summary>
     public static IReadOnlyList<Finding> Find(FindingInput input)
     {
-        IEnumerable<Finding> all = [.. Checks(input), .. Versions(input), .. Updates(input), .. Workloads(input), .. Slots(input), .. Machine(input), .. Clock(input), .. Certificates(input), .. Reports(input), .. Fleet(input)];
+        IEnumerable<Finding> all = [.. Checks(input), .. Versions(input), .. Updates(input), .. Workloads(input), .. Slots(input), .. Machine(input), .. Clock(input), .. Credentials(input), .. Reports(input), .. Fleet(input)];
         return all.OrderByDescending(finding => finding.Severity).ThenBy(finding => finding.Id, StringComparer.Ordinal).ThenBy(finding => finding.Subject, StringComparer.Ordinal).ToList();
     }
 
@@ -115,12 +116,18 @@ internal static class FindingRules
             yield return Seen(input, "clock-not-set", FindingSeverity.Warning, "The clock was not set from the network", "No time server has answered since the device started; certificates and maintenance windows go by a clock that nobody compared.", "Let the device reach a time server: timedatectl timesync-status says which ones it asks.");
     }
 
-    private static IEnumerable<Finding> Certificates(FindingInput input)
+    private static IEnumerable<Finding> Credentials(FindingInput input)
     {
-        foreach (var (name, until, renewal) in input.Certificates.Where(certificate => certificate.Until - input.Now < SoonEnds))
+        // The device's certificate, which never lasts long, has a rule of its own.
+        foreach (var credential in input.Credentials.Where(known => known.Name != CredentialDesk.DeviceCertificate))
         {
-            var ended = until <= input.Now;
-            yield return new("certificate-ends", ended ? FindingSeverity.Error : FindingSeverity.Warning, $"The certificate {name} {(ended ? "has ended" : "ends soon")}", string.Create(CultureInfo.InvariantCulture, $"It is good until {until.UtcDateTime:yyyy-MM-dd HH:mm} UTC."), renewal, ended ? until : until - SoonEnds) { Subject = name };
+            var renewal = credential.CanRotate ? $"appliancectl credentials rotate {credential.Name} makes a new one." : credential.CanSet ? $"Bring a new one: appliancectl credentials set {credential.Name} FILE" : credential.Renewal ?? "";
+            if (credential.ExpiresAt is { } until && until - input.Now < SoonEnds)
+                yield return new("credential-ends", until <= input.Now ? FindingSeverity.Error : FindingSeverity.Warning, $"{credential.Title}: {(until <= input.Now ? "has ended" : "ends soon")}", string.Create(CultureInfo.InvariantCulture, $"It is good until {until.UtcDateTime:yyyy-MM-dd HH:mm} UTC."), renewal, until <= input.Now ? until : until - SoonEnds) { Subject = credential.Title, Command = "credentials" };
+            else if (credential is { CanRotate: false, DueAt: { } due } && due <= input.Now)
+                yield return new("credential-due", FindingSeverity.Warning, $"{credential.Title}: a new one is due", "It has been the same for longer than the image's settings want.", renewal, due) { Subject = credential.Title, Command = "credentials" };
+            if (credential.Trouble is { } trouble)
+                yield return Seen(input, "credential-not-rotated", FindingSeverity.Warning, $"{credential.Title}: could not be changed", trouble, $"The one before is used on. Mend what it names; {renewal}") with { Subject = credential.Name, Command = "credentials" };
         }
     }
 

@@ -22,6 +22,7 @@ internal sealed class CertificateRotation(FleetMembershipFile file, string devic
     private readonly long _start = time.GetTimestamp();
     private readonly Backoff _backoff = new(Retry, LongestRetry);
     private TimeSpan _notBefore;
+    private bool _isWanted, _isEmergency;
 
     /// <summary>Why there is no new certificate although it is time for one, or null.</summary>
     public string? Trouble { get; private set; }
@@ -34,6 +35,10 @@ internal sealed class CertificateRotation(FleetMembershipFile file, string devic
         var share = SHA256.HashData(certificate.RawDataMemory.Span)[0] / 255.0; // the same after every restart
         return from + ((until - from) * ((2.0 / 3) + (share * 0.1)));
     }
+
+    /// <summary>The next certificate is wanted now, whenever it is due.</summary>
+    /// <param name="isEmergency">Whether the one before goes at once.</param>
+    public void Want(bool isEmergency) => (_isWanted, _isEmergency, _notBefore) = (true, isEmergency, TimeSpan.Zero);
 
     /// <summary>Does what is due.</summary>
     /// <param name="membership">The membership.</param>
@@ -50,7 +55,7 @@ internal sealed class CertificateRotation(FleetMembershipFile file, string devic
             if (membership.Next is null) membership = Note(membership with { Next = DeviceCredential.Create() });
             if (!membership.Next!.IsIssued) membership = Note(membership with { Next = await IssueAsync(membership, server, cancellationToken) });
             membership = await SwitchAsync(membership, cancellationToken);
-            Trouble = null;
+            (Trouble, _isWanted, _isEmergency) = (null, false, false);
             _backoff.Reset();
             return membership;
         }
@@ -67,7 +72,7 @@ internal sealed class CertificateRotation(FleetMembershipFile file, string devic
         }
     }
 
-    private bool IsDue(FleetMembership membership) => membership.Certificate is { } held ? time.GetUtcNow() >= DueAt(held) : membership is { Token: not null, IsGateways: false };
+    private bool IsDue(FleetMembership membership) => membership.Certificate is { } held ? _isWanted || time.GetUtcNow() >= DueAt(held) : membership is { Token: not null, IsGateways: false };
 
     /// <summary>Whether what was begun can be gone on with: it is whole, and has not ended meanwhile.</summary>
     private bool IsUsable(DeviceCredential next)
@@ -103,7 +108,7 @@ internal sealed class CertificateRotation(FleetMembershipFile file, string devic
     /// <summary>Speaks to the server by the new certificate, and by nothing else; when that works it takes the place of what was before.</summary>
     private async Task<FleetMembership> SwitchAsync(FleetMembership membership, CancellationToken cancellationToken)
     {
-        var switched = membership with { Certificate = membership.Next, Next = null, Token = null, Previous = membership.Certificate, PreviousUntil = membership.Certificate is null ? null : time.GetUtcNow() + Grace };
+        var switched = membership with { Certificate = membership.Next, Next = null, Token = null, Previous = _isEmergency ? null : membership.Certificate, PreviousUntil = _isEmergency || membership.Certificate is null ? null : time.GetUtcNow() + Grace };
         try
         {
             using var client = new DdiClient(open(switched)!, deviceId, time);

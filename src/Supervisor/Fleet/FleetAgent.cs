@@ -119,6 +119,26 @@ internal sealed class FleetAgent : BackgroundService
         Log.Information("The device has left its fleet");
     }
 
+    /// <summary>Gets the device its next certificate now.</summary>
+    /// <param name="isEmergency">Whether the one before goes at once.</param>
+    /// <param name="cancellationToken">Ends the work; what was begun is gone on with.</param>
+    /// <exception cref="UserError">There is none to be had; the one that holds goes on to hold.</exception>
+    public async Task RotateCertificateAsync(bool isEmergency, CancellationToken cancellationToken)
+    {
+        await _turn.WaitAsync(cancellationToken);
+        try
+        {
+            if (_membership?.Certificate is not { } before || Client is not { } client) throw new UserError("The device has no certificate of its fleet's server.", "It gets one when it joins a fleet over https: appliancectl fleet join");
+            _rotation.Want(isEmergency);
+            await RotateAsync(client, cancellationToken);
+            if (_membership.Certificate == before) throw new UserError($"There is no new certificate: {Status.CertificateTrouble ?? "the server cannot be spoken to"}.", "The one that the device has holds on, and it tries again by itself.") { MayPass = true };
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
     /// <summary>Says to the server whether somebody at the device agrees to what waits for that.</summary>
     /// <exception cref="UserError">Nothing waits, or the server does not take it.</exception>
     public async Task ConfirmAsync(bool agreed, string? words, CancellationToken cancellationToken)
@@ -387,12 +407,12 @@ internal sealed class FleetAgent : BackgroundService
         FleetServer? server = null;
         DdiClient? client = null;
         string? trouble = null;
-        DateTimeOffset? until = null;
+        DateTimeOffset? from = null, until = null, due = null;
         try
         {
             server = FleetServer.Of(_settings, _root, _membership);
             client = server is null ? null : new DdiClient(server, _facts.Id, _time);
-            until = Until(_membership?.Certificate);
+            (from, until, due) = Term(_membership?.Certificate);
         }
         catch (Exception e) // whatever is wrong with a file or its content: the device is there all the same
         {
@@ -414,7 +434,9 @@ internal sealed class FleetAgent : BackgroundService
             State = trouble is not null ? FleetState.Unreachable : server is not null ? FleetState.Joining : _settings.Server is null ? FleetState.None : FleetState.NotJoined,
             Trouble = trouble,
             TroubleSince = trouble is null ? null : _time.GetUtcNow(),
+            CertificateFrom = from,
             CertificateUntil = until,
+            CertificateDue = due,
             Assignment = _work.Current,
         });
         if (_membership?.IsMember != true || client is null) return;
@@ -422,11 +444,11 @@ internal sealed class FleetAgent : BackgroundService
         _events = new FleetEvents(client, PollNow, _time);
     }
 
-    private static DateTimeOffset? Until(DeviceCredential? credential)
+    private static (DateTimeOffset? From, DateTimeOffset? Until, DateTimeOffset? Due) Term(DeviceCredential? credential)
     {
-        if (credential is null) return null;
+        if (credential is null) return (null, null, null);
         using var certificate = credential.Read();
-        return certificate.NotAfter.ToUniversalTime();
+        return (certificate.NotBefore.ToUniversalTime(), certificate.NotAfter.ToUniversalTime(), CertificateRotation.DueAt(credential));
     }
 
     private void PollNow()

@@ -24,6 +24,12 @@ internal sealed record FleetStatus
     /// <summary>Until when the certificate holds by which the device is known; null while it is known by a token.</summary>
     public DateTimeOffset? CertificateUntil { get; init; }
 
+    /// <summary>When the device's certificate began.</summary>
+    public DateTimeOffset? CertificateFrom { get; init; }
+
+    /// <summary>When the next one is due.</summary>
+    public DateTimeOffset? CertificateDue { get; init; }
+
     /// <summary>Why there is no new certificate although it is time for one, or null.</summary>
     public string? CertificateTrouble { get; init; }
 

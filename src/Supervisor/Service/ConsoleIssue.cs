@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.NetworkInformation;
-using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using Appliance.Core;
 using Appliance.Core.Access;
@@ -12,7 +11,7 @@ using Serilog;
 namespace Appliance.Supervisor.Service;
 
 /// <summary>Shows the page's address and the fingerprint of its certificate, and the setup code of a device without an owner, above the console's log-in prompt (issue(5)).</summary>
-internal sealed class ConsoleIssue(SupervisorOptions options, DeviceFacts facts, OwnerAccess access, X509Certificate2 certificate, IPEndPoint page) : IHostedService, IDisposable
+internal sealed class ConsoleIssue(SupervisorOptions options, DeviceFacts facts, OwnerAccess access, PageCertificate certificate, IPEndPoint page) : IHostedService, IDisposable
 {
     private readonly string _path = Path.Combine(options.IssueFolder, "50-appliance.issue");
     private readonly SemaphoreSlim _one = new(1);
@@ -47,7 +46,7 @@ internal sealed class ConsoleIssue(SupervisorOptions options, DeviceFacts facts,
             var text = new StringBuilder($"{facts.Image.Id} {facts.Image.Version}\n");
             foreach (var address in addresses) text.Append($"Status page: https://{(address.Contains(':') ? $"[{address}]" : address)}{port}/\n");
             if (addresses.Count == 0) text.Append("Status page: waiting for a network address\n");
-            text.Append($"Certificate (SHA-256): {PemCertificate.Fingerprint(certificate)}\n");
+            text.Append($"Certificate (SHA-256): {PemCertificate.Fingerprint(certificate.Current)}\n");
             if (access.SetupCode is { } code) text.Append($"Setup code: {code}\n");
             // agetty, which is root, reads it; nobody else on the device needs the code.
             DurableFile.Write(_path, Encoding.UTF8.GetBytes(text.Append('\n').ToString()));

@@ -1,11 +1,13 @@
 using System.Net;
 using Appliance.Core;
 using Appliance.Core.Access;
+using Appliance.Core.Credentials;
 using Appliance.Core.Fleet;
 using Appliance.Core.Health;
 using Appliance.Core.Updates;
 using Appliance.Supervisor.Access;
 using Appliance.Supervisor.Bus;
+using Appliance.Supervisor.Credentials;
 using Appliance.Supervisor.Device;
 using Appliance.Supervisor.Findings;
 using Appliance.Supervisor.Fleet;
@@ -37,7 +39,7 @@ internal static class Daemon
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         Directory.CreateDirectory(options.StateFolder);
         var facts = new DeviceFacts(options.Root, options.StateFolder);
-        var certificate = PageCertificate.LoadOrCreate(Path.Combine(options.StateFolder, "page.pem"), facts.Hostname);
+        var certificate = new PageCertificate(Path.Combine(options.StateFolder, PageCertificate.FileName), () => facts.Hostname);
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration();
         var clients = ClientLogIn.ReadAuthority(options.Root);
         var listen = options.Listen ?? PageEndpoint(ReadSettings("access", ImageSettings.ReadAccess, options.Root));
@@ -60,7 +62,7 @@ internal static class Daemon
         services.Configure<SocketTransportOptions>(transport => transport.CreateBoundListenSocket = ListenSocket.Create);
         services.AddSingleton(systemd);
         var baseline = Path.Combine(options.StateFolder, "baseline.json");
-        services.AddSingleton(provider => new HealthMonitor(declared.Settings, Probes(provider.GetRequiredService<IServer>(), provider.GetRequiredService<WorkloadUpdates>), provider.GetRequiredService<TimeProvider>(),
+        services.AddSingleton(provider => new HealthMonitor(declared.Settings, Probes(provider.GetRequiredService<IServer>(), provider.GetRequiredService<WorkloadUpdates>, provider.GetRequiredService<CredentialDesk>), provider.GetRequiredService<TimeProvider>(),
             SavedBaseline.ReadForTrial(baseline, options.TrialPath, facts.Image.Version, DeviceBoot.ReadBootId(options.Root)),
             // On the disk before the gate can see it and restart the machine. The engine knows the monitor, so it is looked up late.
             report => provider.GetRequiredService<UpdateEngine>().NoteVerdict(report)));
@@ -68,7 +70,7 @@ internal static class Daemon
         services.AddSingleton(provider => new StateLosses(new StateSnapshots(new StateLayout(options.Root), new StateDisk(), provider.GetRequiredService<TimeProvider>()), facts.Image.Version));
         services.AddSingleton<DeviceView>();
         services.AddSingleton<StateInterface>();
-        services.AddSingleton(CertificateTerm.Of(certificate, clients));
+        services.AddSingleton(CertificateTerm.Of(clients));
         services.AddSingleton<FindingList>();
         services.AddSingleton<FindingInterface>();
         services.AddSingleton(provider => new OwnerAccess(Path.Combine(options.StateFolder, "access.json"), provider.GetRequiredService<TimeProvider>()));
@@ -81,6 +83,7 @@ internal static class Daemon
         services.AddSingleton<SupportInterface>();
         AddUpdates(services, options, updates);
         AddFleet(services, options, ReadSettings("fleet", ImageSettings.ReadFleet, options.Root));
+        AddCredentials(services, options, ReadSettings("credential", ImageSettings.ReadCredentials, options.Root));
         services.AddHostedService(provider => provider.GetRequiredService<HealthMonitor>());
         services.AddHostedService(provider => provider.GetRequiredService<FindingList>());
         services.AddSingleton<SupervisorObject>();
@@ -91,14 +94,14 @@ internal static class Daemon
         StatusServer.Map(app);
         return app;
 
-        IReadOnlyList<IHealthProbe> Probes(IServer server, Func<WorkloadUpdates> workloads)
+        IReadOnlyList<IHealthProbe> Probes(IServer server, Func<WorkloadUpdates> workloads, Func<CredentialDesk> credentials)
         {
             var included = new ImageReleases(options.Root).Ids;
             var probes = new DeclaredProbes(options.Root, systemd, new WorkloadHealth(new UnitWorkloads(options.Root, facts.Image.WorkloadsEngine, systemd), included, facts.Image.Version, workloads), new HttpClient { Timeout = Timeout.InfiniteTimeSpan }, updates);
             return
             [
                 new SystemdProbe(systemd), new DataProbe(options.StateFolder), new PageProbe(server, certificate), new NetworkProbe(options.Root, DeviceFacts.Addresses),
-                new StateProbe(new StateLayout(options.Root).Failure),
+                new StateProbe(new StateLayout(options.Root).Failure), new CredentialProbe(credentials, TimeProvider.System),
                 .. declared.Problems.Count == 0 ? Array.Empty<IHealthProbe>() : [new BrokenSettingsProbe(declared.Problems)],
                 .. declared.Settings.Checks.Select(probes.Create),
                 // What the image brings is a part of it: without that running, no boot of it is good.
@@ -128,10 +131,26 @@ internal static class Daemon
     private static void AddFleet(IServiceCollection services, SupervisorOptions options, FleetSettings settings)
     {
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<AssignmentWork>(provider, new AssignmentFile(Path.Combine(options.StateFolder, AssignmentFile.FileName))));
-        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<FleetAgent>(provider, settings, options.Root, new FleetMembershipFile(Path.Combine(options.StateFolder, FleetMembershipFile.FileName))));
+        services.AddSingleton(provider =>
+        {
+            var agent = ActivatorUtilities.CreateInstance<FleetAgent>(provider, settings, options.Root, new FleetMembershipFile(Path.Combine(options.StateFolder, FleetMembershipFile.FileName)));
+            provider.GetRequiredService<CredentialDesk>().Join(agent);
+            return agent;
+        });
         services.AddSingleton<FleetInterface>();
         services.AddHostedService(provider => provider.GetRequiredService<FleetAgent>());
         services.AddHostedService(provider => ActivatorUtilities.CreateInstance<FleetReports>(provider, settings, options.StateFolder));
+    }
+
+    /// <summary>Credentials, and how they are changed.</summary>
+    private static void AddCredentials(IServiceCollection services, SupervisorOptions options, CredentialSettings settings)
+    {
+        services.AddSingleton(settings);
+        services.AddSingleton(provider => new RotationEngine(Path.Combine(options.StateFolder, "rotations"), provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => new PageCredential(provider.GetRequiredService<PageCertificate>(), new PageProbe(provider.GetRequiredService<IServer>(), provider.GetRequiredService<PageCertificate>()).TryAsync));
+        services.AddSingleton<CredentialDesk>();
+        services.AddSingleton<CredentialInterface>();
+        services.AddHostedService<CredentialSchedule>();
     }
 
     /// <summary>A page that listens elsewhere than it was told is better than none.</summary>

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Appliance.Supervisor.Bus;
+using Appliance.Supervisor.Credentials;
 using Appliance.Supervisor.Device;
 using Appliance.Supervisor.Findings;
 using Appliance.Supervisor.Fleet;
@@ -13,7 +14,7 @@ using static Appliance.Supervisor.Service.BusValues;
 namespace Appliance.Supervisor.Service;
 
 /// <summary>Exports <c>io.appliance.Supervisor1</c> and follows systemd: the daemon's side of the bus.</summary>
-internal sealed class SupervisorObject(BusConnection bus, Systemd1 systemd, DeviceView device, HealthMonitor health, UpdateEngine engine, UpdateInterface updates, WorkloadInterface workloads, WorkloadUpdates workloadUpdates, StateInterface state, FindingInterface found, FindingList findings, AccessInterface access, SupportInterface support, FleetInterface membership, FleetAgent fleet, JobObjects jobs, TimeProvider time, IHostApplicationLifetime lifetime) : IHostedService
+internal sealed class SupervisorObject(BusConnection bus, Systemd1 systemd, DeviceView device, HealthMonitor health, UpdateEngine engine, UpdateInterface updates, WorkloadInterface workloads, WorkloadUpdates workloadUpdates, StateInterface state, FindingInterface found, FindingList findings, AccessInterface access, SupportInterface support, FleetInterface membership, FleetAgent fleet, CredentialInterface credentials, CredentialDesk desk, JobObjects jobs, TimeProvider time, IHostApplicationLifetime lifetime) : IHostedService
 {
     /// <summary>Bus name and interface.</summary>
     public const string Name = "io.appliance.Supervisor1";
@@ -29,7 +30,7 @@ internal sealed class SupervisorObject(BusConnection bus, Systemd1 systemd, Devi
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         await bus.ManageObjectsAsync(Path);
-        await bus.ExportAsync(Path, Name, [.. updates.Methods, .. workloads.Methods, .. access.Methods, support.Method, .. membership.Methods], Properties(), [new("JobNew", "o", ["job"]), new("JobRemoved", "oss", ["job", "state", "message"])]);
+        await bus.ExportAsync(Path, Name, [.. updates.Methods, .. workloads.Methods, .. access.Methods, support.Method, .. membership.Methods, .. credentials.Methods], Properties(), [new("JobNew", "o", ["job"]), new("JobRemoved", "oss", ["job", "state", "message"])]);
         engine.Jobs.Started += jobs.Add;
         string[] changing = [.. UpdateInterface.Changing, "BootState", "TriesLeft"]; // the engine may call a boot good, too
         engine.Changed += () => Announce(changing);
@@ -37,6 +38,7 @@ internal sealed class SupervisorObject(BusConnection bus, Systemd1 systemd, Devi
         health.Changed += _ => Announce("Health", "HealthReasons", "Checks");
         findings.Changed += () => Announce("Findings");
         fleet.Changed += () => Announce(FleetInterface.Changing);
+        desk.Changed += () => Announce(CredentialInterface.Changing);
         await systemd.FollowChangesAsync(unit =>
         {
             health.UnitChanged(unit);
@@ -82,6 +84,7 @@ internal sealed class SupervisorObject(BusConnection bus, Systemd1 systemd, Devi
         .. state.Properties,
         found.Property,
         membership.Property,
+        credentials.Property,
     ];
 
     private static object[] Change(CheckChange change) => [Moment(change.At), DeviceView.Word(change.State), change.Message];

@@ -31,6 +31,9 @@ internal sealed class Systemd1(BusConnection bus)
     /// <summary>Has a unit started, or started anew when it runs. It is under way when this returns.</summary>
     public Task RestartAsync(string name) => bus.CallAsync(Service, Manager, ManagerInterface, "RestartUnit", "ss", name, "replace");
 
+    /// <summary>Has a unit read its settings anew, or started anew where it cannot. It is under way when this returns.</summary>
+    public Task ReloadOrRestartAsync(string name) => bus.CallAsync(Service, Manager, ManagerInterface, "ReloadOrRestartUnit", "ss", name, "replace");
+
     /// <summary>Has a unit started if it does not run. It is under way when this returns.</summary>
     public Task StartAsync(string name) => bus.CallAsync(Service, Manager, ManagerInterface, "StartUnit", "ss", name, "replace");
 

@@ -1,5 +1,5 @@
 using System.Diagnostics.Metrics;
-using System.Security.Cryptography.X509Certificates;
+using Appliance.Supervisor.Credentials;
 using Appliance.Supervisor.Device;
 using Appliance.Supervisor.Findings;
 using Appliance.Supervisor.Health;
@@ -27,7 +27,7 @@ internal sealed class DeviceMetrics : IDisposable
     private readonly Counter<long> _downloaded;
 
     /// <summary>Begins to measure.</summary>
-    public DeviceMetrics(DeviceView device, HealthMonitor health, FindingList findings, UpdateEngine engine, WorkloadUpdates workloads, X509Certificate2 certificate)
+    public DeviceMetrics(DeviceView device, HealthMonitor health, FindingList findings, UpdateEngine engine, WorkloadUpdates workloads, CredentialDesk credentials)
     {
         _engine = engine;
         var facts = device.Facts;
@@ -51,7 +51,9 @@ internal sealed class DeviceMetrics : IDisposable
         Gauge("appliance.data.free", "By", "What is free on the data partition.", () => [new(facts.Data.Free)]);
         Gauge("appliance.temperature", "Cel", "The hottest sensor.", () => facts.Temperature is { } degrees ? [new(degrees)] : []);
         Gauge("appliance.clock.set", "", "Whether the clock has been set from the network since the start.", () => [new(facts.ClockSet ? 1 : 0)]);
-        Gauge("appliance.certificate.expiry", "s", "When a certificate ends, in seconds since 1970.", () => [new(new DateTimeOffset(certificate.NotAfter.ToUniversalTime()).ToUnixTimeSeconds(), new Tag("use", "page"))]);
+        Gauge("appliance.credential.expiry", "s", "When a credential ends, in seconds since 1970.", () => Moments(credentials, credential => credential.ExpiresAt));
+        Gauge("appliance.credential.rotated", "s", "When a credential was last changed, in seconds since 1970.", () => Moments(credentials, credential => credential.RotatedAt));
+        Gauge("appliance.credential.failing", "", "Whether the last rotation of a credential failed.", () => credentials.Known.Select(credential => new Measurement<double>(credential.Trouble is null ? 0 : 1, new Tag("credential", credential.Name))));
         Gauge("appliance.supervisor.memory", "By", "Resident memory of the supervisor.", () => [new(Environment.WorkingSet)]);
         _meter.CreateObservableCounter("appliance.supervisor.cpu", () => Environment.CpuUsage.TotalTime.TotalSeconds, "s", "Processor time of the supervisor.");
         _jobSeconds = _meter.CreateHistogram("appliance.job.duration", "s", "Jobs that ended since the supervisor started.", advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [1, 10, 60, 300, 900, 3600] });
@@ -65,6 +67,9 @@ internal sealed class DeviceMetrics : IDisposable
         _engine.Jobs.Started -= Follow;
         _meter.Dispose();
     }
+
+    private static IEnumerable<Measurement<double>> Moments(CredentialDesk credentials, Func<CredentialStatus, DateTimeOffset?> choose) =>
+        credentials.Known.Where(credential => choose(credential) is not null).Select(credential => new Measurement<double>(choose(credential)!.Value.ToUnixTimeSeconds(), new Tag("credential", credential.Name)));
 
     private static IEnumerable<Measurement<double>> OneOf(string label, IEnumerable<string> words, string now) => words.Select(word => new Measurement<double>(word == now ? 1 : 0, new Tag(label, word)));
 

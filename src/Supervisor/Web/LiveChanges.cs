@@ -1,3 +1,4 @@
+using Appliance.Supervisor.Credentials;
 using Appliance.Supervisor.Findings;
 using Appliance.Supervisor.Fleet;
 using Appliance.Supervisor.Health;
@@ -20,20 +21,22 @@ internal sealed class LiveChanges : IDisposable
     private readonly WorkloadUpdates _workloads;
     private readonly FindingList _findings;
     private readonly FleetAgent _fleet;
+    private readonly CredentialDesk _credentials;
     private readonly TimeProvider _time;
     private readonly SemaphoreSlim _free = new(MostListeners);
     private TaskCompletionSource _next = New();
 
     /// <summary>Follows everything that pages show.</summary>
-    public LiveChanges(UpdateEngine engine, WorkloadUpdates workloads, HealthMonitor health, FindingList findings, FleetAgent fleet, TimeProvider time)
+    public LiveChanges(UpdateEngine engine, WorkloadUpdates workloads, HealthMonitor health, FindingList findings, FleetAgent fleet, CredentialDesk credentials, TimeProvider time)
     {
-        (_engine, _workloads, _health, _findings, _fleet, _time) = (engine, workloads, health, findings, fleet, time);
+        (_engine, _workloads, _health, _findings, _fleet, _credentials, _time) = (engine, workloads, health, findings, fleet, credentials, time);
         workloads.Changed += Tell;
         engine.Changed += Tell;
         engine.Jobs.Started += Follow;
         health.Changed += TellOf;
         findings.Changed += Tell;
         fleet.Changed += Tell;
+        credentials.Changed += Tell;
     }
 
     /// <summary>Serves one page until it goes away. What only time changes (uptime, memory) is told of every few seconds.</summary>
@@ -76,6 +79,7 @@ internal sealed class LiveChanges : IDisposable
         _health.Changed -= TellOf;
         _findings.Changed -= Tell;
         _fleet.Changed -= Tell;
+        _credentials.Changed -= Tell;
         _free.Dispose();
     }
 

@@ -7,7 +7,7 @@ namespace Appliance.Supervisor.Web;
 internal sealed class PageFrame(DeviceFacts facts)
 {
     private static readonly string Frame = StaticFiles.Text("index.html");
-    private static readonly (string Path, string Name)[] Pages = [("/", "Overview"), (HealthPage.Path, "Health"), ("/updates", "Updates"), (WorkloadRoutes.Page, "Workloads"), ("/logs", "Logs"), ("/network", "Network"), (FleetRoutes.Page, "Fleet")];
+    private static readonly (string Path, string Name)[] Pages = [("/", "Overview"), (HealthPage.Path, "Health"), ("/updates", "Updates"), (WorkloadRoutes.Page, "Workloads"), ("/logs", "Logs"), ("/network", "Network"), (FleetRoutes.Page, "Fleet"), (CredentialRoutes.Page, "Credentials")];
 
     /// <summary>A whole page.</summary>
     /// <param name="caller">For whom.</param>

@@ -3,6 +3,7 @@ using System.Net.Security;
 using System.Security.Cryptography.X509Certificates;
 using Appliance.Core.Access;
 using Appliance.Supervisor.Access;
+using Appliance.Supervisor.Credentials;
 using Appliance.Supervisor.Device;
 using Appliance.Supervisor.Findings;
 using Appliance.Supervisor.Fleet;
@@ -27,7 +28,7 @@ internal static class StatusServer
     /// <param name="endpoint">Where it listens.</param>
     /// <param name="certificate">The page's certificate.</param>
     /// <param name="clients">The authority whose certificates log in, or null.</param>
-    public static void Configure(KestrelServerOptions kestrel, IPEndPoint endpoint, X509Certificate2 certificate, ClientAuthority? clients)
+    public static void Configure(KestrelServerOptions kestrel, IPEndPoint endpoint, PageCertificate certificate, ClientAuthority? clients)
     {
         kestrel.AddServerHeader = false;
         var shares = new ConnectionShares();
@@ -41,27 +42,33 @@ internal static class StatusServer
         kestrel.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(30);
         kestrel.Limits.MinResponseDataRate = new MinDataRate(240, TimeSpan.FromSeconds(5));
         kestrel.Limits.Http2.MaxStreamsPerConnection = 20;
-        // Made at the first connection: it builds the certificate's chain, for which the system's whole trust store is read.
-        var tls = new Lazy<SslServerAuthenticationOptions>(() => clients is null
-            ? new() { ServerCertificateContext = SslStreamCertificateContext.Create(certificate, null, offline: true) }
-            : new()
-            {
-                // The authority's name goes along, so that browsers ask only those who have one of its certificates.
-                ServerCertificateContext = SslStreamCertificateContext.Create(certificate, null, offline: true, SslCertificateTrust.CreateForX509Collection(clients.Certificates, sendTrustInHandshake: true)),
-                ClientCertificateRequired = true,
-                CertificateChainPolicy = clients.PolicyAt(DateTimeOffset.UtcNow),
-                // Anybody may read the page: whether a certificate logs in is judged, and explained, when somebody logs in with it.
-                RemoteCertificateValidationCallback = (_, shown, _, _) => shown is null or X509Certificate2,
-            });
+        // Made at the first connection, and when the certificate is another one: it builds the certificate's chain, for which the
+        // system's whole trust store is read.
+        var lazy = NewOptions();
+        certificate.Changed += () => Volatile.Write(ref lazy, NewOptions());
         void Secure(ListenOptions listen)
         {
             listen.Use(next => connection => shares.ServeAsync(connection, next));
-            listen.UseHttps(new TlsHandshakeCallbackOptions { HandshakeTimeout = TimeSpan.FromSeconds(10), OnConnection = _ => ValueTask.FromResult(tls.Value) });
+            listen.UseHttps(new TlsHandshakeCallbackOptions { HandshakeTimeout = TimeSpan.FromSeconds(10), OnConnection = _ => ValueTask.FromResult(Volatile.Read(ref lazy).Value) });
         }
 
         if (endpoint.Address.Equals(IPAddress.IPv6Any)) kestrel.ListenAnyIP(endpoint.Port, Secure);
         else kestrel.Listen(endpoint, Secure);
+
+        Lazy<SslServerAuthenticationOptions> NewOptions() => new(() => Options(certificate.Current, clients));
     }
+
+    private static SslServerAuthenticationOptions Options(X509Certificate2 certificate, ClientAuthority? clients) => clients is null
+        ? new() { ServerCertificateContext = SslStreamCertificateContext.Create(certificate, null, offline: true) }
+        : new()
+        {
+            // The authority's name goes along, so that browsers ask only those who have one of its certificates.
+            ServerCertificateContext = SslStreamCertificateContext.Create(certificate, null, offline: true, SslCertificateTrust.CreateForX509Collection(clients.Certificates, sendTrustInHandshake: true)),
+            ClientCertificateRequired = true,
+            CertificateChainPolicy = clients.PolicyAt(DateTimeOffset.UtcNow),
+            // Anybody may read the page: whether a certificate logs in is judged, and explained, when somebody logs in with it.
+            RemoteCertificateValidationCallback = (_, shown, _, _) => shown is null or X509Certificate2,
+        };
 
     /// <summary>Adds the routes.</summary>
     public static void Map(WebApplication app)
@@ -107,6 +114,7 @@ internal static class StatusServer
         WorkloadRoutes.Map(actions, frame, app.Services.GetRequiredService<WorkloadUpdates>(), engine);
         LogRoutes.Map(actions, frame, app.Services.GetRequiredService<JournalReader>(), device.Facts);
         FleetRoutes.Map(actions, frame, app.Services.GetRequiredService<FleetAgent>());
+        CredentialRoutes.Map(actions, frame, app.Services.GetRequiredService<CredentialDesk>(), engine);
         DeviceRoutes.Map(actions, frame, device, app.Services.GetRequiredService<SupportBundle>(), app.Services.GetRequiredService<SupervisorObject>());
         MapFile("style.css", "text/css; charset=utf-8");
         MapFile("page.js", "text/javascript; charset=utf-8");

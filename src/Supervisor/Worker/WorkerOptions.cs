@@ -1,3 +1,4 @@
+using Appliance.Supervisor.Credentials;
 using Appliance.Supervisor.Hooks;
 using Appliance.Supervisor.Workloads;
 
@@ -14,6 +15,15 @@ internal sealed record WorkerOptions
 
     /// <summary>Folder of the workloads' releases.</summary>
     public string WorkloadFolder { get; init; } = "/var/lib/appliance/workloads";
+
+    /// <summary>Folder of the rotations of credentials.</summary>
+    public string CredentialFolder { get; init; } = "/var/lib/appliance/credentials";
+
+    /// <summary>The units that use credentials; null for those of systemd.</summary>
+    public IUnits? Units { get; init; }
+
+    /// <summary>For tests: called before every change of a credential on the disk.</summary>
+    public Action<string>? OnCredentialStep { get; init; }
 
     /// <summary>By what the device is known to its fleet's server.</summary>
     public string FleetPath { get; init; } = Fleet.FleetMembershipFile.DefaultPath;

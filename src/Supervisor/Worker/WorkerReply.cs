@@ -1,4 +1,5 @@
 using Appliance.Supervisor.Boot;
+using Appliance.Supervisor.Credentials;
 using Appliance.Supervisor.Workloads;
 
 namespace Appliance.Supervisor.Worker;
@@ -73,6 +74,9 @@ internal sealed record WorkerResult
 
     /// <summary>Lines of a log.</summary>
     public IReadOnlyList<string>? Lines { get; init; }
+
+    /// <summary>Credentials that need root to be changed.</summary>
+    public IReadOnlyList<CredentialStatus>? Credentials { get; init; }
 
     /// <summary>Who holds up the restart (inhibitor locks): it was not asked for.</summary>
     public IReadOnlyList<string>? Inhibitors { get; init; }

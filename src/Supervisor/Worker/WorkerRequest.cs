@@ -33,6 +33,15 @@ internal sealed record WorkerRequest
     /// <summary>Most lines of a log.</summary>
     public int? Lines { get; init; }
 
+    /// <summary>The credential in question.</summary>
+    public string? Credential { get; init; }
+
+    /// <summary>For a rotation: the old credential goes at once.</summary>
+    public bool Emergency { get; init; }
+
+    /// <summary>For a rotation: the new credential, where somebody brings it, in base64. It is a secret.</summary>
+    public string? Content { get; init; }
+
     /// <summary>The slot in question.</summary>
     public string? Slot { get; init; }
 

@@ -52,7 +52,7 @@ internal sealed class WorkerServer(WorkerOptions options, Func<CancellationToken
 
     private Task<WorkerResult> RunAsync(WorkerRequest request, Stream connection, Answers answers, CancellationToken cancellationToken)
     {
-        var workloads = new WorkloadWork(options, openEngine, time);
+        var (workloads, credentials) = (new WorkloadWork(options, openEngine, time), new CredentialWork(options, openEngine, time));
         return request.Verb switch
         {
             WorkerVerb.Workloads => workloads.ReadAsync(request, cancellationToken),
@@ -67,6 +67,9 @@ internal sealed class WorkerServer(WorkerOptions options, Func<CancellationToken
             WorkerVerb.GiveUpWorkload => workloads.GiveUpAsync(request, answers, cancellationToken),
             WorkerVerb.ResumeWorkloads => workloads.ResumeAsync(request, answers, cancellationToken),
             WorkerVerb.WorkloadLog => workloads.ReadLogAsync(request, cancellationToken),
+            WorkerVerb.Credentials => Task.FromResult(credentials.Read()),
+            WorkerVerb.RotateCredential => credentials.RotateAsync(request, answers, cancellationToken),
+            WorkerVerb.ResumeCredentials => credentials.ResumeAsync(answers, cancellationToken),
             _ => RunOnSlotsAsync(request, connection, answers, cancellationToken),
         };
     }

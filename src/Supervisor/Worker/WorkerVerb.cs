@@ -62,4 +62,13 @@ internal enum WorkerVerb
 
     /// <summary>Reads what the containers of a workload printed.</summary>
     WorkloadLog,
+
+    /// <summary>Reads the credentials that need root to be changed.</summary>
+    Credentials,
+
+    /// <summary>Changes a credential.</summary>
+    RotateCredential,
+
+    /// <summary>Goes on with rotations that were interrupted, and lets go of credentials that have been kept long enough.</summary>
+    ResumeCredentials,
 }

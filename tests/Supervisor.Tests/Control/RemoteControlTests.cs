@@ -1,9 +1,9 @@
-using System.Security.Cryptography.X509Certificates;
 using System.Text.Json.Nodes;
 using Appliance.Core.Access;
 using Appliance.Supervisor.Access;
 using Appliance.Supervisor.Control;
 using Appliance.Supervisor.Updates;
+using Appliance.Supervisor.Web;
 using Core.Tests.Access;
 using Supervisor.Tests.Journal;
 using Supervisor.Tests.Web;
@@ -28,7 +28,7 @@ public sealed class RemoteControlTests : IAsyncLifetime
 
     private string Host => $"127.0.0.1:{_scene.Http.BaseAddress!.Port}";
 
-    private string Fingerprint => PemCertificate.Fingerprint(_scene.Service<X509Certificate2>());
+    private string Fingerprint => PemCertificate.Fingerprint(_scene.Service<PageCertificate>().Current);
 
     private string KnownFile => Path.Combine(_scene.File("config"), "appliance", "devices.json");
 

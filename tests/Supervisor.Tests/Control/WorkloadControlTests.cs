@@ -130,7 +130,7 @@ public sealed class WorkloadControlTests : IAsyncLifetime
         await browser.OwnAsync(_scene.Service<OwnerAccess>().SetupCode!);
         await File.WriteAllTextAsync(_scene.File("password"), Browser.Password + "\n", Token);
         string[] host = ["--host", $"127.0.0.1:{_scene.Http.BaseAddress!.Port}"];
-        Assert.Equal(0, (await ControlProgram.RunAsync([.. host, "login", "--fingerprint", Appliance.Core.Access.PemCertificate.Fingerprint(_scene.Service<System.Security.Cryptography.X509Certificates.X509Certificate2>()), "--password-file", _scene.File("password")])).Code);
+        Assert.Equal(0, (await ControlProgram.RunAsync([.. host, "login", "--fingerprint", Appliance.Core.Access.PemCertificate.Fingerprint(_scene.Service<Appliance.Supervisor.Web.PageCertificate>().Current), "--password-file", _scene.File("password")])).Code);
 
         Assert.Equal("shop runs version 1.0\n", (await RunAsync([.. host, "apply", await ExportAsync()])).Output);
 

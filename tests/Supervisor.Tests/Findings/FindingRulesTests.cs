@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using Appliance.Supervisor.Boot;
+using Appliance.Supervisor.Credentials;
 using Appliance.Supervisor.Findings;
 using Appliance.Supervisor.Fleet;
 using Appliance.Supervisor.Health;
@@ -28,7 +29,7 @@ public sealed class FindingRulesTests
         Temperature = 50,
     };
 
-    private static CertificateTerm Ends(DateTimeOffset until) => new("of something", until, "Bring another.");
+    private static CredentialStatus Ends(DateTimeOffset until) => new() { Name = "something", Title = "certificate of something", ExpiresAt = until, Renewal = "Bring another." };
 
     private static FleetStatus Member => new() { State = FleetState.Connected, Server = "https://fleet.example.net/", Device = "0123" };
     private static ReportDelivery Delivery => new("https://collector.example.net:4318", null, HasDropped: false);
@@ -50,7 +51,9 @@ public sealed class FindingRulesTests
         ["too-hot"] = Fine with { Temperature = 86 },
         ["clock-wrong"] = Fine with { Now = Now.AddDays(-21) },
         ["clock-not-set"] = Fine with { ClockSet = false, Uptime = TimeSpan.FromMinutes(16) },
-        ["certificate-ends"] = Fine with { Certificates = [Ends(Now.AddDays(400)), Ends(Now.AddDays(29))] },
+        ["credential-due"] = Fine with { Credentials = [new() { Name = "owner-password", Title = "password of the owner", DueAt = Now.AddDays(-1), Renewal = "Set a new one." }, new() { Name = "ssh-host-key", Title = "SSH host key", DueAt = Now.AddDays(-1), CanRotate = true }] },
+        ["credential-not-rotated"] = Fine with { Credentials = [new() { Name = "wireguard", Title = "key of WireGuard", Trouble = "proving: no handshake", CanRotate = true }] },
+        ["credential-ends"] = Fine with { Credentials = [new() { Name = CredentialDesk.DeviceCertificate, Title = "certificate of the device", ExpiresAt = Now.AddDays(8) }, Ends(Now.AddDays(400)), Ends(Now.AddDays(29))] },
         ["collector-unreachable"] = Fine with { Reports = Delivery with { Trouble = new("it answers 401 Unauthorized", Now.AddMinutes(-16)) } },
         ["reports-lost"] = Fine with { Reports = Delivery with { HasDropped = true } },
         ["fleet-refused"] = Fine with { Fleet = Member with { State = FleetState.Refused, Trouble = "it answers 401 Unauthorized", TroubleSince = Now } },
@@ -76,7 +79,7 @@ public sealed class FindingRulesTests
     }
 
     [Fact]
-    public void ACertificateThatHasEnded_IsAnError() => Assert.Equal(FindingSeverity.Error, Assert.Single(FindingRules.Find(Fine with { Certificates = [Ends(Now.AddSeconds(-1))] })).Severity);
+    public void ACertificateThatHasEnded_IsAnError() => Assert.Equal(FindingSeverity.Error, Assert.Single(FindingRules.Find(Fine with { Credentials = [Ends(Now.AddSeconds(-1))] })).Severity);
 
     [Fact]
     public void AClockThatIsNotSetYet_GetsItsTime() => Assert.Empty(FindingRules.Find(Bad["clock-not-set"] with { Uptime = TimeSpan.FromMinutes(14) }));

@@ -8,6 +8,7 @@ using Appliance.Supervisor.Worker;
 using Appliance.Supervisor.Workloads;
 using Appliance.Supervisor.Workloads.Kubernetes;
 using Supervisor.Tests.Boot;
+using Supervisor.Tests.Credentials;
 using Supervisor.Tests.Workloads;
 using UpdateClient.Tests.Install;
 using UpdateClient.Tests.Workloads;
@@ -52,6 +53,9 @@ internal sealed class WorkerScene : IAsyncDisposable
     public ModelEngine Engine { get; } = new();
     public ClusterNode? Node { get; init; }
     public ReleaseTiming Timing { get; set; } = new() { Timeout = TimeSpan.FromSeconds(20), Dwell = TimeSpan.Zero, Grace = TimeSpan.Zero, Interval = TimeSpan.FromMilliseconds(1) };
+    public ModelUnits Units { get; } = new();
+    public string CredentialFolder => Path.Combine(_folder.FullName, "credentials");
+    public Action<string>? OnCredentialStep { get; set; }
     public string TrialPath => Path.Combine(UpdateFolder, "trial.json");
     private string Hooks => Path.Combine(_folder.FullName, "hooks");
 
@@ -142,7 +146,7 @@ internal sealed class WorkerScene : IAsyncDisposable
 
     private async Task ServeAsync(Socket socket)
     {
-        var options = new WorkerOptions { Root = Disk.Root, UpdateFolder = UpdateFolder, WorkloadFolder = WorkloadFolder, WorkloadTiming = Timing, OnWorkloadStep = step => Engine.OnStep?.Invoke(step), BusAddress = BusAddress, Hooks = new HookRunner([Hooks], TimeSpan.FromMinutes(1), TimeSpan.FromSeconds(1)) };
+        var options = new WorkerOptions { Root = Disk.Root, UpdateFolder = UpdateFolder, WorkloadFolder = WorkloadFolder, CredentialFolder = CredentialFolder, Units = Units, OnCredentialStep = OnCredentialStep, WorkloadTiming = Timing, OnWorkloadStep = step => Engine.OnStep?.Invoke(step), BusAddress = BusAddress, Hooks = new HookRunner([Hooks], TimeSpan.FromMinutes(1), TimeSpan.FromSeconds(1)) };
         await using var connection = new NetworkStream(socket, ownsSocket: true);
         await new WorkerServer(options, _ => Task.FromResult<IBootControl>(Disk.Open()), () => EngineAccess.Of(Engine, Node), Publisher.Time).ServeAsync(connection, CancellationToken.None);
     }

@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Sockets;
-using System.Security.Cryptography.X509Certificates;
 using Appliance.Supervisor.Web;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
@@ -8,7 +7,7 @@ using Microsoft.AspNetCore.Hosting.Server.Features;
 namespace Appliance.Supervisor.Health.Probes;
 
 /// <summary>The status page takes connections, shows our certificate and answers.</summary>
-internal sealed class PageProbe(IServer server, X509Certificate2 own) : IHealthProbe
+internal sealed class PageProbe(IServer server, PageCertificate own) : IHealthProbe
 {
     public string Name => "page";
     public bool Gate => true;
@@ -25,7 +24,7 @@ internal sealed class PageProbe(IServer server, X509Certificate2 own) : IHealthP
         if (!IsOurs(listens)) return ProbeResult.Pass($"the status page waits for its address {listens}");
         using var client = new TcpClient(all ? AddressFamily.InterNetwork : listens.AddressFamily);
         await client.ConnectAsync(all ? IPAddress.Loopback : listens, page.Port, cancellationToken);
-        await using var tls = new System.Net.Security.SslStream(client.GetStream(), false, (_, shown, _, _) => shown is not null && shown.GetRawCertData().AsSpan().SequenceEqual(own.RawData));
+        await using var tls = new System.Net.Security.SslStream(client.GetStream(), false, (_, shown, _, _) => shown is not null && shown.GetRawCertData().AsSpan().SequenceEqual(own.Current.RawData));
         await tls.AuthenticateAsClientAsync(new() { TargetHost = "localhost" }, cancellationToken);
         await tls.WriteAsync("HEAD /page.js HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"u8.ToArray(), cancellationToken);
         var answer = new byte[12];

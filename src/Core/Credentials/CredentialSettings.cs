@@ -1,0 +1,15 @@
+namespace Appliance.Core.Credentials;
+
+/// <summary>Credentials that an image has the supervisor look after: the content of <c>/usr/lib/appliance/credentials.json</c>.</summary>
+/// <remarks>Set, not init: the source-generated reader would give init members that a file lacks no default.</remarks>
+public sealed record CredentialSettings
+{
+    /// <summary>Path of these settings in the image.</summary>
+    public const string SettingsPath = "/usr/lib/appliance/credentials.json";
+
+    /// <summary>Files with secrets.</summary>
+    public IReadOnlyList<CredentialFile> Files { get; set; } = [];
+
+    /// <summary>After this the owner's password is to be changed; null for never.</summary>
+    public TimeSpan? Password { get; set; }
+}

@@ -1,0 +1,51 @@
+using Appliance.Core;
+using Appliance.Core.Credentials;
+using Appliance.Supervisor.Device;
+using Appliance.Supervisor.Workloads;
+using Appliance.Supervisor.Workloads.Kubernetes;
+
+namespace Appliance.Supervisor.Credentials;
+
+/// <summary>The credentials that need root to be changed: the worker's.</summary>
+internal static class CredentialCatalogue
+{
+    private const string RegistryName = "registry";
+
+    /// <summary>All that this device could have.</summary>
+    /// <param name="root">Root of the files.</param>
+    /// <param name="units">The units.</param>
+    /// <param name="openEngine">Opens the engine of workloads.</param>
+    /// <param name="time">Clock.</param>
+    /// <exception cref="UserError">The image's settings cannot be used.</exception>
+    public static IReadOnlyList<ICredential> Open(string root, IUnits units, Func<EngineAccess> openEngine, TimeProvider time)
+    {
+        List<ICredential> all = [new SshHostKey(root, units)];
+        if (ImageIdentity.Read(root).WorkloadsEngine == "k3s")
+        {
+            var options = new KubernetesOptions { Root = root };
+            all.AddRange(Enum.GetValues<KubernetesSecret>().Select(kind => new KubernetesCredential(kind, options, units, IsReadyAsync, time)));
+            var settings = new CredentialFile { Name = RegistryName, Path = "/etc/rancher/k3s/registries.yaml", Reload = options.Unit, Within = options.Within };
+            all.Add(new FileCredential(settings, root, units, time) { Title = "log-ins to registries", Confirmed = RequireReadyAsync });
+        }
+        all.AddRange(ImageSettings.ReadCredentials(root).Files.Select(file => new FileCredential(file, root, units, time)));
+        return all;
+
+        async Task<Readiness> IsReadyAsync(CancellationToken cancellationToken)
+        {
+            try
+            {
+                await using var engine = openEngine();
+                return engine.Node is { } node ? await node.ReadAsync(cancellationToken) : Readiness.Ready("this engine has no node that must be ready");
+            }
+            catch (Exception e) when (e is EngineUnavailableException or KubernetesError or HttpRequestException)
+            {
+                return Readiness.Waiting(e.Message);
+            }
+        }
+
+        async Task RequireReadyAsync(CancellationToken cancellationToken)
+        {
+            if (await IsReadyAsync(cancellationToken) is { State: not ReadinessState.Ready } node) throw new UserError($"The node is not ready: {node.Message}.", "appliancectl logs --unit k3s.service");
+        }
+    }
+}

@@ -1,0 +1,53 @@
+using Appliance.Core;
+using Appliance.Core.Updates;
+using Appliance.Supervisor.Updates;
+using Serilog;
+
+namespace Appliance.Supervisor.Credentials;
+
+/// <summary>Changes credentials when it is time, in the device's windows, and goes on with what was interrupted.</summary>
+internal sealed class CredentialSchedule(CredentialDesk desk, UpdateEngine engine, UpdateSettings settings, TimeProvider time) : BackgroundService
+{
+    private static readonly TimeSpan Pace = TimeSpan.FromMinutes(10), AfterFailure = TimeSpan.FromHours(6);
+
+    private readonly List<MaintenanceWindow> _windows = settings.Windows.Select(text => MaintenanceWindow.TryParse(text)).OfType<MaintenanceWindow>().ToList();
+    private readonly Dictionary<string, TimeSpan> _notBefore = [];
+    private readonly long _start = time.GetTimestamp();
+
+    /// <inheritdoc/>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await desk.ResumeAsync(stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                await ActAsync(stoppingToken);
+            }
+            catch (UserError e)
+            {
+                Log.Debug("A rotation that is due waits: {Reason}", e.Message); // another job, or a trial
+            }
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            {
+                return;
+            }
+            await Task.Delay(Pace, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private async Task ActAsync(CancellationToken cancellationToken)
+    {
+        if (engine.Job?.View.State == JobState.Running) return; // it may be a rotation
+        if (desk.IsUnfinished) await desk.ResumeAsync(cancellationToken);
+        else await desk.RefreshAsync(cancellationToken);
+        if (_windows.Count > 0 && !_windows.Any(window => window.Contains(time.GetLocalNow().DateTime))) return;
+        var now = time.GetElapsedTime(_start);
+        foreach (var credential in desk.Due.Where(due => _notBefore.GetValueOrDefault(due.Name) <= now))
+        {
+            _notBefore[credential.Name] = now + AfterFailure;
+            var job = desk.Rotate(credential.Name, UpdateJob.OfTheDevice);
+            await job.Work.WaitAsync(cancellationToken);
+        }
+    }
+}

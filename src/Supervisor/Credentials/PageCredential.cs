@@ -1,0 +1,102 @@
+using System.Net;
+using System.Net.Security;
+using System.Net.Sockets;
+using System.Security.Authentication;
+using System.Security.Cryptography.X509Certificates;
+using System.Text;
+using Appliance.Core;
+using Appliance.Core.Access;
+using Appliance.Supervisor.Health;
+using Appliance.Supervisor.Web;
+
+namespace Appliance.Supervisor.Credentials;
+
+/// <summary>The certificate that the status page shows. It has no end worth the name, so it is changed when somebody says so.</summary>
+/// <param name="certificate">The certificate.</param>
+/// <param name="isShown">Connects to the page, and says whether it shows the certificate and answers.</param>
+internal sealed class PageCredential(PageCertificate certificate, Func<CancellationToken, Task<ProbeResult>> isShown) : ICredential
+{
+    /// <summary>What it is called.</summary>
+    public const string CredentialName = "page-certificate";
+
+    /// <inheritdoc/>
+    public string Name => CredentialName;
+
+    /// <inheritdoc/>
+    public TimeSpan Grace => TimeSpan.FromDays(1);
+
+    /// <inheritdoc/>
+    public CredentialFacts? Read() => new("certificate of the status page") { ExpiresAt = certificate.Current.NotAfter.ToUniversalTime(), Identity = PemCertificate.Fingerprint(certificate.Current) };
+
+    /// <inheritdoc/>
+    public DateTimeOffset? DueAt(CredentialFacts facts, RotationRecord record) => null;
+
+    /// <inheritdoc/>
+    public Task PrepareAsync(RotationWork work, CancellationToken cancellationToken)
+    {
+        work.Say("before the new certificate is written");
+        DurableFile.Write(New(work), Encoding.ASCII.GetBytes(certificate.Create()));
+        return Task.CompletedTask;
+    }
+
+    /// <summary>Has a client and a server of our own agree on it.</summary>
+    public async Task ProveAsync(RotationWork work, CancellationToken cancellationToken)
+    {
+        using var next = PemCertificate.Load(File.ReadAllText(New(work)));
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        using var client = new TcpClient();
+        var accepted = listener.AcceptTcpClientAsync(cancellationToken);
+        await client.ConnectAsync(IPAddress.Loopback, ((IPEndPoint)listener.LocalEndpoint).Port, cancellationToken);
+        using var server = await accepted;
+        await using var ours = new SslStream(server.GetStream());
+        await using var theirs = new SslStream(client.GetStream(), false, (_, shown, _, _) => Is(shown, next));
+        try
+        {
+            await Task.WhenAll(ours.AuthenticateAsServerAsync(new SslServerAuthenticationOptions { ServerCertificate = next }, cancellationToken), theirs.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = "localhost" }, cancellationToken));
+        }
+        catch (AuthenticationException e)
+        {
+            throw new UserError($"No TLS connection comes about with the new certificate: {e.Message}", null, e);
+        }
+    }
+
+    /// <inheritdoc/>
+    public Task SwitchAsync(RotationWork work, CancellationToken cancellationToken)
+    {
+        work.Say("before the old certificate is kept");
+        if (!File.Exists(Old(work))) DurableFile.Write(Old(work), File.ReadAllBytes(certificate.Path));
+        work.Say("before the new certificate is in its place");
+        DurableFile.Write(certificate.Path, File.ReadAllBytes(New(work)));
+        work.Say("after the new certificate is in its place");
+        certificate.Load();
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public async Task ConfirmAsync(RotationWork work, CancellationToken cancellationToken)
+    {
+        using var next = PemCertificate.Load(File.ReadAllText(New(work)));
+        if (!Is(certificate.Current, next)) throw new UserError("The page has another certificate.");
+        await CredentialCommand.RetryAsync(async () =>
+        {
+            if (await isShown(cancellationToken) is { Outcome: not ProbeOutcome.Passed } shown) throw new UserError(shown.Message);
+        }, TimeSpan.FromMinutes(1), TimeProvider.System, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public Task UndoAsync(RotationWork work, CancellationToken cancellationToken)
+    {
+        if (!File.Exists(Old(work))) return Task.CompletedTask;
+        work.Say("before the old certificate is back");
+        DurableFile.Write(certificate.Path, File.ReadAllBytes(Old(work)));
+        certificate.Load();
+        return Task.CompletedTask;
+    }
+
+    private static string New(RotationWork work) => Path.Combine(work.New, PageCertificate.FileName);
+
+    private static string Old(RotationWork work) => Path.Combine(work.Old, PageCertificate.FileName);
+
+    private static bool Is(X509Certificate? shown, X509Certificate2 wanted) => shown is not null && shown.GetRawCertData().AsSpan().SequenceEqual(wanted.RawData);
+}

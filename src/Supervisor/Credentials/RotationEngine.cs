@@ -1,0 +1,185 @@
+using System.Security.Cryptography;
+using System.Text.Json;
+using Appliance.Core;
+using Appliance.Supervisor.Bus;
+using Appliance.UpdateClient.Install;
+using Serilog;
+
+namespace Appliance.Supervisor.Credentials;
+
+/// <summary>
+/// Changes credentials: a new one is made, put beside the old one, proved, put into its place, and what uses it must work; then the old
+/// one stays at hand for a while. Each step is written down before it begins. Where one fails, the old one comes back; where the power
+/// goes, the step is done again.
+/// </summary>
+/// <param name="folder">Folder of the rotations on the data partition.</param>
+/// <param name="time">Clock.</param>
+internal sealed class RotationEngine(string folder, TimeProvider time)
+{
+    private const string RecordName = "rotation.json";
+    private const int LargestRecord = 64 << 10, MostInterruptions = 3;
+
+    /// <summary>For tests: called before and after every change of the disk.</summary>
+    public Action<string>? OnStep { get; init; }
+
+    /// <summary>Called with what is being done.</summary>
+    public Action<RotationStep>? OnProgress { get; init; }
+
+    /// <summary>How the rotation of a credential stands.</summary>
+    /// <exception cref="InvalidDataException">What was written down cannot be read.</exception>
+    public RotationRecord Read(string name) => RecordFile.TryRead(RecordOf(name), RotationJson.Default.RotationRecord, LargestRecord) is not { } record ? new RotationRecord()
+        : record.Format == RotationRecord.CurrentFormat ? record : throw new InvalidDataException($"{RecordOf(name)} has the format {record.Format}, and this program knows {RotationRecord.CurrentFormat}");
+
+    /// <summary>The credential and its rotation; null where this device has none.</summary>
+    public CredentialStatus? TryStatus(ICredential credential)
+    {
+        try
+        {
+            return credential.Read() is { } facts ? CredentialStatus.Of(credential, facts, Read(credential.Name)) : null;
+        }
+        catch (Exception e) when (e is UserError or IOException or UnauthorizedAccessException or InvalidDataException or CryptographicException)
+        {
+            return CredentialStatus.Of(credential, new CredentialFacts(credential.Name), new RotationRecord()) with { Trouble = $"it cannot be read: {e.Message}" };
+        }
+    }
+
+    /// <summary>Changes a credential.</summary>
+    /// <param name="credential">Which.</param>
+    /// <param name="by">Who asked for it.</param>
+    /// <param name="isEmergency">Whether the old one goes at once.</param>
+    /// <param name="given">The new one, where somebody brings it.</param>
+    /// <param name="cancellationToken">Ends the work. Once the new one takes the old one's place, the next start goes on.</param>
+    /// <exception cref="UserError">It failed, and the old one is used on.</exception>
+    public async Task<RotationRecord> RotateAsync(ICredential credential, string by, bool isEmergency, byte[]? given, CancellationToken cancellationToken)
+    {
+        if (credential.Read() is null) throw new UserError($"This device has no credential {credential.Name}.", "appliancectl credentials lists them.");
+        var work = WorkOf(credential);
+        if (!OperatingSystem.IsWindows()) Directory.CreateDirectory(work.Folder, FolderMode.Private);
+        using var guard = StateFolderLock.Take(work.Folder);
+        var record = Read(credential.Name);
+        if (record.IsUnderWay) record = await RunAsync(credential, work, record with { Interruptions = 0 }, cancellationToken);
+        if (record.Step == RotationStep.Grace) record = await RunAsync(credential, work, record with { RetireAt = time.GetUtcNow() }, cancellationToken); // one before is enough
+        if (record.Step != RotationStep.Idle) throw new UserError($"The rotation of {credential.Name} before this one has not ended: {record.Trouble}.", "It is gone on with by itself; try again then.");
+        if (given is not null)
+        {
+            work.Say("before what was brought is written");
+            DurableFile.Write(work.Given, given);
+        }
+        else DurableFile.Delete(work.Given);
+        return await RunAsync(credential, work, record with { Step = RotationStep.Preparing, By = by, StartedAt = time.GetUtcNow(), IsEmergency = isEmergency, Interruptions = 0 }, cancellationToken);
+    }
+
+    /// <summary>Goes on with what was interrupted, and lets go of what has been kept long enough.</summary>
+    /// <exception cref="UserError">It failed, and the old one is used on.</exception>
+    public async Task<RotationRecord> ResumeAsync(ICredential credential, CancellationToken cancellationToken)
+    {
+        var work = WorkOf(credential);
+        if (!File.Exists(RecordOf(credential.Name))) return new RotationRecord();
+        using var guard = StateFolderLock.Take(work.Folder);
+        var record = Read(credential.Name);
+        if (record.IsUnderWay)
+        {
+            record = record with { Interruptions = record.Interruptions + 1 };
+            if (record.Interruptions > MostInterruptions && record.Step < RotationStep.Undoing) record = record with { Step = RotationStep.Undoing, Trouble = $"it was interrupted {record.Interruptions} times while it was {Word(record.Step)}", TroubleAt = time.GetUtcNow() };
+        }
+        return await RunAsync(credential, work, record, cancellationToken);
+    }
+
+    private string RecordOf(string name) => Path.Combine(folder, name, RecordName);
+
+    private RotationWork WorkOf(ICredential credential) => new(Path.Combine(folder, credential.Name), OnStep);
+
+    /// <summary>Does one step after the other, until there is nothing to do.</summary>
+    private async Task<RotationRecord> RunAsync(ICredential credential, RotationWork work, RotationRecord record, CancellationToken cancellationToken)
+    {
+        UserError? failure = null;
+        while (record.IsUnderWay || (record.Step == RotationStep.Grace && record.RetireAt <= time.GetUtcNow()))
+        {
+            Note(credential, record);
+            OnProgress?.Invoke(record.Step);
+            try
+            {
+                record = await StepAsync(credential, work, record, cancellationToken);
+            }
+            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested && record.Step < RotationStep.Switching)
+            {
+                (record, cancellationToken) = (record with { Step = RotationStep.Undoing, Trouble = "somebody stopped it", TroubleAt = time.GetUtcNow() }, CancellationToken.None);
+                failure = new UserError($"The rotation of {credential.Name} was stopped; the old one is used on.");
+            }
+            catch (Exception e) when (IsFailure(e))
+            {
+                var reason = e.Message.TrimEnd('.');
+                if (record.Step >= RotationStep.Undoing)
+                {
+                    // There is no other way: it is tried again.
+                    Note(credential, record with { Trouble = record.Step == RotationStep.Undoing ? $"the old one could not be brought back yet: {reason}" : $"the one before could not be let go of: {reason}", TroubleAt = time.GetUtcNow() });
+                    throw new UserError($"The rotation of {credential.Name} has not ended ({Word(record.Step)}): {reason}.", (e as UserError)?.Hint ?? "It is tried again.", e) { MayPass = true };
+                }
+                Log.Warning("The rotation of {Credential} failed while it was {Step}: {Reason}", credential.Name, Word(record.Step), reason);
+                failure = new UserError($"The rotation of {credential.Name} failed while it was {Word(record.Step)}, and the old one is used on: {reason}.", (e as UserError)?.Hint, e);
+                record = record with { Step = RotationStep.Undoing, Trouble = $"{Word(record.Step)}: {reason}", TroubleAt = time.GetUtcNow() };
+            }
+        }
+        if (File.Exists(RecordOf(credential.Name))) Note(credential, record);
+        return failure is null ? record : throw failure;
+    }
+
+    private async Task<RotationRecord> StepAsync(ICredential credential, RotationWork work, RotationRecord record, CancellationToken cancellationToken)
+    {
+        switch (record.Step)
+        {
+            case RotationStep.Preparing:
+                Remove(work, work.New);
+                Remove(work, work.Old);
+                Directory.CreateDirectory(work.New);
+                Directory.CreateDirectory(work.Old);
+                await credential.PrepareAsync(work, cancellationToken);
+                return record with { Step = RotationStep.Installing };
+            case RotationStep.Installing:
+                await credential.InstallAsync(work, cancellationToken);
+                return record with { Step = RotationStep.Proving };
+            case RotationStep.Proving:
+                await credential.ProveAsync(work, cancellationToken);
+                return record with { Step = RotationStep.Switching };
+            case RotationStep.Switching:
+                await credential.SwitchAsync(work, cancellationToken);
+                return record with { Step = RotationStep.Confirming };
+            case RotationStep.Confirming:
+                await credential.ConfirmAsync(work, cancellationToken);
+                var now = time.GetUtcNow();
+                Log.Information("{Credential} was changed (by {By})", credential.Name, record.By);
+                return record with { Step = RotationStep.Grace, RotatedAt = now, RetireAt = record.IsEmergency ? now : now + credential.Grace, Trouble = null, TroubleAt = null };
+            case RotationStep.Undoing:
+                await credential.UndoAsync(work, cancellationToken);
+                return record with { Step = RotationStep.Forgetting };
+            case RotationStep.Grace:
+                await credential.RetireAsync(work, cancellationToken);
+                return record with { Step = RotationStep.Forgetting, RetireAt = null, Trouble = null, TroubleAt = null };
+            default:
+                Remove(work, work.New);
+                Remove(work, work.Old);
+                DurableFile.Delete(work.Given);
+                return record with { Step = RotationStep.Idle };
+        }
+    }
+
+    private static void Remove(RotationWork work, string part)
+    {
+        if (!Directory.Exists(part)) return;
+        work.Say($"before {Path.GetFileName(part)} is removed");
+        Directory.Delete(part, recursive: true);
+        DurableFile.SyncFolder(work.Folder);
+    }
+
+    private void Note(ICredential credential, RotationRecord record)
+    {
+        OnStep?.Invoke($"before {record.Step} is written down");
+        DurableFile.Write(RecordOf(credential.Name), JsonSerializer.SerializeToUtf8Bytes(record, RotationJson.Default.RotationRecord));
+        OnStep?.Invoke($"after {record.Step} is written down");
+    }
+
+    /// <summary>What a step may fail with; all else is our own fault, and the next start goes on.</summary>
+    private static bool IsFailure(Exception e) => e is UserError or IOException or UnauthorizedAccessException or InvalidDataException or CryptographicException or BusException or Workloads.EngineUnavailableException;
+
+    private static string Word(RotationStep step) => JsonNamingPolicy.CamelCase.ConvertName(step.ToString());
+}

@@ -1,0 +1,58 @@
+using System.Text.Json;
+using Appliance.Core;
+using Appliance.Supervisor.Credentials;
+using Appliance.Supervisor.Workloads;
+
+namespace Appliance.Supervisor.Worker;
+
+/// <summary>The worker's part in credentials: those that need root to be changed.</summary>
+internal sealed class CredentialWork(WorkerOptions options, Func<EngineAccess> openEngine, TimeProvider time)
+{
+    /// <summary>All that are here, with their rotations.</summary>
+    public WorkerResult Read()
+    {
+        var engine = Engine(null);
+        return new WorkerResult { Credentials = [.. Open().Select(engine.TryStatus).OfType<CredentialStatus>()] };
+    }
+
+    /// <summary>Changes one.</summary>
+    /// <exception cref="UserError">There is none of this name, or it failed and the old one is used on.</exception>
+    public async Task<WorkerResult> RotateAsync(WorkerRequest request, IProgress<WorkerProgress> progress, CancellationToken cancellationToken)
+    {
+        var credential = Open().FirstOrDefault(known => known.Name == request.Credential) ?? throw new UserError($"There is no credential {request.Credential}.", "appliancectl credentials lists them.");
+        await Engine(progress).RotateAsync(credential, request.Reason ?? "", request.Emergency, request.Content is { } content ? Convert.FromBase64String(content) : null, cancellationToken);
+        return Read();
+    }
+
+    /// <summary>Goes on with what was interrupted, and lets go of what has been kept long enough. One that cannot does not keep the others.</summary>
+    /// <exception cref="UserError">The first that could not.</exception>
+    public async Task<WorkerResult> ResumeAsync(IProgress<WorkerProgress> progress, CancellationToken cancellationToken)
+    {
+        var engine = Engine(progress);
+        UserError? first = null;
+        foreach (var credential in Open())
+        {
+            try
+            {
+                await engine.ResumeAsync(credential, cancellationToken);
+            }
+            catch (UserError e)
+            {
+                first ??= e;
+            }
+            catch (InvalidDataException e)
+            {
+                first ??= new UserError(e.Message, "Remove the file; the credential itself is not in it.", e);
+            }
+        }
+        return first is null ? Read() : throw first;
+    }
+
+    private IReadOnlyList<ICredential> Open() => CredentialCatalogue.Open(options.Root, options.Units ?? new SystemdUnits(options.BusAddress, time), openEngine, time);
+
+    private RotationEngine Engine(IProgress<WorkerProgress>? progress) => new(options.CredentialFolder, time)
+    {
+        OnStep = options.OnCredentialStep,
+        OnProgress = step => progress?.Report(new WorkerProgress(JsonNamingPolicy.CamelCase.ConvertName(step.ToString()), 0, 0, 0, 0, null)),
+    };
+}

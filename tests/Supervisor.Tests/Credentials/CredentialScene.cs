@@ -1,0 +1,74 @@
+using Appliance.Core;
+using Appliance.Supervisor.Credentials;
+
+namespace Supervisor.Tests.Credentials;
+
+/// <summary>A place for a credential, and the engine that changes it: the power goes at a step of the test's choice.</summary>
+internal abstract class CredentialScene : IDisposable
+{
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("credential");
+    private int _steps;
+
+    public string Root => _folder.FullName;
+    public ModelUnits Units { get; } = new();
+    public TestTime Time { get; } = new();
+
+    /// <summary>At which step the power goes, from 1; 0 for never.</summary>
+    public int CutAt { get; set; }
+
+    /// <summary>How many steps there were since the last start.</summary>
+    public int Steps => _steps;
+
+    /// <summary>The credential, as a process that has just started has it.</summary>
+    public abstract ICredential Credential { get; }
+
+    /// <summary>The version that is used now: 0 for the first one, then 1 for each that came after. It fails for anything that is none.</summary>
+    public abstract Task<int> UsedAsync();
+
+    /// <summary>Whether something whole is used as soon as the machine has started, before the rotation is gone on with.</summary>
+    public virtual bool WorksAtOnce => true;
+
+    public RotationEngine Engine => new(this["var/rotations"], Time) { OnStep = Step };
+
+    public string this[string path] => Path.Combine(Root, path);
+
+    public string Write(string path, string content, UnixFileMode mode = UnixFileMode.UserRead | UnixFileMode.UserWrite)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(this[path])!);
+        File.WriteAllText(this[path], content);
+        File.SetUnixFileMode(this[path], mode);
+        return this[path];
+    }
+
+    public string Script(string path, string content) => Write(path, $"#!/bin/sh\nset -eu\n{content}\n", UnixFileMode.UserRead | UnixFileMode.UserExecute);
+
+    public Task<RotationRecord> RotateAsync(bool isEmergency = false, byte[]? given = null) => Engine.RotateAsync(Credential, "a test", isEmergency, given, TestContext.Current.CancellationToken);
+
+    public Task<RotationRecord> ResumeAsync() => Engine.ResumeAsync(Credential, TestContext.Current.CancellationToken);
+
+    /// <summary>The machine starts anew.</summary>
+    public virtual Task BootAsync()
+    {
+        (_steps, CutAt) = (0, 0);
+        return Units.BootAsync();
+    }
+
+    public void Step(string what)
+    {
+        if (++_steps == CutAt) throw new Boot.PowerCutException();
+    }
+
+    public virtual void Dispose()
+    {
+        GC.SuppressFinalize(this);
+        _folder.Delete(recursive: true);
+    }
+
+    /// <summary>A clock that a test sets.</summary>
+    internal sealed class TestTime : TimeProvider
+    {
+        public DateTimeOffset Now { get; set; } = new(2026, 11, 30, 12, 0, 0, TimeSpan.Zero);
+
+        public override DateTimeOffset GetUtcNow() => Now;
+    }
+}

@@ -1,0 +1,50 @@
+using Appliance.Core;
+using Appliance.Supervisor.Credentials;
+
+namespace Supervisor.Tests.Credentials;
+
+/// <summary>Units that do at their start what a test says: read a file, refuse to start. What runs survives no power cut.</summary>
+internal sealed class ModelUnits : IUnits
+{
+    private readonly HashSet<string> _active = [];
+
+    /// <summary>Called when a unit starts, starts anew or reads its settings anew; what it throws is the failure of that.</summary>
+    public Func<string, Task> OnStart { get; set; } = _ => Task.CompletedTask;
+
+    /// <summary>Names of units that are to run before anything happens.</summary>
+    public void SetActive(params string[] units) => _active.UnionWith(units);
+
+    /// <summary>The machine starts anew, and its units with it, as far as they can.</summary>
+    public async Task BootAsync(params string[] units)
+    {
+        _active.Clear();
+        foreach (var unit in units)
+        {
+            try
+            {
+                await RestartAsync(unit, TimeSpan.Zero, CancellationToken.None);
+            }
+            catch (UserError)
+            {
+                // It failed; systemd tries on.
+            }
+        }
+    }
+
+    public Task<bool> IsActiveAsync(string unit, CancellationToken cancellationToken) => Task.FromResult(_active.Contains(unit));
+
+    public async Task RestartAsync(string unit, TimeSpan limit, CancellationToken cancellationToken)
+    {
+        _active.Remove(unit);
+        await OnStart(unit);
+        _active.Add(unit);
+    }
+
+    public Task ReloadAsync(string unit, TimeSpan limit, CancellationToken cancellationToken) => RestartAsync(unit, limit, cancellationToken);
+
+    public Task StopAsync(string unit, TimeSpan limit, CancellationToken cancellationToken)
+    {
+        _active.Remove(unit);
+        return Task.CompletedTask;
+    }
+}

@@ -1,0 +1,92 @@
+using Appliance.Supervisor.Credentials;
+
+namespace Supervisor.Tests.Credentials;
+
+/// <summary>The power goes at every step of every rotation: at once something whole is used, and what was begun comes to an end.</summary>
+public sealed class RotationCrashTests
+{
+    public static TheoryData<string> Kinds => ["file", "page", "ssh", "certificates", "token", "encryption"];
+
+    [Theory, MemberData(nameof(Kinds))]
+    public async Task WheneverThePowerGoes_SomethingWholeIsUsed_AndTheRotationEnds(string kind)
+    {
+        var cut = 0;
+        for (var done = false; !done;)
+        {
+            using var scene = New(kind);
+            scene.CutAt = ++cut;
+            try
+            {
+                await scene.RotateAsync();
+                done = true; // there is no such step
+            }
+            catch (Boot.PowerCutException)
+            {
+                await scene.BootAsync();
+                if (scene.WorksAtOnce) Assert.InRange(await scene.UsedAsync(), 0, 1);
+                if (cut % 2 == 0)
+                {
+                    // And again, while it is gone on with.
+                    scene.CutAt = 4;
+                    try
+                    {
+                        await scene.ResumeAsync();
+                    }
+                    catch (Boot.PowerCutException)
+                    {
+                        await scene.BootAsync();
+                        if (scene.WorksAtOnce) Assert.InRange(await scene.UsedAsync(), 0, 2);
+                    }
+                }
+            }
+            await scene.BootAsync();
+            var record = await scene.ResumeAsync();
+            Assert.Null(record.Trouble);
+            Assert.False(record.IsUnderWay);
+            // Where it had begun, it ended; where not, the first one is used. Either way the next one works, and lets go of the old one.
+            if (record.RotatedAt is null) Assert.Equal(0, await scene.UsedAsync());
+            var before = await scene.UsedAsync();
+            record = await scene.RotateAsync(isEmergency: true);
+            Assert.Equal(RotationStep.Idle, record.Step);
+            Assert.True(await scene.UsedAsync() > before, $"cut {cut}: {before} is used still");
+            Assert.Empty(Directory.EnumerateDirectories(Path.Combine(scene["var/rotations"], scene.Credential.Name)));
+        }
+        Assert.InRange(cut, 12, 200);
+    }
+
+    [Theory, MemberData(nameof(Kinds))]
+    public async Task WheneverThePowerGoes_WhileTheOldOneIsLetGo_TheNewOneIsUsed(string kind)
+    {
+        for (var cut = 1; ; cut++)
+        {
+            using var scene = New(kind);
+            await scene.RotateAsync();
+            scene.Time.Now += TimeSpan.FromDays(30);
+            await scene.BootAsync();
+            scene.CutAt = cut;
+            try
+            {
+                await scene.ResumeAsync();
+                Assert.Equal(1, await scene.UsedAsync());
+                return;
+            }
+            catch (Boot.PowerCutException)
+            {
+                await scene.BootAsync();
+                Assert.Equal(1, await scene.UsedAsync());
+                Assert.Equal(RotationStep.Idle, (await scene.ResumeAsync()).Step);
+                Assert.Equal(1, await scene.UsedAsync());
+            }
+        }
+    }
+
+    private static CredentialScene New(string kind) => kind switch
+    {
+        "file" => new FileScene(),
+        "page" => new PageScene(),
+        "ssh" => new SshScene(),
+        "certificates" => new KubernetesScene(KubernetesSecret.Certificates),
+        "token" => new KubernetesScene(KubernetesSecret.Token),
+        _ => new KubernetesScene(KubernetesSecret.EncryptionKey),
+    };
+}

@@ -1,0 +1,145 @@
+using Appliance.Core;
+using Appliance.Supervisor.Credentials;
+
+namespace Supervisor.Tests.Credentials;
+
+/// <summary>The rotation of a file with real programs around it.</summary>
+public sealed class RotationEngineTests : IDisposable
+{
+    private readonly FileScene _scene = new();
+
+    public void Dispose() => _scene.Dispose();
+
+    [Fact]
+    public async Task TheNewOne_IsProved_TakesThePlace_AndTheOldOneIsKeptForAWhile()
+    {
+        var record = await _scene.RotateAsync();
+
+        Assert.Equal((RotationStep.Grace, _scene.Time.Now + TimeSpan.FromDays(1)), (record.Step, record.RetireAt));
+        Assert.Equal(1, await _scene.UsedAsync());
+        Assert.Equal("secret 0", File.ReadAllText(_scene["var/rotations/vpn/old/file"]));
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(_scene["etc/secret"]));
+
+        await _scene.ResumeAsync();
+        Assert.True(Directory.Exists(_scene["var/rotations/vpn/old"]));
+        _scene.Time.Now += TimeSpan.FromDays(1);
+        Assert.Equal(RotationStep.Idle, (await _scene.ResumeAsync()).Step);
+        Assert.False(Directory.Exists(_scene["var/rotations/vpn/old"]));
+        Assert.False(Directory.Exists(_scene["var/rotations/vpn/new"]));
+    }
+
+    [Fact]
+    public async Task InAnEmergency_NothingOfTheOldOneStays()
+    {
+        Assert.Equal(RotationStep.Idle, (await _scene.RotateAsync(isEmergency: true)).Step);
+        Assert.DoesNotContain(Directory.EnumerateFiles(_scene["var"], "*", SearchOption.AllDirectories), path => File.ReadAllText(path).Contains("secret 0", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task WhatSomebodyBrings_IsUsed_AndIsLeftNowhereElse()
+    {
+        await _scene.RotateAsync(given: "secret 7"u8.ToArray());
+        Assert.Equal(7, await _scene.UsedAsync());
+        Assert.Equal("0", File.ReadAllText(_scene["count"]).Trim()); // nothing was made
+
+        await _scene.RotateAsync(isEmergency: true);
+        Assert.DoesNotContain(Directory.EnumerateFiles(_scene["var"], "*", SearchOption.AllDirectories), path => File.ReadAllText(path).Contains("secret 7", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("make", "preparing", "make failed with exit code 3")]
+    [InlineData("prove", "proving", "prove failed with exit code 3")]
+    [InlineData("check", "confirming", "check failed with exit code 3")]
+    [InlineData("unit", "switching", "the unit does not start with it")]
+    public async Task WhateverFails_TheOldOneIsUsedOn_AndTheReasonIsKept(string what, string step, string reason)
+    {
+        if (what == "unit") _scene.Bad = "secret 1";
+        else
+        {
+            if (what != "check") File.Delete(_scene[what]);
+            _scene.Settings = what == "check" ? _scene.Settings with { Check = _scene.Script("check", "echo hunter2; exit 3") } : _scene.Settings;
+            if (what != "check") _scene.Script(what, "echo hunter2; exit 3");
+        }
+
+        var error = await Assert.ThrowsAsync<UserError>(() => _scene.RotateAsync());
+        Assert.Contains($"failed while it was {step}, and the old one is used on", error.Message, StringComparison.Ordinal);
+        Assert.Contains(reason, error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("hunter2", error.ToString(), StringComparison.Ordinal); // what a program prints may be the secret
+        Assert.Equal(0, await _scene.UsedAsync());
+        var record = _scene.Engine.Read("vpn");
+        Assert.Equal(RotationStep.Idle, record.Step);
+        Assert.StartsWith($"{step}: ", record.Trouble, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(_scene["var/rotations/vpn/new"]));
+    }
+
+    [Fact]
+    public async Task WhenTheOldOneCannotComeBack_ThatIsTriedAgain()
+    {
+        _scene.Settings = _scene.Settings with { Check = _scene.Script("check", "exit 1") };
+        var inner = _scene.Units.OnStart;
+        var starts = 0;
+        _scene.Units.OnStart = async unit =>
+        {
+            await inner(unit);
+            if (++starts == 2) throw new UserError("systemd is busy"); // the one with which the old one comes back
+        };
+
+        Assert.True((await Assert.ThrowsAsync<UserError>(() => _scene.RotateAsync())).MayPass);
+        Assert.Equal(RotationStep.Undoing, _scene.Engine.Read("vpn").Step);
+        Assert.Equal(RotationStep.Idle, (await _scene.ResumeAsync()).Step);
+        Assert.Equal(0, await _scene.UsedAsync());
+    }
+
+    [Fact]
+    public async Task WhatIsInterruptedAgainAndAgain_IsUndone()
+    {
+        for (var i = 0; i < 4; i++)
+        {
+            await _scene.BootAsync();
+            _scene.CutAt = i == 0 ? 12 : 3; // in a step each time
+            await Assert.ThrowsAnyAsync<Exception>(() => i == 0 ? _scene.RotateAsync() : _scene.ResumeAsync());
+        }
+        await _scene.BootAsync();
+        var record = await _scene.ResumeAsync();
+
+        Assert.Equal(RotationStep.Idle, record.Step);
+        Assert.Contains("interrupted 4 times", record.Trouble, StringComparison.Ordinal);
+        Assert.Equal(0, await _scene.UsedAsync());
+    }
+
+    [Fact]
+    public async Task WhoStopsIt_BeforeTheSwitch_HasTheOldOne()
+    {
+        using var stop = new CancellationTokenSource();
+        var engine = new RotationEngine(_scene["var/rotations"], _scene.Time) { OnProgress = step => { if (step == RotationStep.Proving) stop.Cancel(); } };
+
+        var error = await Assert.ThrowsAsync<UserError>(() => engine.RotateAsync(_scene.Credential, "a test", false, null, stop.Token));
+        Assert.Contains("was stopped", error.Message, StringComparison.Ordinal);
+        Assert.Equal(0, await _scene.UsedAsync());
+        Assert.Equal(RotationStep.Idle, engine.Read("vpn").Step);
+    }
+
+    [Fact]
+    public async Task OneThatTheDeviceCannotMake_IsBrought_AlsoWhereThereWasNone()
+    {
+        _scene.Settings = _scene.Settings with { Make = null };
+        Assert.Contains("appliancectl credentials set vpn", (await Assert.ThrowsAsync<UserError>(() => _scene.RotateAsync())).ToString(), StringComparison.Ordinal);
+        File.Delete(_scene["etc/secret"]);
+        _scene.Bad = "secret 5";
+        await Assert.ThrowsAsync<UserError>(() => _scene.RotateAsync(given: "secret 5"u8.ToArray()));
+        Assert.False(File.Exists(_scene["etc/secret"])); // as it was before
+        await _scene.RotateAsync(given: "secret 6"u8.ToArray());
+        Assert.Equal(6, await _scene.UsedAsync());
+    }
+
+    [Fact]
+    public void WhenItIsTime_GoesByTheLastChange()
+    {
+        _scene.Settings = _scene.Settings with { Every = TimeSpan.FromDays(90) };
+        var facts = _scene.Credential.Read()!;
+        Assert.Equal(facts.IssuedAt + TimeSpan.FromDays(90), _scene.Credential.DueAt(facts, new RotationRecord()));
+        Assert.Equal(_scene.Time.Now + TimeSpan.FromDays(90), _scene.Credential.DueAt(facts, new RotationRecord { RotatedAt = _scene.Time.Now }));
+        _scene.Settings = _scene.Settings with { Make = null };
+        Assert.Null(_scene.Credential.DueAt(facts, new RotationRecord()));
+    }
+}
