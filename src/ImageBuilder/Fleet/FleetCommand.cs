@@ -20,11 +20,13 @@ internal static class FleetCommand
           appliance fleet rollout create "1.2 for Berlin" --release 7 --filter label.site=berlin --start
           appliance fleet rollout watch 3
         """)
-    { Overview(), Devices(), Device(), Assign(), Label(), Log(), Releases(), Rollouts(), Rollout(), Audit() };
+    { Overview(), Devices(), Device(), Assign(), Rotate(), Label(), Log(), Releases(), Rollouts(), Rollout(), Audit() };
 
     private static Command Overview() => Verb("overview", "Counts the fleet.", "appliance fleet overview", [], (_, client, stop) => client.GetAsync("overview", stop), answer =>
     {
         FleetTable.Say($"{answer["devices"]} devices, {answer["silent"]} silent, {answer["connected"]} connected, {answer["failedToday"]} failures in 24 hours");
+        if ((int)answer["certificatesExpiring"]! is > 0 and var expiring) FleetTable.Say($"  certificates that end within 7 days and were not renewed: {expiring}");
+        if (answer["authorityEndsAt"] is { } end) FleetTable.Say($"  the authority that issues certificates ends: {FleetTable.Moment(end)}");
         foreach (var (name, key) in new[] { ("version", "versions"), ("health", "health"), ("under way", "actions") })
             foreach (var share in answer[key]!.AsArray()) FleetTable.Say($"  {name} {share!["name"]}: {share["count"]}");
     });
@@ -66,6 +68,33 @@ internal static class FleetCommand
         return Verb("assign", "Gives a device a release.", "appliance fleet assign edge-12 --release 7 --forced", [id, release, forced, confirm, window],
             async (result, client, stop) => new JsonObject { ["action"] = (await client.SendAsync(HttpMethod.Post, $"devices/{Uri.EscapeDataString(result.GetValue(id)!)}/actions", new JsonObject { ["release"] = result.GetValue(release), ["forced"] = result.GetValue(forced), ["confirm"] = result.GetValue(confirm), ["window"] = result.GetValue(window) }, stop))!.DeepClone() },
             answer => FleetTable.Say($"It is action {answer["action"]}."));
+    }
+
+    private static Command Rotate()
+    {
+        var credential = new Argument<string>("credential") { Description = "Name of the credential, such as ssh-host-key; all for every one." };
+        var (device, forced) = (new Option<string?>("--device") { Description = "The device that does it; without it, the rotation is for `fleet rollout create`." }, new Option<bool>("--forced") { Description = "The device does it at once." });
+        return Verb("rotate", "Makes a rotation of a credential, for a device or for a rollout.", "appliance fleet rotate ssh-host-key --device edge-12", [credential, device, forced], async (result, client, stop) =>
+        {
+            if (result.GetValue(forced) && result.GetValue(device) is null) throw new UserError("--forced is for a device.", "Name it with --device, or leave --forced to the rollout.");
+            var rotation = (await client.SendAsync(HttpMethod.Post, "rotations", new JsonObject { ["credential"] = result.GetValue(credential) }, stop))!;
+            if (result.GetValue(device) is { } id) rotation["action"] = await AssignAsync(client, id, rotation, result.GetValue(forced), stop);
+            return rotation;
+        }, answer => FleetTable.Say(answer["action"] is { } action ? $"It is action {action}." : $"It is release {answer["id"]}: appliance fleet rollout create NAME --release {answer["id"]}"));
+    }
+
+    /// <summary>Gives a device a rotation that was just made.</summary>
+    /// <exception cref="UserError">It could not be given; the message names the release.</exception>
+    private static async Task<JsonNode?> AssignAsync(FleetClient client, string device, JsonNode rotation, bool forced, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return (await client.SendAsync(HttpMethod.Post, $"devices/{Uri.EscapeDataString(device)}/actions", new JsonObject { ["release"] = rotation["id"]!.DeepClone(), ["forced"] = forced }, cancellationToken))!.DeepClone();
+        }
+        catch (UserError e)
+        {
+            throw new UserError($"Release {rotation["id"]} was made but not given to {device}: {e.Message}", $"appliance fleet assign DEVICE --release {rotation["id"]}", e);
+        }
     }
 
     private static Command Label()

@@ -79,8 +79,8 @@ internal sealed class ActionJournal(FleetContext context, DateTimeOffset now)
         if (await context.Actions.Where(row => row.Id == action.Id && row.IsActive && (from == null || from.Contains(row.State)))
                 .ExecuteUpdateAsync(set => set.SetProperty(row => row.State, end).SetProperty(row => row.IsActive, false).SetProperty(row => row.ChangedAt, now).SetProperty(row => row.Detail, reason), cancellationToken) == 0) return false;
         await SayAsync(action.Id, "", end switch { ActionState.Finished => "finished", ActionState.Failed => $"failed: {reason}", _ => $"canceled: {reason}" }, cancellationToken);
-        if (end == ActionState.Finished)
-            await context.Devices.Where(row => row.Id == action.DeviceId).ExecuteUpdateAsync(set => set.SetProperty(row => row.InstalledReleaseId, action.ReleaseId).SetProperty(row => row.WantsAttributes, true), cancellationToken);
+        if (end == ActionState.Finished) // a rotation is no software
+            await context.Devices.Where(row => row.Id == action.DeviceId && context.Releases.Any(release => release.Id == action.ReleaseId && release.Kind != ReleaseKind.Rotation)).ExecuteUpdateAsync(set => set.SetProperty(row => row.InstalledReleaseId, action.ReleaseId).SetProperty(row => row.WantsAttributes, true), cancellationToken);
         if (action.RolloutId is { } rollout) await CountAsync(action, rollout, end, reason, cancellationToken);
         return true;
     }

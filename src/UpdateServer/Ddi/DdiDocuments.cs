@@ -83,7 +83,7 @@ internal sealed class DdiDocuments(string @base, ServeOptions options, DateTimeO
             ["artifacts"] = Artifacts(release),
         };
         // Our devices fetch a difference from the repository instead of the file.
-        if (release.Kind != ReleaseKind.Files)
+        if (release.Kind is ReleaseKind.Image or ReleaseKind.Workload)
             chunk["metadata"] = new JsonArray(Metadata(DdiWords.Kind, release.Kind == ReleaseKind.Image ? DdiWords.Image : DdiWords.Workload), Metadata(DdiWords.Channel, release.Channel), Metadata(DdiWords.Repository, (options.RepositoryUrl ?? new Uri(new Uri(@base), RepositoryHosting.Path + "/")).ToString()));
         return chunk;
     }

@@ -13,7 +13,7 @@ internal sealed class DeviceDialogue(FleetDatabase database, SeenDevices seen, S
     /// <summary>What a device has to do.</summary>
     /// <param name="Device">The device.</param>
     /// <param name="Action">The oldest action that is not over.</param>
-    /// <param name="Installed">The action that it finished last.</param>
+    /// <param name="Installed">The action by which it has what it has installed.</param>
     public sealed record Tasks(Device Device, UpdateAction? Action, long? Installed);
 
     /// <summary>An action and its release.</summary>
@@ -27,7 +27,7 @@ internal sealed class DeviceDialogue(FleetDatabase database, SeenDevices seen, S
         await using var context = database.Open();
         var action = await context.Actions.AsNoTracking().Where(row => row.DeviceId == device.Id && row.IsActive).OrderBy(row => row.Id).FirstOrDefaultAsync(cancellationToken);
         long? installed = device.InstalledReleaseId is null ? null
-            : await context.Actions.Where(row => row.DeviceId == device.Id && row.State == ActionState.Finished).MaxAsync(row => (long?)row.Id, cancellationToken);
+            : await context.Actions.Where(row => row.DeviceId == device.Id && row.ReleaseId == device.InstalledReleaseId && row.State == ActionState.Finished).MaxAsync(row => (long?)row.Id, cancellationToken);
         return new Tasks(device, action, installed);
     }
 

@@ -50,6 +50,11 @@ internal abstract class FleetContext(DbContextOptions options) : DbContext(optio
     public Task<int> RevokeCertificatesAsync(long device, DateTimeOffset now, CancellationToken cancellationToken) =>
         Certificates.Where(row => row.DeviceId == device && row.RevokedAt == null).ExecuteUpdateAsync(set => set.SetProperty(row => row.RevokedAt, now), cancellationToken);
 
+    /// <summary>Devices whose certificates all end until a moment, the last one after now: they were not renewed.</summary>
+    public IQueryable<long> WithoutRenewal(DateTimeOffset now, DateTimeOffset until) =>
+        Certificates.Where(row => row.RevokedAt == null && Devices.Any(device => device.Id == row.DeviceId && device.State == DeviceState.Registered))
+            .GroupBy(row => row.DeviceId).Where(device => device.Max(row => row.ExpiresAt) > now && device.Max(row => row.ExpiresAt) <= until).Select(device => device.Key);
+
     /// <summary>What people call releases.</summary>
     public Task<Dictionary<long, string>> NamesOfAsync(IReadOnlyCollection<long> releases, CancellationToken cancellationToken) =>
         Releases.Where(release => releases.Contains(release.Id)).ToDictionaryAsync(release => release.Id, release => release.Name + " " + release.Version, cancellationToken);

@@ -11,19 +11,19 @@ internal sealed class Release
     /// <summary>What it is.</summary>
     public ReleaseKind Kind { get; set; }
 
-    /// <summary>Id of the image or workload, or the name that its files were uploaded under.</summary>
+    /// <summary>Id of the image or workload, the name that its files were uploaded under, or the credential's.</summary>
     public required string Name { get; set; }
 
     /// <summary>Version.</summary>
     public required string Version { get; set; }
 
-    /// <summary>The part of a device that it is (the type of a software module in hawkBit's words): <see cref="DdiWords.SystemPart"/> or <see cref="DdiWords.ApplicationPart"/>.</summary>
+    /// <summary>The part of a device that it is (the type of a software module in hawkBit's words): <see cref="DdiWords.SystemPart"/>, <see cref="DdiWords.ApplicationPart"/> or <see cref="DdiWords.RotationPart"/>.</summary>
     public string Part { get; set; } = DdiWords.SystemPart;
 
     /// <summary>Board that it is for; empty for any.</summary>
     public string Board { get; set; } = "";
 
-    /// <summary>Channel of the repository that offers it; empty for uploaded files.</summary>
+    /// <summary>Channel of the repository that offers it; empty for what is not from there.</summary>
     public string Channel { get; set; } = "";
 
     /// <summary>What is new, in words.</summary>

@@ -11,4 +11,7 @@ internal enum ReleaseKind
 
     /// <summary>Files for devices that are not ours (SWUpdate, RAUC), uploaded as they are.</summary>
     Files,
+
+    /// <summary>A credential that devices make anew. It has no files, and is never what a device has installed.</summary>
+    Rotation,
 }

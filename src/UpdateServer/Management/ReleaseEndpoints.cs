@@ -7,16 +7,20 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace Appliance.UpdateServer.Management;
 
-/// <summary>Releases: those of the repository, and files for other kinds of devices.</summary>
+/// <summary>Releases: those of the repository, files for other kinds of devices, and rotations of credentials.</summary>
 internal static class ReleaseEndpoints
 {
     private static readonly char[] NotInNames = ['/', '\\', '\0'];
+
+    /// <summary>A rotation to be made.</summary>
+    public sealed record NewRotation(string Credential, string? Version);
 
     /// <summary>Adds the endpoints.</summary>
     public static void Map(IEndpointRouteBuilder api)
     {
         api.MapGet("/releases", (ReleaseReader releases, int? take, CancellationToken stop) => releases.ListAsync(ManagementApi.Rows(take, 100), stop)).Requires(Role.Viewer).WithSummary("Releases, the newest first.");
         api.MapPut("/releases/{name}/{version}/files/{file}", UploadAsync).Requires(Role.Operator).WithSummary("Uploads a file: for devices that are not ours (SWUpdate, RAUC), or a bundle; the body is the file. part is os (the default) or bApp, for a workload.");
+        api.MapPost("/rotations", async (RotationBook rotations, HttpContext http, NewRotation given, CancellationToken stop) => ReleaseReader.View(await rotations.CreateAsync(given.Credential, given.Version, http.Who(), stop))).Requires(Role.Operator).WithSummary("Makes a release without files, by which devices make a credential anew; without a version it has the time's.");
     }
 
     private static async Task<ReleaseReader.ReleaseView> UploadAsync(ArtifactStore store, HttpContext http, string name, string version, string file, string? part, CancellationToken cancellationToken)

@@ -4,6 +4,7 @@ using Appliance.UpdateServer.Access;
 using Appliance.UpdateServer.Certificates;
 using Appliance.UpdateServer.Inventory;
 using Appliance.UpdateServer.Management;
+using Appliance.UpdateServer.Releases;
 using Appliance.UpdateServer.Rollouts;
 using Microsoft.AspNetCore.Http.HttpResults;
 
@@ -19,6 +20,13 @@ internal static class PageForms
         {
             var form = await http.Request.ReadFormAsync(http.RequestAborted);
             await devices.AssignAsync(id, new DeviceRegister.Assignment(Number(form, "release"), Checked(form, "forced"), Checked(form, "confirm"), null), visitor.Key!.Name, http.RequestAborted);
+            return ToDevice(id);
+        }).Requires(Role.Operator);
+        pages.MapPost("/devices/{id}/rotate", async (HttpContext http, RotationBook rotations, DeviceRegister devices, PageVisitor visitor, string id) =>
+        {
+            var form = await http.Request.ReadFormAsync(http.RequestAborted);
+            var rotation = await rotations.CreateAsync(Text(form, "credential"), null, visitor.Key!.Name, http.RequestAborted);
+            await devices.AssignAsync(id, new DeviceRegister.Assignment(rotation.Id, Checked(form, "forced"), false, null), visitor.Key!.Name, http.RequestAborted);
             return ToDevice(id);
         }).Requires(Role.Operator);
         pages.MapPost("/devices/{id}/labels", async (HttpContext http, DeviceRegister devices, PageVisitor visitor, string id) =>
@@ -44,6 +52,11 @@ internal static class PageForms
             return ToDevice(id);
         }).Requires(Role.Admin);
 
+        pages.MapPost("/rotations", async (HttpContext http, RotationBook rotations, PageVisitor visitor) =>
+        {
+            await rotations.CreateAsync(Text(await http.Request.ReadFormAsync(http.RequestAborted), "credential"), null, visitor.Key!.Name, http.RequestAborted);
+            return FleetPages.SeeOther("/releases");
+        }).Requires(Role.Operator);
         pages.MapPost("/rollouts", async (HttpContext http, RolloutBook book, PageVisitor visitor) =>
             ToRollout((await book.CreateAsync(Plan(await http.Request.ReadFormAsync(http.RequestAborted)), visitor.Key!.Name, http.RequestAborted)).Id)).Requires(Role.Operator);
         MapRollout(pages, "approve", (book, id, who, stop) => book.ApproveAsync(id, who, stop));

@@ -36,7 +36,7 @@ internal sealed class RepositoryCatalogue(FleetDatabase database, ServeOptions o
         var ids = present.Select(release => release.Id).ToList();
         await database.WriteAsync(async context =>
         {
-            await context.Releases.Where(row => row.Kind != ReleaseKind.Files).ExecuteUpdateAsync(set => set.SetProperty(row => row.IsAvailable, row => ids.Contains(row.Id)), cancellationToken);
+            await context.Releases.Where(row => row.Kind == ReleaseKind.Image || row.Kind == ReleaseKind.Workload).ExecuteUpdateAsync(set => set.SetProperty(row => row.IsAvailable, row => ids.Contains(row.Id)), cancellationToken);
         }, cancellationToken);
         _read = found;
         Log.Information("The repository has {Releases} releases in {Channels} channels", present.Count, trusted.Channels.Count);

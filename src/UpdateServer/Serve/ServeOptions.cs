@@ -6,6 +6,8 @@ namespace Appliance.UpdateServer.Serve;
 /// <summary>How the server runs.</summary>
 internal sealed record ServeOptions
 {
+    private static readonly TimeSpan LongestNotice = TimeSpan.FromDays(7);
+
     /// <summary>Folder for the database file, uploads and the server's own certificate.</summary>
     public required string DataFolder { get; init; }
 
@@ -35,6 +37,9 @@ internal sealed record ServeOptions
 
     /// <summary>How long a device's certificate holds.</summary>
     public TimeSpan CertificateLife { get; init; } = TimeSpan.FromDays(30);
+
+    /// <summary>How long before its end a device's certificate is told of that was not renewed: devices do so when a third of its life is left.</summary>
+    public TimeSpan CertificateNotice => CertificateLife / 4 < LongestNotice ? CertificateLife / 4 : LongestNotice;
 
     /// <summary>How long after its end a device may still renew by a certificate.</summary>
     public TimeSpan CertificateGrace { get; init; } = TimeSpan.FromDays(180);

@@ -46,6 +46,29 @@ public sealed class FleetCommandTests
     }
 
     [Fact]
+    public async Task ARotation_FromTheCommandLine()
+    {
+        await using var scene = await ServerScene.StartAsync(DatabaseKind.Sqlite, secure: true);
+        var device = scene.Device("edge-1");
+        await device.PollAsync();
+
+        Assert.Equal("It is action 1.\n", (await RunAsync(scene, "rotate", "page-certificate", "--device", "edge-1", "--forced")).Said);
+        var deployment = (await device.GetAsync((await device.LinkAsync("deploymentBase"))!))["deployment"]!;
+        Assert.Equal(("forced", "page-certificate"), ((string?)deployment["update"], (string?)deployment["chunks"]![0]!["name"]));
+        await device.DoAsync("success");
+
+        Assert.Equal("It is release 2: appliance fleet rollout create NAME --release 2\n", (await RunAsync(scene, "rotate", "all")).Said);
+        Assert.Equal("rotation", (string?)JsonNode.Parse((await RunAsync(scene, "rotate", "all", "--json")).Said)!["kind"]);
+        await RunAsync(scene, "rollout", "create", "everything", "--release", "2", "--start");
+        await device.DoAsync("success");
+        Assert.Matches("all \\S+Z +finished", (await RunAsync(scene, "device", "edge-1")).Said);
+        Assert.Matches("2 +all +\\S+Z +rotation", (await RunAsync(scene, "releases")).Said);
+
+        Assert.Matches("(?s)^error: Release 3 was made but not given to edge-9: There is no device edge-9.*appliance fleet assign", (await RunAsync(scene, "rotate", "ssh-host-key", "--device", "edge-9")).Said);
+        Assert.StartsWith("error: --forced is for a device.", (await RunAsync(scene, "rotate", "all", "--forced")).Said, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task WhatGoesWrong_IsSaidInOneLine()
     {
         await using var scene = await ServerScene.StartAsync(DatabaseKind.Sqlite, secure: true);

@@ -126,6 +126,45 @@ public sealed class FleetPageTests : IAsyncLifetime
         Assert.DoesNotContain(_complaints, complaint => !complaint.Contains("400", StringComparison.Ordinal)); // the browser tells of the refusal
     }
 
+    [Fact]
+    public async Task ARotation_IsMade_AndGivenToADevice()
+    {
+        await MakeFleetAsync(1);
+        var page = await LogInAsync(_scene.Key);
+        await page.GotoAsync("/devices/edge-00");
+        await page.GetByLabel("Credential").FillAsync("page-certificate");
+        await page.GetByRole(AriaRole.Button, new() { Name = "Rotate" }).ClickAsync();
+        await Assertions.Expect(page.Locator("tbody tr")).ToContainTextAsync("page-certificate 20261128T1200Z");
+        await _scene.Device("edge-00").DoAsync("success");
+        await Assertions.Expect(page.Locator("tbody .state")).ToHaveTextAsync("finished");
+        await Assertions.Expect(page.Locator("article dl")).ToContainTextAsync("Installed by the servernothing yet");
+
+        await page.GotoAsync("/releases");
+        await page.GetByLabel("Rotate a credential").FillAsync("ssh-host-key");
+        await page.GetByRole(AriaRole.Button, new() { Name = "Make a rotation" }).ClickAsync();
+        var row = page.GetByRole(AriaRole.Row).Filter(new() { HasText = "ssh-host-key 20261128T1200Z" });
+        await Assertions.Expect(row).ToContainTextAsync("rotation");
+        await row.GetByRole(AriaRole.Link, new() { Name = "Roll out" }).ClickAsync();
+        await Assertions.Expect(page.GetByLabel("Release").Locator("option:checked")).ToHaveTextAsync("ssh-host-key 20261128T1200Z");
+        Assert.Empty(_complaints);
+    }
+
+    [Fact]
+    public async Task TheOverview_TellsOfCertificatesThatEnd()
+    {
+        await MakeFleetAsync(1);
+        using var key = ECDsa.Create();
+        await _scene.Service<DeviceCertificates>().IssueAsync(await _scene.Service<DeviceAuthentication>().FindOrRegisterAsync("edge-00", Token) ?? throw new InvalidOperationException(), new CertificateRequest("CN=edge-00", key, HashAlgorithmName.SHA256), null, renews: false, Token);
+        var message = (await LogInAsync(_scene.Key)).Locator("main .message");
+        await Assertions.Expect(message).ToHaveCountAsync(0);
+
+        _time.Now = Noon.AddDays(25);
+        await Assertions.Expect((await LogInAsync(_scene.Key)).Locator("main .message")).ToHaveTextAsync("The certificates of 1 device end within 7 days and were not renewed.");
+        _time.Now = Noon.AddYears(10).AddDays(-100);
+        await Assertions.Expect((await LogInAsync(_scene.Key)).Locator("main .message")).ToContainTextAsync("The authority that issues devices' certificates ends on 2036-11-28 12:00:00");
+        Assert.Empty(_complaints);
+    }
+
     /// <summary>Whatever a device says of itself is text to the page.</summary>
     [Fact]
     public async Task ADeviceCannotWriteThePage()

@@ -43,10 +43,12 @@ public sealed class RepositoryTests : IDisposable
         Assert.Equal(HttpStatusCode.BadRequest, refused.StatusCode);
         Assert.Contains("is for vm, and pi-1 is a raspberry-pi", await refused.Content.ReadAsStringAsync(Token), StringComparison.Ordinal);
 
+        await scene.PostAsync("/api/v1/rotations", new { credential = "all" });
         await _publisher.PublishAsync(await _publisher.BuildAsync("1.2", 1 << 20), options => options with { Keep = 1 });
         await scene.Service<RepositoryCatalogue>().RefreshAsync(Token);
         releases = (await scene.GetAsync("/api/v1/releases")).AsArray();
         Assert.Equal([("1.1", false), ("1.2", true)], releases.Where(release => (string?)release!["kind"] == "image").Select(release => ((string)release!["version"]!, (bool)release["available"]!)).Order());
+        Assert.True((bool)releases.Single(release => (string?)release!["kind"] == "rotation")!["available"]!); // it is none of the repository's
     }
 
     /// <summary>Our own client takes an update from it: by ranges, chunks and patches, as from any web server.</summary>
