@@ -36,6 +36,12 @@ internal sealed record MachineOptions
     /// <summary>True lets the hardware watchdog reset an emulated machine too, which a loaded host may make too slow for it.</summary>
     public bool Watchdog { get; init; }
 
+    /// <summary>What its hardware clock says at power-on, UTC; null for the host's time.</summary>
+    public DateTime? Clock { get; init; }
+
+    /// <summary>True lets it reach nobody; the status page is reached all the same.</summary>
+    public bool Alone { get; init; }
+
     /// <summary>True adds a USB controller, for <see cref="VirtualMachine.PlugInAsync"/>.</summary>
     public bool Usb { get; init; }
 }
