@@ -59,7 +59,7 @@ internal sealed class DeviceFacts(string root, string dataFolder)
     }
 
     /// <summary>When the image was made: the builder gives every file its source date.</summary>
-    public DateTimeOffset Built => File.GetLastWriteTimeUtc(Path.Combine(root, "usr/lib/os-release"));
+    public DateTimeOffset Built => ReadBuilt(root);
 
     /// <summary>What the hottest thermal zone of the kernel shows, in °C, or null without one.</summary>
     public double? Temperature
@@ -120,6 +120,9 @@ internal sealed class DeviceFacts(string root, string dataFolder)
         var line = File.Exists(path) ? File.ReadLines(path).FirstOrDefault(line => line.StartsWith(name + ":", StringComparison.Ordinal)) : null;
         return line is not null && long.TryParse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture, out var kibibytes) ? kibibytes * 1024 : 0;
     }
+
+    /// <summary>When the image below a root folder was made; 1601 when there is none.</summary>
+    public static DateTimeOffset ReadBuilt(string root) => File.GetLastWriteTimeUtc(Path.Combine(root, "usr/lib/os-release"));
 
     /// <summary>True once systemd-timesyncd has set the clock of the machine with this root folder.</summary>
     public static bool IsClockSet(string root) => File.Exists(Path.Combine(root, "run/systemd/timesync/synchronized"));

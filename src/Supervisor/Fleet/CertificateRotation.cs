@@ -1,4 +1,6 @@
 using System.Security.Cryptography;
+using Appliance.Core;
+using Appliance.Supervisor.Device;
 using Serilog;
 
 namespace Appliance.Supervisor.Fleet;
@@ -11,18 +13,19 @@ namespace Appliance.Supervisor.Fleet;
 /// <param name="file">The membership.</param>
 /// <param name="deviceId">What the device is called.</param>
 /// <param name="open">Makes the server of a membership.</param>
-/// <param name="time">Clock.</param>
-internal sealed class CertificateRotation(FleetMembershipFile file, string deviceId, Func<FleetMembership, FleetServer?> open, TimeProvider time)
+/// <param name="clock">The device's clock.</param>
+internal sealed class CertificateRotation(FleetMembershipFile file, string deviceId, Func<FleetMembership, FleetServer?> open, DeviceClock clock)
 {
     /// <summary>How long the one before stays at hand.</summary>
     public static readonly TimeSpan Grace = TimeSpan.FromDays(1);
 
     private static readonly TimeSpan AskAgain = TimeSpan.FromDays(1), Retry = TimeSpan.FromMinutes(10), LongestRetry = TimeSpan.FromHours(6);
 
-    private readonly long _start = time.GetTimestamp();
+    private readonly long _start = clock.GetTimestamp();
     private readonly Backoff _backoff = new(Retry, LongestRetry);
     private TimeSpan _notBefore;
     private bool _isWanted, _isEmergency;
+    private DeviceCredential? _refused;
 
     /// <summary>Why there is no new certificate although it is time for one, or null.</summary>
     public string? Trouble { get; private set; }
@@ -40,6 +43,9 @@ internal sealed class CertificateRotation(FleetMembershipFile file, string devic
     /// <param name="isEmergency">Whether the one before goes at once.</param>
     public void Want(bool isEmergency) => (_isWanted, _isEmergency, _notBefore) = (true, isEmergency, TimeSpan.Zero);
 
+    /// <summary>The server does not take a certificate: it may have ended by the server's clock when it has not by the device's. The next one is due, which is how the server says what it is.</summary>
+    public void NoteRefusal(DeviceCredential? held) => _refused = held;
+
     /// <summary>Does what is due.</summary>
     /// <param name="membership">The membership.</param>
     /// <param name="cancellationToken">Ends the work.</param>
@@ -47,12 +53,12 @@ internal sealed class CertificateRotation(FleetMembershipFile file, string devic
     /// <exception cref="DdiException">The server does not play along; what held before holds.</exception>
     public async Task<FleetMembership> AdvanceAsync(FleetMembership membership, CancellationToken cancellationToken)
     {
-        if (membership is { PreviousUntil: { } end } && time.GetUtcNow() >= end) membership = Note(membership with { Previous = null, PreviousUntil = null });
-        if (time.GetElapsedTime(_start) < _notBefore || !IsDue(membership) || open(membership) is not { } server || server.Address.Scheme != Uri.UriSchemeHttps) return membership;
+        if (membership is { PreviousUntil: { } end } && clock.GetUtcNow() >= end) membership = Note(membership with { Previous = null, PreviousUntil = null });
+        if (clock.GetElapsedTime(_start) < _notBefore || !IsDue(membership) || open(membership) is not { } server || server.Address.Scheme != Uri.UriSchemeHttps) return membership;
         try
         {
             if (membership.Next is { } left && !IsUsable(left)) membership = Note(membership with { Next = null });
-            if (membership.Next is null) membership = Note(membership with { Next = DeviceCredential.Create() });
+            if (membership.Next is null) membership = Note(membership with { Next = DeviceCredential.Create(deviceId) });
             if (!membership.Next!.IsIssued) membership = Note(membership with { Next = await IssueAsync(membership, server, cancellationToken) });
             membership = await SwitchAsync(membership, cancellationToken);
             (Trouble, _isWanted, _isEmergency) = (null, false, false);
@@ -61,30 +67,30 @@ internal sealed class CertificateRotation(FleetMembershipFile file, string devic
         }
         catch (DdiException e) when (e.Fault == DdiFault.Gone && membership.Certificate is null)
         {
-            _notBefore = time.GetElapsedTime(_start) + AskAgain; // a server without EST; the token does
+            _notBefore = clock.GetElapsedTime(_start) + AskAgain; // a server without EST; the token does
             return membership;
         }
-        catch (DdiException e)
+        catch (Exception e) when (e is DdiException or CryptographicException or ArgumentException or UserError)
         {
             Trouble = e.Message;
-            _notBefore = time.GetElapsedTime(_start) + _backoff.Next(e.RetryAfter is { } wait && wait < _backoff.Pause ? wait : null);
+            _notBefore = clock.GetElapsedTime(_start) + _backoff.Next((e as DdiException)?.RetryAfter);
             throw;
         }
     }
 
-    private bool IsDue(FleetMembership membership) => membership.Certificate is { } held ? _isWanted || time.GetUtcNow() >= DueAt(held) : membership is { Token: not null, IsGateways: false };
+    private bool IsDue(FleetMembership membership) => membership.Certificate is { } held ? _isWanted || held == _refused || clock.GetUtcNow() >= DueAt(held) : membership is { Token: not null, IsGateways: false };
 
     /// <summary>Whether what was begun can be gone on with: it is whole, and has not ended meanwhile.</summary>
     private bool IsUsable(DeviceCredential next)
     {
         try
         {
-            _ = next.Request(deviceId);
-            if (!next.IsIssued) return true;
+            using var key = next.ReadKey();
+            if (!next.IsIssued) return next.Request is { } request && Convert.FromBase64String(request).Length > 0; // earlier versions kept none
             using var certificate = next.Read();
-            return time.GetUtcNow() < certificate.NotAfter.ToUniversalTime();
+            return clock.GetUtcNow() < certificate.NotAfter.ToUniversalTime();
         }
-        catch (Exception e) when (e is CryptographicException or ArgumentException)
+        catch (Exception e) when (e is CryptographicException or ArgumentException or FormatException)
         {
             return false;
         }
@@ -93,25 +99,31 @@ internal sealed class CertificateRotation(FleetMembershipFile file, string devic
     private async Task<DeviceCredential> IssueAsync(FleetMembership membership, FleetServer server, CancellationToken cancellationToken)
     {
         var next = membership.Next!;
+        var request = Convert.FromBase64String(next.Request!);
         using var est = new EstClient(server);
-        using var certificate = membership.Certificate is not null ? await est.RenewAsync(next.Request(deviceId), cancellationToken) : await est.EnrolAsync(deviceId, membership.Token!, next.Request(deviceId), cancellationToken);
+        var issued = membership.Certificate is not null ? await est.RenewAsync(request, cancellationToken) : await est.EnrolAsync(deviceId, membership.Token!, request, cancellationToken);
         try
         {
-            return next.With(certificate, deviceId, time.GetUtcNow());
+            return next.With(issued, deviceId, clock);
         }
         catch (Exception e) when (e is InvalidDataException or CryptographicException)
         {
+            Note(membership with { Next = null }); // another key the next time
             throw new DdiException(DdiFault.Unreachable, $"the certificate that it issued cannot be used: {e.Message}", inner: e);
+        }
+        finally
+        {
+            foreach (var certificate in issued) certificate.Dispose();
         }
     }
 
     /// <summary>Speaks to the server by the new certificate, and by nothing else; when that works it takes the place of what was before.</summary>
     private async Task<FleetMembership> SwitchAsync(FleetMembership membership, CancellationToken cancellationToken)
     {
-        var switched = membership with { Certificate = membership.Next, Next = null, Token = null, Previous = _isEmergency ? null : membership.Certificate, PreviousUntil = _isEmergency || membership.Certificate is null ? null : time.GetUtcNow() + Grace };
+        var switched = membership with { Certificate = membership.Next, Next = null, Token = null, Previous = _isEmergency ? null : membership.Certificate, PreviousUntil = _isEmergency || membership.Certificate is null ? null : clock.GetUtcNow() + Grace };
         try
         {
-            using var client = new DdiClient(open(switched)!, deviceId, time);
+            using var client = new DdiClient(open(switched)!, deviceId, clock);
             await client.AskAsync(cancellationToken);
         }
         catch (DdiException e) when (e.Fault is DdiFault.Refused)

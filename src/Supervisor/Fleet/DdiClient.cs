@@ -179,9 +179,12 @@ internal sealed class DdiClient : IDisposable
                 HttpStatusCode.BadRequest or HttpStatusCode.RequestEntityTooLarge or HttpStatusCode.UnprocessableEntity or HttpStatusCode.UnsupportedMediaType => DdiFault.Rejected,
                 _ => DdiFault.Unreachable,
             };
-            throw new DdiException(fault, $"it answers {(int)answer.StatusCode} {answer.ReasonPhrase}{await WordsAsync(answer, cancellationToken)}", answer.Headers.RetryAfter?.Delta);
+            throw new DdiException(fault, $"it answers {(int)answer.StatusCode} {answer.ReasonPhrase}{await WordsAsync(answer, cancellationToken)}", WaitOf(answer));
         }
     }
+
+    /// <summary>How long a server wants to be left alone: seconds, or until a moment (RFC 9110, 10.2.3), which is one by its clock, not by the device's.</summary>
+    public static TimeSpan? WaitOf(HttpResponseMessage answer) => answer.Headers.RetryAfter is { } wait ? wait.Delta ?? (wait.Date - answer.Headers.Date) : null;
 
     /// <summary>What an error says of itself, as far as it is worth showing.</summary>
     private static async Task<string> WordsAsync(HttpResponseMessage answer, CancellationToken cancellationToken)

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text.Json.Serialization;
 using Appliance.Core.Access;
+using Appliance.Supervisor.Device;
 
 namespace Appliance.Supervisor.Fleet;
 
@@ -10,15 +11,20 @@ namespace Appliance.Supervisor.Fleet;
 /// <param name="Certificate">The certificate, or null while there is none.</param>
 internal sealed record DeviceCredential(string Key, string? Certificate)
 {
+    /// <summary>The request for the certificate (PKCS#10 in base64), until there is one: a server that lets wait wants to see the same again (RFC 7030, 4.2.3).</summary>
+    public string? Request { get; init; }
+
     /// <summary>Whether it has a certificate.</summary>
     [JsonIgnore]
     public bool IsIssued => Certificate is not null;
 
-    /// <summary>A new key.</summary>
-    public static DeviceCredential Create()
+    /// <summary>A new key, and the request for its certificate (RFC 2986).</summary>
+    public static DeviceCredential Create(string deviceId)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        return new DeviceCredential(key.ExportPkcs8PrivateKeyPem(), null);
+        var name = new X500DistinguishedNameBuilder();
+        name.AddCommonName(deviceId);
+        return new DeviceCredential(key.ExportPkcs8PrivateKeyPem(), null) { Request = Convert.ToBase64String(new CertificateRequest(name.Build(), key, HashAlgorithmName.SHA256).CreateSigningRequest()) };
     }
 
     /// <summary>The certificate with its key.</summary>
@@ -29,26 +35,30 @@ internal sealed record DeviceCredential(string Key, string? Certificate)
     /// <exception cref="CryptographicException">It is damaged.</exception>
     public X509Certificate2 Read() => X509Certificate2.CreateFromPem(Certificate!);
 
-    /// <summary>A request for a certificate (PKCS#10, RFC 2986).</summary>
-    public byte[] Request(string deviceId)
+    /// <summary>The key.</summary>
+    /// <exception cref="CryptographicException">It is damaged.</exception>
+    /// <exception cref="ArgumentException">It is none.</exception>
+    public ECDsa ReadKey()
     {
-        using var key = ECDsa.Create();
+        var key = ECDsa.Create();
         key.ImportFromPem(Key);
-        var name = new X500DistinguishedNameBuilder();
-        name.AddCommonName(deviceId);
-        return new CertificateRequest(name.Build(), key, HashAlgorithmName.SHA256).CreateSigningRequest();
+        return key;
     }
 
-    /// <summary>The credential with a certificate that was issued for its key.</summary>
-    /// <exception cref="InvalidDataException">The certificate is for another key or device, or does not hold now.</exception>
-    public DeviceCredential With(X509Certificate2 certificate, string deviceId, DateTimeOffset now)
+    /// <summary>The credential with the certificate that was issued for its key.</summary>
+    /// <param name="issued">What the server answers: that certificate, and perhaps those of authorities.</param>
+    /// <param name="deviceId">Whom it has to be for.</param>
+    /// <param name="clock">Until a time server has set it, it may be behind: it tells what has ended, and not what has not begun.</param>
+    /// <exception cref="InvalidDataException">It is for another key or device, or does not hold now.</exception>
+    public DeviceCredential With(X509Certificate2Collection issued, string deviceId, DeviceClock clock)
     {
-        using var key = ECDsa.Create();
-        key.ImportFromPem(Key);
-        using var known = certificate.GetECDsaPublicKey();
-        if (known is null || !known.ExportSubjectPublicKeyInfo().AsSpan().SequenceEqual(key.ExportSubjectPublicKeyInfo())) throw new InvalidDataException("it is for another key");
+        using var key = ReadKey();
+        var own = key.ExportSubjectPublicKeyInfo();
+        var certificate = issued.FirstOrDefault(one => one.PublicKey.ExportSubjectPublicKeyInfo().AsSpan().SequenceEqual(own))
+            ?? throw new InvalidDataException(issued.Count == 0 ? "there is none" : "it is for another key");
         if (certificate.GetNameInfo(X509NameType.SimpleName, forIssuer: false) is var name && name != deviceId) throw new InvalidDataException($"it is for {name}");
-        if (now < certificate.NotBefore.ToUniversalTime() || now >= certificate.NotAfter.ToUniversalTime()) throw new InvalidDataException($"it holds from {certificate.NotBefore.ToUniversalTime():u} to {certificate.NotAfter.ToUniversalTime():u}, and the device's clock says {now.UtcDateTime:u}");
-        return this with { Certificate = certificate.ExportCertificatePem() };
+        var (from, until, now) = (certificate.NotBefore.ToUniversalTime(), certificate.NotAfter.ToUniversalTime(), clock.GetUtcNow());
+        if ((clock.IsSet && now < from) || now >= until) throw new InvalidDataException($"it holds from {from:u} to {until:u}, and the device's clock says {now.UtcDateTime:u}");
+        return this with { Certificate = certificate.ExportCertificatePem(), Request = null };
     }
 }

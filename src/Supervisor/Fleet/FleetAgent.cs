@@ -53,7 +53,7 @@ internal sealed class FleetAgent : BackgroundService
     {
         (_settings, _root, _file, _work, _facts, _engine, _workloads, _time) = (settings, root, file, work, facts, engine, workloads, time);
         (_start, _sleep) = (time.GetTimestamp(), new WakeableSleep(time));
-        _rotation = new CertificateRotation(file, facts.Id, membership => FleetServer.Of(settings, root, membership), time);
+        _rotation = new CertificateRotation(file, facts.Id, membership => FleetServer.Of(settings, root, membership), new DeviceClock(root, time));
         _membership = file.Read();
         _status = new FleetStatus { State = FleetState.None, Device = facts.Id };
         Connect();
@@ -240,6 +240,7 @@ internal sealed class FleetAgent : BackgroundService
             NoteTrouble(e);
             _nextPoll = Now + _backoff.Next(e.RetryAfter);
             if (e.Fault == DdiFault.Refused && _membership is { Previous: not null }) GoBack();
+            else if (e.Fault == DdiFault.Refused) _rotation.NoteRefusal(_membership?.Certificate);
         }
         Show(status => status with { Assignment = _work.Current });
         return Pause();

@@ -14,9 +14,12 @@ namespace Appliance.Supervisor.Worker;
 /// <summary>How the worker reaches repositories and bundles, and what it trusts of them: the root of trust is the image's own.</summary>
 internal sealed class RepositoryAccess(WorkerOptions options, TimeProvider time)
 {
+    /// <summary>Name of the file whose time is that of the last look with a clock that was right.</summary>
+    public const string KeptTimeName = "latest-time";
+
     private readonly bool _synchronised = Device.DeviceFacts.IsClockSet(options.Root);
 
-    private string KeptTimePath => Path.Combine(options.UpdateFolder, "latest-time");
+    private string KeptTimePath => Path.Combine(options.UpdateFolder, KeptTimeName);
 
     /// <summary>The channel that a request names, or the image's own.</summary>
     public string ChannelOf(WorkerRequest request) => request.Channel ?? Settings().Channel;
@@ -86,11 +89,9 @@ internal sealed class RepositoryAccess(WorkerOptions options, TimeProvider time)
     /// <summary>A moment that has certainly passed: the image was built, and an earlier look had a clock that was right.</summary>
     private DateTimeOffset EarliestTime()
     {
-        var built = Time(Path.Combine(options.Root, "usr/lib/os-release")); // the builder gives every file its source date
-        var seen = Time(KeptTimePath);
+        var built = Device.DeviceFacts.ReadBuilt(options.Root);
+        DateTimeOffset seen = File.GetLastWriteTimeUtc(KeptTimePath); // 1601 while there is none
         return built > seen ? built : seen;
-
-        static DateTimeOffset Time(string path) => File.Exists(path) ? File.GetLastWriteTimeUtc(path) : DateTimeOffset.MinValue;
     }
 
     private sealed class Translation(IProgress<WorkerProgress> progress) : IProgress<UpdateProgress>

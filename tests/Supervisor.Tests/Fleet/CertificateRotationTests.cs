@@ -1,4 +1,5 @@
 using Appliance.Core.Fleet;
+using Appliance.Supervisor.Device;
 using Appliance.Supervisor.Fleet;
 using Core.Tests.Tuf;
 using Supervisor.Tests.Updates;
@@ -67,6 +68,23 @@ public sealed class CertificateRotationTests : IAsyncLifetime
         Assert.Equal(DdiFault.Refused, (await Assert.ThrowsAsync<DdiException>(() => SpeaksAsync(first))).Fault);
 
         await SpeaksAsync(await AdvanceAsync(first));
+    }
+
+    /// <summary>A device without a clock battery, off for longer than its certificate holds, where no time server is reached.</summary>
+    [Fact]
+    public async Task ADeviceWhoseClockStoodStill_HearsFromTheServer_ThatItsCertificateHasEnded()
+    {
+        var first = await AdvanceAsync(Begin());
+        var clock = new SettableTime(_time.Now);
+        _time.Now = _time.Now.AddDays(40);
+        var rotation = new CertificateRotation(Membership, Id, Open, new DeviceClock("/nowhere", clock));
+        Assert.Equal(first, await rotation.AdvanceAsync(first, Token)); // nothing is due by its clock
+        Assert.Equal(DdiFault.Refused, (await Assert.ThrowsAsync<DdiException>(() => SpeaksAsync(first))).Fault);
+
+        rotation.NoteRefusal(first.Certificate);
+        var second = await rotation.AdvanceAsync(first, Token);
+        await SpeaksAsync(second); // although by its clock it has not begun
+        Assert.Equal(second, await rotation.AdvanceAsync(second, Token));
     }
 
     [Fact]
@@ -140,7 +158,7 @@ public sealed class CertificateRotationTests : IAsyncLifetime
         return membership;
     }
 
-    private CertificateRotation Rotation() => new(Membership, Id, Open, _time);
+    private CertificateRotation Rotation() => new(Membership, Id, Open, new DeviceClock("/nowhere", _time));
 
     private Task<FleetMembership> AdvanceAsync(FleetMembership membership) => Rotation().AdvanceAsync(membership, Token);
 
