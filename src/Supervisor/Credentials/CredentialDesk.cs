@@ -65,6 +65,7 @@ internal sealed class CredentialDesk
     public void Join(FleetAgent agent)
     {
         _fleet = agent;
+        agent.Credentials = () => Known;
         agent.Changed += () => Changed?.Invoke();
     }
 

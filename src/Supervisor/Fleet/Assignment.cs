@@ -14,7 +14,7 @@ internal sealed record Assignment
     /// <summary>What it is.</summary>
     public required AssignmentKind Kind { get; init; }
 
-    /// <summary>Name of the image or workload.</summary>
+    /// <summary>Name of the image, workload or credential.</summary>
     public required string Name { get; init; }
 
     /// <summary>The version in question.</summary>
@@ -73,6 +73,9 @@ internal enum AssignmentKind
 
     /// <summary>A bundle with a release of a workload, as a file.</summary>
     WorkloadBundle,
+
+    /// <summary>A credential that is to be made anew.</summary>
+    Rotation,
 }
 
 /// <summary>How far an assignment is.</summary>

@@ -29,6 +29,7 @@ internal static class AssignmentReader
             return null;
         }
         var assignment = new Assignment { Id = action, Kind = AssignmentKind.Image, Name = name, Version = version, IsForced = deployment.Update == "forced", MayRestart = mayRestart, HasWindow = deployment.MaintenanceWindow is not null, At = now };
+        if (chunk.Part == DdiWords.RotationPart) return assignment with { Kind = AssignmentKind.Rotation };
         // Our server says where the repository is; a difference from it is less than a whole bundle.
         if (chunk.Word(DdiWords.Kind) is { } kind)
         {

@@ -1,4 +1,5 @@
 using Appliance.Core;
+using Appliance.Supervisor.Credentials;
 using Appliance.Supervisor.Updates;
 using Appliance.Supervisor.Worker;
 using Appliance.Supervisor.Workloads;
@@ -13,9 +14,10 @@ namespace Appliance.Supervisor.Fleet;
 /// <param name="file">Where the assignment is kept.</param>
 /// <param name="engine">Updates of the operating system.</param>
 /// <param name="workloads">Workloads.</param>
+/// <param name="credentials">Credentials.</param>
 /// <param name="device">This boot.</param>
 /// <param name="time">Clock.</param>
-internal sealed class AssignmentWork(AssignmentFile file, UpdateEngine engine, WorkloadUpdates workloads, IDeviceBoot device, TimeProvider time)
+internal sealed class AssignmentWork(AssignmentFile file, UpdateEngine engine, WorkloadUpdates workloads, CredentialDesk credentials, IDeviceBoot device, TimeProvider time)
 {
     private const int MostWords = 20;
 
@@ -104,6 +106,7 @@ internal sealed class AssignmentWork(AssignmentFile file, UpdateEngine engine, W
         // Before that a version that failed lacks its journal, and no job may begin.
         if (_current is not { IsOver: false } current || !engine.IsFollowedUp) return;
         if (IsImage(current)) AdvanceImage(current);
+        else if (current.Kind == AssignmentKind.Rotation) AdvanceRotation(current);
         else AdvanceWorkload(current);
     }
 
@@ -118,11 +121,11 @@ internal sealed class AssignmentWork(AssignmentFile file, UpdateEngine engine, W
             await job.Work.WaitAsync(cancellationToken);
         }
         _job = null;
-        if (!IsImage(current) && StateOf(current) is { Trial: not null }) return $"{current.Title} is being applied; its end decides.";
+        if (IsWorkload(current) && StateOf(current) is { Trial: not null }) return $"{current.Title} is being applied; its end decides.";
         if (IsDone(current))
         {
             Advance();
-            return $"{current.Title} runs already.";
+            return $"{current.Title} {(current.Kind == AssignmentKind.Rotation ? "is changed" : "runs")} already.";
         }
         if (IsImage(current) && engine.State.Pending is { } pending && pending.Version == current.Version)
         {
@@ -145,8 +148,11 @@ internal sealed class AssignmentWork(AssignmentFile file, UpdateEngine engine, W
 
     private static bool IsImage(Assignment assignment) => assignment.Kind is AssignmentKind.Image or AssignmentKind.ImageBundle;
 
+    private static bool IsWorkload(Assignment assignment) => assignment.Kind is AssignmentKind.Workload or AssignmentKind.WorkloadBundle;
+
     /// <summary>Whether what was assigned runs, and is kept.</summary>
-    private bool IsDone(Assignment assignment) => IsBundle(assignment) && assignment.Attempts == 0 ? false // its server may call it what it likes
+    private bool IsDone(Assignment assignment) => assignment.Kind == AssignmentKind.Rotation ? assignment.Attempts > 0 && credentials.Known.Any(credential => credential.Name == assignment.Name && credential.RotatedAt >= assignment.At)
+        : IsBundle(assignment) && assignment.Attempts == 0 ? false // its server may call it what it likes
         : IsImage(assignment) ? device.Version == assignment.Version && engine.State is { Phase: EnginePhase.Idle, Pending: null }
         : StateOf(assignment) is { Trial: null } known && known.Current == assignment.Version;
 
@@ -204,6 +210,13 @@ internal sealed class AssignmentWork(AssignmentFile file, UpdateEngine engine, W
         Try(current, () => workloads.Apply(new WorkloadRequest { Id = current.Kind == AssignmentKind.Workload ? current.Name : null, Source = current.Source, Channel = current.Channel, Version = current.Kind == AssignmentKind.Workload ? current.Version : null, Force = again, By = By }));
     }
 
+    private void AdvanceRotation(Assignment current)
+    {
+        // It was done, and the supervisor went down before it could say so.
+        if (_job is null && IsDone(current)) End(current, true, [$"{current.Name} was changed."]);
+        else Try(current, () => credentials.Rotate(current.Name, By));
+    }
+
     private bool IsBusy => engine.Job?.View.State == JobState.Running;
 
     /// <summary>Looks at the try that is under way, or begins one when it is time.</summary>
@@ -237,7 +250,7 @@ internal sealed class AssignmentWork(AssignmentFile file, UpdateEngine engine, W
             End(current, false, [e.ToString()]);
             return;
         }
-        _news.Add($"Fetching {current.Title}.");
+        _news.Add(current.Kind == AssignmentKind.Rotation ? $"Changing {current.Name}." : $"Fetching {current.Title}.");
         Note(current with { Step = AssignmentStep.Installing, Attempts = current.Attempts + 1 });
     }
 
@@ -251,7 +264,7 @@ internal sealed class AssignmentWork(AssignmentFile file, UpdateEngine engine, W
                 Note(current with { Version = version, Name = view.Workload ?? current.Name });
                 Advance();
                 break;
-            case JobState.Done when current.Kind == AssignmentKind.Workload:
+            case JobState.Done when current.Kind is AssignmentKind.Workload or AssignmentKind.Rotation:
                 End(current, true, [view.Message]);
                 break;
             // What is in it, is known only now: it failed before, and is tried again like any other version that is assigned again.

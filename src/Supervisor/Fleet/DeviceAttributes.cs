@@ -1,4 +1,6 @@
+using System.Globalization;
 using Appliance.Core;
+using Appliance.Supervisor.Credentials;
 using Appliance.Supervisor.Device;
 using Appliance.Supervisor.Workloads;
 
@@ -8,7 +10,7 @@ namespace Appliance.Supervisor.Fleet;
 internal static class DeviceAttributes
 {
     /// <summary>As it is now.</summary>
-    public static IReadOnlyDictionary<string, string> Take(DeviceFacts facts, IReadOnlyList<WorkloadStatus> workloads)
+    public static IReadOnlyDictionary<string, string> Take(DeviceFacts facts, IReadOnlyList<WorkloadStatus> workloads, IReadOnlyList<CredentialStatus> credentials)
     {
         var all = new SortedDictionary<string, string>(StringComparer.Ordinal)
         {
@@ -20,6 +22,14 @@ internal static class DeviceAttributes
             ["workloads"] = facts.Image.WorkloadsEngine,
         };
         foreach (var workload in workloads.Where(workload => workload.State.Current is not null)) all[$"workload.{workload.Id}"] = workload.State.Current!;
+        foreach (var credential in credentials)
+        {
+            if (credential.ExpiresAt is { } until) all[$"credential.{credential.Name}.until"] = Day(until);
+            if (credential.RotatedAt is { } rotated) all[$"credential.{credential.Name}.rotated"] = Day(rotated);
+            if (credential.Trouble is not null) all[$"credential.{credential.Name}.failing"] = "true";
+        }
         return all;
+
+        static string Day(DateTimeOffset at) => at.UtcDateTime.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
     }
 }

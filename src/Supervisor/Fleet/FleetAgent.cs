@@ -1,5 +1,6 @@
 using Appliance.Core;
 using Appliance.Core.Fleet;
+using Appliance.Supervisor.Credentials;
 using Appliance.Supervisor.Device;
 using Appliance.Supervisor.Updates;
 using Appliance.Supervisor.Workloads;
@@ -61,6 +62,9 @@ internal sealed class FleetAgent : BackgroundService
 
     /// <summary>Raised when the status changes.</summary>
     public event Action? Changed;
+
+    /// <summary>The device's credentials, which the server is told of.</summary>
+    public Func<IReadOnlyList<CredentialStatus>> Credentials { get; set; } = () => [];
 
     /// <summary>How the device stands with the server.</summary>
     public FleetStatus Status
@@ -322,7 +326,7 @@ internal sealed class FleetAgent : BackgroundService
     /// <summary>Does what the server's links ask for.</summary>
     private async Task FollowAsync(DdiClient client, DdiTasks tasks, CancellationToken cancellationToken)
     {
-        var attributes = DeviceAttributes.Take(_facts, _workloads.Known);
+        var attributes = DeviceAttributes.Take(_facts, _workloads.Known, Credentials());
         if (tasks.WantsAttributes || _described?.SequenceEqual(attributes) != true) await DoAsync("told what the device is", async () =>
         {
             await client.DescribeAsync(attributes, cancellationToken);

@@ -1,6 +1,7 @@
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using Appliance.Core;
+using Appliance.Supervisor.Credentials;
 using Appliance.Supervisor.Device;
 using Appliance.Supervisor.Fleet;
 using Appliance.Supervisor.Health;
@@ -59,7 +60,7 @@ public sealed class FleetAgentTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task OverTls_TheTokenBecomesACertificate_AndTheAgentGoesOnWithIt()
+    public async Task OverTls_TheTokenBecomesACertificate_AndTheAgentGoesOnWithIt_AndMakesTheNextWhenTold()
     {
         await using var server = await ServerScene.StartAsync(DatabaseKind.Sqlite, secure: true);
         var pem = await File.ReadAllTextAsync(Path.Combine(server.DataFolder, "server.pem"), Token);
@@ -75,6 +76,16 @@ public sealed class FleetAgentTests : IAsyncLifetime
         await ConnectedAsync();
         Assert.NotNull(_device.Agent.Status.CertificateUntil);
         Assert.Single((await server.GetAsync($"/api/v1/devices/{_device.Id}/certificates")).AsArray());
+
+        await server.AssignAsync(_device.Id, (long)(await server.PostAsync("/api/v1/rotations", new { credential = CredentialDesk.DeviceCertificate }))["id"]!);
+        await _device.BecomesAsync(AssignmentStep.Succeeded);
+        Assert.Equal(2, (await server.GetAsync($"/api/v1/devices/{_device.Id}/certificates")).AsArray().Count);
+        Assert.NotNull(new FleetMembershipFile(_device.MembershipPath).Read()!.Previous);
+        var job = _device.Desk.Rotate(CredentialDesk.DeviceCertificate, "a test", isEmergency: true);
+        await job.Work;
+        Assert.Equal((JobState.Done, "device-certificate: changed"), (job.View.State, job.View.Message));
+        Assert.Null(new FleetMembershipFile(_device.MembershipPath).Read()!.Previous); // nothing of the one before is kept
+        Assert.Equal(3, (await server.GetAsync($"/api/v1/devices/{_device.Id}/certificates")).AsArray().Count);
 
         // A server that the device does not trust hears nothing of it.
         await _device.Agent.JoinAsync(new JoinRequest { Server = server.Address.ToString(), EnrolmentToken = token });
@@ -314,6 +325,28 @@ public sealed class FleetAgentTests : IAsyncLifetime
         await _device.RestartAsync();
         await _device.KeepAsync();
         await _device.BecomesAsync(AssignmentStep.Succeeded);
+    }
+
+    [Fact]
+    public async Task ACredential_IsChangedWhenTheServerSaysSo_AndTheServerIsToldOfIt()
+    {
+        await JoinAsync();
+        var rotation = await _server.PostAsync("/api/v1/rotations", new { credential = "ssh-host-key" });
+        await _server.AssignAsync(_device.Id, (long)rotation["id"]!);
+        await _device.BecomesAsync(AssignmentStep.Succeeded);
+        await _device.ReportsAsync();
+        Assert.Equal(["ssh-host-key"], _device.Rotated);
+        await Eventually.IsTrueAsync(async () => (string?)(await _server.GetAsync($"/api/v1/devices/{_device.Id}"))["attributes"]!["credential.ssh-host-key.rotated"] is not null, "what the server is told");
+        Assert.Null(await InstalledAsync()); // it is no software
+
+        // One that cannot be changed, and one that is not here.
+        _device.RotationTrouble = "sshd does not start with it";
+        var failing = await _server.AssignAsync(_device.Id, (long)rotation["id"]!);
+        await Eventually.IsTrueAsync(async () => (string?)(await ActionAsync(failing))["state"] == "failed", "the failure");
+        Assert.Contains("sshd does not start with it", (string?)(await ActionAsync(failing))["detail"], StringComparison.Ordinal);
+        var strange = await _server.AssignAsync(_device.Id, (long)(await _server.PostAsync("/api/v1/rotations", new { credential = "wireguard" }))["id"]!);
+        await Eventually.IsTrueAsync(async () => (string?)(await ActionAsync(strange))["state"] == "failed", "the refusal");
+        Assert.Contains("There is no credential wireguard here", (string?)(await ActionAsync(strange))["detail"], StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,8 +1,14 @@
+using Appliance.Core;
+using Appliance.Core.Credentials;
 using Appliance.Core.Fleet;
+using Appliance.Supervisor.Access;
 using Appliance.Supervisor.Boot;
+using Appliance.Supervisor.Credentials;
 using Appliance.Supervisor.Device;
 using Appliance.Supervisor.Fleet;
+using Appliance.Supervisor.Health;
 using Appliance.Supervisor.Updates;
+using Appliance.Supervisor.Web;
 using Appliance.Supervisor.Worker;
 using Appliance.Supervisor.Workloads;
 using Supervisor.Tests.Updates;
@@ -19,6 +25,7 @@ internal sealed class FleetDevice : IWorker, IAsyncDisposable
     private readonly Dictionary<string, WorkloadState> _workloads = new() { ["shop"] = new WorkloadState { Current = "1.0" } };
     private readonly FleetSettings _settings;
     private readonly TimeProvider _time;
+    private DateTimeOffset? _rotatedAt;
 
     /// <summary>A device whose image names a server.</summary>
     public FleetDevice(Uri server, TimeProvider? time = null, string? machineId = null)
@@ -33,6 +40,14 @@ internal sealed class FleetDevice : IWorker, IAsyncDisposable
     public UpdateEngine Engine { get; private set; } = null!;
     public FleetAgent Agent { get; private set; } = null!;
     public AssignmentWork Work { get; private set; } = null!;
+    public CredentialDesk Desk { get; private set; } = null!;
+
+    /// <summary>What the worker was asked to change.</summary>
+    public List<string> Rotated { get; } = [];
+
+    /// <summary>Why the worker cannot change its credential, or null.</summary>
+    public string? RotationTrouble { get; set; }
+
     public string Id => DeviceId.Read(Tree.Root);
     public string MembershipPath => Path.Combine(_folder.FullName, FleetMembershipFile.FileName);
     public string StateFolder => _folder.FullName;
@@ -59,8 +74,10 @@ internal sealed class FleetDevice : IWorker, IAsyncDisposable
         await Engine.FollowUpAsync(Token);
         var workloads = new WorkloadUpdates(Engine, this);
         await workloads.RefreshAsync(Token);
-        Work = new AssignmentWork(new AssignmentFile(Path.Combine(_folder.FullName, AssignmentFile.FileName)) { OnStep = _ => NoteWrite() }, Engine, workloads, World, _time);
+        Work = new AssignmentWork(new AssignmentFile(Path.Combine(_folder.FullName, AssignmentFile.FileName)) { OnStep = _ => NoteWrite() }, Engine, workloads, Desk = NewDesk(), World, _time);
         Agent = new FleetAgent(_settings, Tree.Root, new FleetMembershipFile(MembershipPath), Work, new DeviceFacts(Tree.Root, _folder.FullName), Engine, workloads, _time);
+        Desk.Join(Agent);
+        await Desk.RefreshAsync(Token);
         await Agent.StartAsync(Token);
     }
 
@@ -115,6 +132,14 @@ internal sealed class FleetDevice : IWorker, IAsyncDisposable
                 return new WorkerResult { Verdict = "fetched", Workload = request.Workload ?? "shop", Version = request.Version ?? "2.0", DownloadBytes = 10 };
             case WorkerVerb.ApplyWorkload:
                 return new WorkerResult { Outcomes = [new WorkloadOutcome(request.Workload!, Apply(request.Workload!, request.Version!))] };
+            case WorkerVerb.RotateCredential:
+                lock (World.Requests) Rotated.Add(request.Credential!);
+                if (RotationTrouble is { } trouble) throw new UserError(trouble);
+                _rotatedAt = _time.GetUtcNow();
+                goto case WorkerVerb.Credentials;
+            case WorkerVerb.Credentials:
+            case WorkerVerb.ResumeCredentials:
+                return new WorkerResult { Credentials = [new CredentialStatus { Name = "ssh-host-key", Title = "SSH host key", CanRotate = true, RotatedAt = _rotatedAt, Trouble = RotationTrouble }] };
             default:
                 return await World.RunAsync(request, bundle, progress, cancellationToken);
         }
@@ -127,6 +152,9 @@ internal sealed class FleetDevice : IWorker, IAsyncDisposable
         Tree.Dispose();
         _folder.Delete(recursive: true);
     }
+
+    private CredentialDesk NewDesk() => new(Engine, this, new OwnerAccess(Path.Combine(_folder.FullName, "access.json"), _time), new RotationEngine(Path.Combine(_folder.FullName, "rotations"), _time),
+        new PageCredential(new PageCertificate(Path.Combine(_folder.FullName, PageCertificate.FileName), () => "edge-7"), _ => Task.FromResult(ProbeResult.Pass("it is shown"))), new CredentialSettings(), [], _time);
 
     private void NoteWrite()
     {
