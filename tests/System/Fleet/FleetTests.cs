@@ -7,8 +7,20 @@ namespace Appliance.SystemTests.Fleet;
 /// <summary>A device as a member of a fleet, end to end: the real image in QEMU, the real server with TLS and a repository.</summary>
 public sealed class FleetTests : IAsyncLifetime
 {
+    private const string Credentials = """
+        users:
+          - name: admin
+            sshKeys: [ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJyzGh+LMFM+OqNYNCu2V0g1kcQssKqTdjoMVhBjIrwL nobody]
+        credentials:
+          files:
+            - name: key
+              path: /var/lib/edge/key
+              make: /usr/lib/edge/new-key
+              reload: edge.service
+        """;
+
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("fleet");
-    private readonly UpdateRepository _repository = new("test-fleet", sources: "channel: stable"); // nobody asks the repository but for the server
+    private readonly UpdateRepository _repository = new("test-fleet", sources: "channel: stable", more: Credentials); // nobody asks the repository but for the server
     private readonly FleetServer _server = new();
     private string _device = "";
 
@@ -42,6 +54,8 @@ public sealed class FleetTests : IAsyncLifetime
         await machine.WaitAsync("a certificate instead of the token", async () => (await machine.ControlAsync())?["fleet"]?["certificateUntil"] is not null);
         Assert.Equal("600 appliance", await machine.RunAsync("stat -c '%a %U' /var/lib/appliance/supervisor/fleet.json"));
 
+        await CredentialsAreChangedAsync(machine);
+
         // It is told at once, and goes on when the power has gone in the middle.
         var good = await AssignAsync(UpdateRepository.Good);
         await machine.WaitAsync("the download", async () => (string?)(await machine.ControlAsync())?["updateState"] == "downloading");
@@ -55,6 +69,41 @@ public sealed class FleetTests : IAsyncLifetime
         Assert.Equal(UpdateRepository.Good, (string?)(await machine.ControlAsync())!["version"]);
         Assert.Contains("product", (string?)(await ActionAsync(bad))["detail"], StringComparison.Ordinal);
         await machine.WaitAsync("its journal at the server", async () => (await _server.GetAsync($"devices/{_device}/log?take=500&priority=4")).ToJsonString().Contains(UpdateRepository.Unhealthy, StringComparison.Ordinal));
+    }
+
+    /// <summary>By somebody at the device, by the server, and while the power goes; and no secret is where it should not be.</summary>
+    private async Task CredentialsAreChangedAsync(RunningMachine machine)
+    {
+        await WriteAsync(machine, "/run/planted", "a-planted-secret");
+        await machine.RunAsync("appliancectl credentials set key /run/planted && rm /run/planted");
+        Assert.Equal("600 a-planted-secret", await machine.RunAsync("echo $(stat -c %a /var/lib/edge/key) $(cat /var/lib/edge/key)"));
+        await machine.RunAsync("appliancectl credentials rotate key");
+        Assert.DoesNotContain("planted", await machine.RunAsync("cat /var/lib/edge/key"), StringComparison.Ordinal);
+        Assert.Equal("active", await machine.RunAsync("systemctl is-active edge.service"));
+
+        var before = await machine.RunAsync("ssh-keyscan -t ed25519 localhost 2>/dev/null");
+        var action = (long)await _server.PostAsync($"devices/{_device}/actions", new { release = (long)(await _server.PostAsync("rotations", new { credential = "ssh-host-key" }))["id"]! });
+        await EndsAsync(machine, action, "finished");
+        Assert.Equal(before, await machine.RunAsync("ssh-keyscan -t ed25519 localhost 2>/dev/null")); // both, for a while
+        Assert.Equal("2", await machine.RunAsync("sshd -T | grep -c '^hostkey /'"));
+        await machine.RunAsync("appliancectl credentials rotate ssh-host-key --emergency");
+        Assert.NotEqual(before, await machine.RunAsync("ssh-keyscan -t ed25519 localhost 2>/dev/null"));
+
+        var certificate = (await machine.ControlAsync())!["fleet"]!["certificateUntil"]!.ToJsonString();
+        await machine.BeginAsync("appliancectl credentials rotate all");
+        await machine.WaitAsync("a rotation", async () => (await machine.ControlAsync())?["currentJob"]?.ToString().Length > 1);
+        await machine.PullThePlugAsync();
+        await machine.WaitAsync("the connection", async () => (string?)(await machine.ControlAsync())?["fleet"]?["state"] == "connected");
+        await machine.WaitAsync("the end of what was interrupted", async () => (await machine.ControlAsync())?["credentials"]?.AsArray() is { Count: >= 4 } all && all.All(row => (string?)row!["step"] is "idle" or "grace" && row["trouble"] is null));
+        await machine.RunAsync("appliancectl credentials rotate all");
+        Assert.NotEqual(certificate, (await machine.ControlAsync())!["fleet"]!["certificateUntil"]!.ToJsonString());
+        await machine.WaitAsync("the dates at the server", async () => (await DeviceAsync())["attributes"]!["credential.device-certificate.until"] is not null);
+
+        // Neither in the journal, nor in what somebody sends to others, nor in what is kept aside for going back.
+        Assert.Equal("0", await machine.RunAsync("journalctl --all --output export | grep -a -c -e a-planted-secret -e 'PRIVATE KEY' || true"));
+        Assert.Equal("0", await machine.RunAsync("appliancectl support-bundle /run/support.tar.gz >/dev/null; zcat /run/support.tar.gz | grep -a -c -e a-planted-secret -e 'PRIVATE KEY' || true"));
+        Assert.Equal("", await machine.RunAsync("find /var/lib/systemd/coredump -type f 2>/dev/null || true"));
+        Assert.Equal("", await machine.RunAsync("grep -r -l -a -e a-planted-secret /var/lib/appliance /run /tmp 2>/dev/null || true"));
     }
 
     private static Task WriteAsync(RunningMachine machine, string path, string text) => machine.RunAsync($"echo {Convert.ToBase64String(Encoding.UTF8.GetBytes(text))} | base64 -d > {path}");

@@ -8,8 +8,9 @@ namespace Appliance.SystemTests.Updates;
 /// </summary>
 /// <param name="name">Name of its folder in out/.</param>
 /// <param name="board">The board the image is for.</param>
+/// <param name="more">Sections of its definition that others do not need.</param>
 /// <param name="sources">Where the image looks for versions: lines of its definition's <c>updates</c>; null is the served folder.</param>
-public sealed class UpdateRepository(string name = "test-updates", string board = "vm-x86_64", string? sources = null) : IAsyncLifetime
+public sealed class UpdateRepository(string name = "test-updates", string board = "vm-x86_64", string? sources = null, string more = "") : IAsyncLifetime
 {
     internal const string First = "1.0", Good = "1.1", Unhealthy = "1.2", Panicking = "1.3", Hanging = "1.4";
 
@@ -91,7 +92,8 @@ public sealed class UpdateRepository(string name = "test-updates", string board 
               check: 30s
               # Cuts in the middle of a download need one that lasts.
               rate: 16MiB
-            """);
+
+            """ + more);
         await RepositoryServer.RunAsync("build", definition, "--output", Folder, "--cache", Product.Cache, "--json");
     }
 
@@ -116,6 +118,9 @@ public sealed class UpdateRepository(string name = "test-updates", string board 
             ExecStartPre=/bin/sh -c 'echo "as {version} likes it" > /var/lib/edge/data'
             ExecStart=/bin/sh -c '{work}'
             """);
+        var program = Path.Combine(Directory.CreateDirectory(Path.Combine(Folder, $"overlay-{version}", "usr", "lib", "edge")).FullName, "new-key");
+        File.WriteAllText(program, "#!/bin/sh\nhead -c 24 /dev/urandom | base64 > \"$APPLIANCE_NEW\"\n");
+        File.SetUnixFileMode(program, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         var wants = Directory.CreateDirectory(Path.Combine(units, "multi-user.target.wants")).FullName;
         File.CreateSymbolicLink(Path.Combine(wants, "edge.service"), "../edge.service");
     }
