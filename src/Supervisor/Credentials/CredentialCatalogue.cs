@@ -25,7 +25,7 @@ internal static class CredentialCatalogue
             var options = new KubernetesOptions { Root = root };
             all.AddRange(Enum.GetValues<KubernetesSecret>().Select(kind => new KubernetesCredential(kind, options, units, IsReadyAsync, time)));
             var settings = new CredentialFile { Name = RegistryName, Path = "/etc/rancher/k3s/registries.yaml", Reload = options.Unit, Within = options.Within };
-            all.Add(new FileCredential(settings, root, units, time) { Title = "log-ins to registries", Confirmed = RequireReadyAsync });
+            all.Add(new FileCredential(settings, root, units, time) { Title = "Log-ins to registries", Confirmed = RequireReadyAsync });
         }
         all.AddRange(ImageSettings.ReadCredentials(root).Files.Select(file => new FileCredential(file, root, units, time)));
         return all;

@@ -187,10 +187,10 @@ internal sealed class CredentialDesk
     {
         if (_fleet?.Status is { CertificateUntil: { } until } fleet)
         {
-            yield return new CredentialStatus { Name = DeviceCertificate, Title = "certificate of the device", IssuedAt = fleet.CertificateFrom, ExpiresAt = until, RotatedAt = fleet.CertificateFrom, DueAt = fleet.CertificateDue, Trouble = fleet.CertificateTrouble, Identity = fleet.Device, CanRotate = true };
+            yield return new CredentialStatus { Name = DeviceCertificate, Title = "Certificate of the device", IssuedAt = fleet.CertificateFrom, ExpiresAt = until, RotatedAt = fleet.CertificateFrom, DueAt = fleet.CertificateDue, Trouble = fleet.CertificateTrouble, Identity = fleet.Device, CanRotate = true };
         }
         if (_rotations.TryStatus(_page) is { } page) yield return page with { IssuedAt = page.RotatedAt, ExpiresAt = page.ExpiresAt - _time.GetUtcNow() > PageNeverEnds ? null : page.ExpiresAt };
-        if (_access.HasPassword) yield return new CredentialStatus { Name = OwnerPassword, Title = "password of the owner", IssuedAt = _access.PasswordSince, RotatedAt = _access.PasswordSince, DueAt = _settings.Password is { } age ? _access.PasswordSince + age : null, Renewal = "Set a new one on the page (Password), or begin anew with appliancectl setup-code --reset." };
+        if (_access.HasPassword) yield return new CredentialStatus { Name = OwnerPassword, Title = "Password of the owner", IssuedAt = _access.PasswordSince, RotatedAt = _access.PasswordSince, DueAt = _settings.Password is { } age ? _access.PasswordSince + age : null, Renewal = "Set a new one on the page (Password), or begin anew with appliancectl setup-code --reset." };
         foreach (var authority in _authorities) yield return new CredentialStatus { Name = "log-in-authority", Title = authority.Name, ExpiresAt = authority.Until, Renewal = authority.Renewal };
     }
 

@@ -37,7 +37,7 @@ internal sealed class FileCredential(CredentialFile settings, string root, IUnit
     {
         var file = new FileInfo(_path);
         // One that is not there yet can be brought, or made.
-        return new CredentialFacts(Title ?? $"file {settings.Path}") { IssuedAt = file.Exists ? file.LastWriteTimeUtc : null };
+        return new CredentialFacts(Title ?? $"File {settings.Path}") { IssuedAt = file.Exists ? file.LastWriteTimeUtc : null };
     }
 
     /// <inheritdoc/>

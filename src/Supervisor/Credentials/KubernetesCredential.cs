@@ -46,11 +46,11 @@ internal sealed partial class KubernetesCredential(KubernetesSecret kind, Kubern
     public CredentialFacts? Read()
     {
         if (!Directory.Exists(TlsFolder)) return null;
-        if (kind == KubernetesSecret.Token) return File.Exists(TokenPath) ? new CredentialFacts("token by which nodes join") { IssuedAt = File.GetLastWriteTimeUtc(TokenPath) } : null;
+        if (kind == KubernetesSecret.Token) return File.Exists(TokenPath) ? new CredentialFacts("Token by which nodes join") { IssuedAt = File.GetLastWriteTimeUtc(TokenPath) } : null;
         var encryption = Path.Combine(Server, "cred", "encryption-config.json");
-        if (kind == KubernetesSecret.EncryptionKey) return File.Exists(encryption) ? new CredentialFacts("key of the secrets in the datastore") { IssuedAt = File.GetLastWriteTimeUtc(encryption) } : null;
+        if (kind == KubernetesSecret.EncryptionKey) return File.Exists(encryption) ? new CredentialFacts("Key of the secrets in the datastore") { IssuedAt = File.GetLastWriteTimeUtc(encryption) } : null;
         var leaves = Leaves();
-        return leaves.Count == 0 ? null : new CredentialFacts("certificates of Kubernetes")
+        return leaves.Count == 0 ? null : new CredentialFacts("Certificates of Kubernetes")
         {
             IssuedAt = leaves.Max(leaf => leaf.From),
             ExpiresAt = leaves.Min(leaf => leaf.Until),

@@ -26,7 +26,7 @@ internal sealed class PageCredential(PageCertificate certificate, Func<Cancellat
     public TimeSpan Grace => TimeSpan.FromDays(1);
 
     /// <inheritdoc/>
-    public CredentialFacts? Read() => new("certificate of the status page") { ExpiresAt = certificate.Current.NotAfter.ToUniversalTime(), Identity = PemCertificate.Fingerprint(certificate.Current) };
+    public CredentialFacts? Read() => new("Certificate of the status page") { ExpiresAt = certificate.Current.NotAfter.ToUniversalTime(), Identity = PemCertificate.Fingerprint(certificate.Current) };
 
     /// <inheritdoc/>
     public DateTimeOffset? DueAt(CredentialFacts facts, RotationRecord record) => null;

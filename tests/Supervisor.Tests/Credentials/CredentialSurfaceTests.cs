@@ -46,7 +46,7 @@ public sealed class CredentialSurfaceTests : IAsyncLifetime
         try
         {
             var list = await ControlProgram.RunAsync("credentials");
-            Assert.Contains("page-certificate     certificate of the status page", list.Output, StringComparison.Ordinal);
+            Assert.Contains("page-certificate     Certificate of the status page", list.Output, StringComparison.Ordinal);
             Assert.Contains(Fingerprint, list.Output, StringComparison.Ordinal);
 
             var before = Fingerprint;

@@ -139,6 +139,22 @@ public sealed class PageTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task ACredential_IsChanged_AndThePageGoesOn()
+    {
+        var page = await OwnAsync(new());
+        await page.GotoAsync("/credentials");
+        var before = await page.Locator("article", new() { HasText = "Certificate of the status page" }).Locator("code").InnerTextAsync();
+        await page.Locator("#rotate-page-certificate").ClickAsync();
+
+        // By itself, over a connection with the new one.
+        await Assertions.Expect(page.GetByText("page-certificate: changed")).ToBeVisibleAsync();
+        var card = page.Locator("article", new() { HasText = "Certificate of the status page" });
+        await Assertions.Expect(card.Locator("code")).Not.ToHaveTextAsync(before);
+        await Assertions.Expect(card.GetByText("at hand until")).ToBeVisibleAsync();
+        await Assertions.Expect(page.GetByText("Password of the owner")).ToBeVisibleAsync();
+    }
+
+    [Fact]
     public async Task AWorkload_FromItsBundle_ToItsEnd()
     {
         await PublishWorkloadAsync("1.0");
@@ -276,7 +292,7 @@ public sealed class PageTests : IAsyncLifetime
         foreach (var scheme in new[] { ColorScheme.Light, ColorScheme.Dark })
         {
             var page = await OwnAsync(new() { ViewportSize = new() { Width = width, Height = height }, ColorScheme = scheme });
-            foreach (var (path, name) in new[] { ("/", "overview"), ("/health", "health"), ("/updates", "updates"), ("/workloads", "workloads"), ("/workloads/one?id=shop", "workload"), ("/logs", "logs"), ("/network", "network"), ("/fleet", "fleet-member"), ("/password", "password") })
+            foreach (var (path, name) in new[] { ("/", "overview"), ("/health", "health"), ("/updates", "updates"), ("/workloads", "workloads"), ("/workloads/one?id=shop", "workload"), ("/logs", "logs"), ("/network", "network"), ("/fleet", "fleet-member"), ("/credentials", "credentials"), ("/password", "password") })
             {
                 await page.GotoAsync(path);
                 await FitsAsync(page, name);
