@@ -63,7 +63,7 @@ for unit in $ENABLE; do
 done
 
 # Nothing of this machine or this minute: caches, logs, identities, back-up files.
-rm -rf "$tree"/var/cache/* "$tree"/var/log/* "$tree"/var/tmp/* "$tree"/var/backups "$tree"/boot/* "$tree"/root/.[a-z]* "$tree"/var/lib/systemd/random-seed
+rm -rf "$tree"/var/cache/* "$tree"/var/log/* "$tree"/var/tmp/* "$tree"/var/backups "$tree"/boot/* "$tree"/root/.[a-z]* "$tree"/var/lib/systemd/random-seed "$tree"/var/lib/systemd/credential.secret
 rm -f "$tree"/etc/*- "$tree"/etc/.pwd.lock "$tree"/etc/hostname.dpkg* "$tree"/var/lib/dbus/machine-id "$tree"/etc/apt/apt.conf.d/99mmdebstrap \
       "$tree"/vmlinuz* "$tree"/initrd.img* "$tree"/.dockerenv
 find "$tree/usr" "$tree/etc" \( -name '__pycache__' -o -name '*.dpkg-old' -o -name '*.dpkg-dist' \) -prune -exec rm -rf {} +

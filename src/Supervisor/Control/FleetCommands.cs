@@ -34,7 +34,7 @@ internal static class FleetCommands
             var fleet = (await supervisor.ReadAsync())["fleet"] as JsonObject ?? [];
             if (result.GetValue(Json)) Print(fleet);
             else Write(fleet, Console.Out);
-            return (string?)fleet["state"] is "unreachable" or "refused" ? Failed : Done;
+            return (string?)fleet["state"] is "unreachable" or "refused" or "unreadable" ? Failed : Done;
         }));
         return command;
     }
@@ -121,6 +121,7 @@ internal static class FleetCommands
             "joining" => "joining",
             "unreachable" => "the server cannot be reached",
             "refused" => "the server does not take this device",
+            "unreadable" => "by what the server knows this device cannot be read",
             "notJoined" => "not joined",
             _ => "no server is known",
         };

@@ -145,6 +145,8 @@ internal static class FindingRules
         if (input.Fleet is not { } fleet) yield break;
         if (fleet is { State: FleetState.Refused, Trouble: { } refusal, TroubleSince: { } from })
             yield return new("fleet-refused", FindingSeverity.Error, "The fleet's server does not take this device", $"{fleet.Server}: {refusal}.", "Look for the device on the server; appliancectl fleet join makes it a member again.", from) { Command = "fleet" };
+        if (fleet is { State: FleetState.Unreadable, Trouble: { } lost, TroubleSince: { } start })
+            yield return new("fleet-unreadable", FindingSeverity.Error, "The device cannot show its fleet's server who it is", $"{fleet.Server}: {lost}.", "It is tried again; where that does not help, appliancectl fleet join makes the device a member again.", start) { Command = "fleet" };
         if (fleet is { State: FleetState.Unreachable, Trouble: { } trouble, TroubleSince: { } since } && input.Now - since > LongSilence)
             yield return new("fleet-unreachable", FindingSeverity.Warning, "The fleet's server cannot be reached", $"{fleet.Server}: {trouble}.", "Check the network and the server. What is owed to it waits.", since) { Command = "fleet" };
         if (fleet is { CertificateUntil: { } until, CertificateTrouble: { } why })

@@ -30,6 +30,9 @@ internal sealed class CertificateRotation(FleetMembershipFile file, string devic
     /// <summary>Why there is no new certificate although it is time for one, or null.</summary>
     public string? Trouble { get; private set; }
 
+    /// <summary>The membership as it came to be on the disk, also where the last advance failed on its way.</summary>
+    public FleetMembership? Reached { get; private set; }
+
     /// <summary>When the next certificate is due: after two thirds of the life of the one that holds, each device at a moment of its own.</summary>
     public static DateTimeOffset DueAt(DeviceCredential credential)
     {
@@ -51,15 +54,17 @@ internal sealed class CertificateRotation(FleetMembershipFile file, string devic
     /// <param name="cancellationToken">Ends the work.</param>
     /// <returns>The membership as it is then.</returns>
     /// <exception cref="DdiException">The server does not play along; what held before holds.</exception>
+    /// <exception cref="UserError">A key cannot be sealed; what held before holds.</exception>
     public async Task<FleetMembership> AdvanceAsync(FleetMembership membership, CancellationToken cancellationToken)
     {
-        if (membership is { PreviousUntil: { } end } && clock.GetUtcNow() >= end) membership = Note(membership with { Previous = null, PreviousUntil = null });
+        Reached = membership;
+        if (membership is { PreviousUntil: { } end } && clock.GetUtcNow() >= end) membership = await NoteAsync(membership with { Previous = null, PreviousUntil = null }, cancellationToken);
         if (clock.GetElapsedTime(_start) < _notBefore || !IsDue(membership) || open(membership) is not { } server || server.Address.Scheme != Uri.UriSchemeHttps) return membership;
         try
         {
-            if (membership.Next is { } left && !IsUsable(left)) membership = Note(membership with { Next = null });
-            if (membership.Next is null) membership = Note(membership with { Next = DeviceCredential.Create(deviceId) });
-            if (!membership.Next!.IsIssued) membership = Note(membership with { Next = await IssueAsync(membership, server, cancellationToken) });
+            if (membership.Next is { } left && !IsUsable(left)) membership = await NoteAsync(membership with { Next = null }, cancellationToken);
+            if (membership.Next is null) membership = await NoteAsync(membership with { Next = DeviceCredential.Create(deviceId) }, cancellationToken);
+            if (!membership.Next!.IsIssued) membership = await NoteAsync(membership with { Next = await IssueAsync(membership, server, cancellationToken) }, cancellationToken);
             membership = await SwitchAsync(membership, cancellationToken);
             (Trouble, _isWanted, _isEmergency) = (null, false, false);
             _backoff.Reset();
@@ -72,7 +77,7 @@ internal sealed class CertificateRotation(FleetMembershipFile file, string devic
         }
         catch (Exception e) when (e is DdiException or CryptographicException or ArgumentException or UserError)
         {
-            Trouble = e.Message;
+            Trouble = e.Message.TrimEnd('.');
             _notBefore = clock.GetElapsedTime(_start) + _backoff.Next((e as DdiException)?.RetryAfter);
             throw;
         }
@@ -108,7 +113,7 @@ internal sealed class CertificateRotation(FleetMembershipFile file, string devic
         }
         catch (Exception e) when (e is InvalidDataException or CryptographicException)
         {
-            Note(membership with { Next = null }); // another key the next time
+            await NoteAsync(membership with { Next = null }, cancellationToken); // another key the next time
             throw new DdiException(DdiFault.Unreachable, $"the certificate that it issued cannot be used: {e.Message}", inner: e);
         }
         finally
@@ -128,17 +133,17 @@ internal sealed class CertificateRotation(FleetMembershipFile file, string devic
         }
         catch (DdiException e) when (e.Fault is DdiFault.Refused)
         {
-            Note(membership with { Next = null }); // another key the next time
+            await NoteAsync(membership with { Next = null }, cancellationToken); // another key the next time
             throw new DdiException(e.Fault, $"it does not take the certificate that it issued: {e.Message}", inner: e);
         }
-        Note(switched);
+        await NoteAsync(switched, cancellationToken);
         Log.Information("The device is known to the server by a certificate now");
         return switched;
     }
 
-    private FleetMembership Note(FleetMembership next)
+    private async Task<FleetMembership> NoteAsync(FleetMembership next, CancellationToken cancellationToken)
     {
-        file.Write(next);
-        return next;
+        await file.WriteAsync(next, cancellationToken);
+        return Reached = next;
     }
 }

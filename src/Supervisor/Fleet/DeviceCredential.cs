@@ -61,4 +61,7 @@ internal sealed record DeviceCredential(string Key, string? Certificate)
         if ((clock.IsSet && now < from) || now >= until) throw new InvalidDataException($"it holds from {from:u} to {until:u}, and the device's clock says {now.UtcDateTime:u}");
         return this with { Certificate = certificate.ExportCertificatePem(), Request = null };
     }
+
+    /// <inheritdoc/>
+    public override string ToString() => "***";
 }

@@ -38,7 +38,7 @@ internal sealed class FleetAgent : BackgroundService
     private IReadOnlyDictionary<string, string>? _described;
     private TimeSpan _nextPoll, _lastAsk;
     private string? _trouble;
-    private bool _askedForRestart;
+    private bool _isRead, _askedForRestart;
     private int _asked;
 
     /// <summary>An agent.</summary>
@@ -55,7 +55,6 @@ internal sealed class FleetAgent : BackgroundService
         (_settings, _root, _file, _work, _facts, _engine, _workloads, _time) = (settings, root, file, work, facts, engine, workloads, time);
         (_start, _sleep) = (time.GetTimestamp(), new WakeableSleep(time));
         _rotation = new CertificateRotation(file, facts.Id, membership => FleetServer.Of(settings, root, membership), new DeviceClock(root, time));
-        _membership = file.Read();
         _status = new FleetStatus { State = FleetState.None, Device = facts.Id };
         Connect();
     }
@@ -94,8 +93,7 @@ internal sealed class FleetAgent : BackgroundService
         await _turn.WaitAsync();
         try
         {
-            _work.Forget(); // first: another server's actions have the same numbers
-            Become(membership);
+            await BecomeAsync(membership, CancellationToken.None, first: _work.Forget); // another server's actions have the same numbers
         }
         finally
         {
@@ -112,9 +110,10 @@ internal sealed class FleetAgent : BackgroundService
         await _turn.WaitAsync();
         try
         {
-            if (_membership is null) throw new UserError("The device belongs to no fleet.");
+            if (!_file.Exists) throw new UserError("The device belongs to no fleet.");
             _work.Forget();
-            Become(null);
+            _file.Delete();
+            Take(null);
         }
         finally
         {
@@ -175,8 +174,6 @@ internal sealed class FleetAgent : BackgroundService
     {
         _engine.Changed += _sleep.Wake;
         _workloads.Changed += _sleep.Wake;
-        // All devices of a site come up together after a power cut; their questions do not.
-        _nextPoll = Now + (FirstPause * Random.Shared.NextDouble());
         while (!stoppingToken.IsCancellationRequested)
         {
             var due = Timeout.InfiniteTimeSpan;
@@ -184,6 +181,7 @@ internal sealed class FleetAgent : BackgroundService
             if (stoppingToken.IsCancellationRequested) break;
             try
             {
+                if (!_isRead) due = await ReadAsync(stoppingToken);
                 if (_membership is not null && _client is { } client) due = await TurnAsync(client, stoppingToken);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
@@ -206,6 +204,27 @@ internal sealed class FleetAgent : BackgroundService
         _workloads.Changed -= _sleep.Wake;
         _events?.Dispose();
         _events = null;
+    }
+
+    /// <summary>Finds out by what the device is known, which the worker unseals; says how long not to try again when that fails.</summary>
+    private async Task<TimeSpan> ReadAsync(CancellationToken cancellationToken)
+    {
+        if (Now < _nextPoll) return _nextPoll - Now;
+        try
+        {
+            Take(await _file.ReadAsync(cancellationToken));
+            // All devices of a site come up together after a power cut; their questions do not.
+            _nextPoll = Now + (FirstPause * Random.Shared.NextDouble());
+            return Timeout.InfiniteTimeSpan;
+        }
+        catch (MembershipUnreadableException e)
+        {
+            if (Status.Trouble != e.Message) Log.Error("The device is a member of a fleet, but {Reason}", e.Message);
+            Show(status => status with { State = FleetState.Unreadable, Server = e.Server ?? status.Server, Trouble = e.Message, TroubleSince = status.TroubleSince ?? _time.GetUtcNow() });
+            var pause = _backoff.Next();
+            _nextPoll = Now + pause;
+            return pause;
+        }
     }
 
     /// <summary>What can be done now; says how long there is nothing to do then.</summary>
@@ -243,7 +262,7 @@ internal sealed class FleetAgent : BackgroundService
         {
             NoteTrouble(e);
             _nextPoll = Now + _backoff.Next(e.RetryAfter);
-            if (e.Fault == DdiFault.Refused && _membership is { Previous: not null }) GoBack();
+            if (e.Fault == DdiFault.Refused && _membership is { Previous: not null }) await DoAsync("asked by the certificate before", () => GoBackAsync(cancellationToken));
             else if (e.Fault == DdiFault.Refused) _rotation.NoteRefusal(_membership?.Certificate);
         }
         Show(status => status with { Assignment = _work.Current });
@@ -287,9 +306,9 @@ internal sealed class FleetAgent : BackgroundService
     }
 
     /// <summary>The server takes the new certificate no longer: the one before may still do.</summary>
-    private void GoBack()
+    private async Task GoBackAsync(CancellationToken cancellationToken)
     {
-        Become(_membership! with { Certificate = _membership.Previous, Previous = null, PreviousUntil = null });
+        await BecomeAsync(_membership! with { Certificate = _membership.Previous, Previous = null, PreviousUntil = null }, cancellationToken);
         Log.Warning("The server does not take the device's new certificate; the one before is tried");
     }
 
@@ -297,7 +316,14 @@ internal sealed class FleetAgent : BackgroundService
     private async Task<DdiClient> EnrolAsync(DdiClient client, CancellationToken cancellationToken)
     {
         var token = await client.EnrolAsync(_membership!.EnrolmentToken!, _facts.Id, cancellationToken);
-        Become(_membership with { EnrolmentToken = null, Token = token });
+        try
+        {
+            await BecomeAsync(_membership with { EnrolmentToken = null, Token = token }, cancellationToken);
+        }
+        catch (UserError e)
+        {
+            throw new DdiException(DdiFault.Unreachable, e.Message, inner: e); // it lets in again who never used the token that it gave
+        }
         Log.Information("The server has let the device in as {Device}", _facts.Id);
         return RequireClient();
     }
@@ -313,7 +339,7 @@ internal sealed class FleetAgent : BackgroundService
         catch (Exception e) when (e is DdiException or IOException or UnauthorizedAccessException or System.Security.Cryptography.CryptographicException or ArgumentException or UserError)
         {
             Log.Warning("There is no new certificate yet: {Reason}", e.Message);
-            _membership = _file.Read() ?? before; // as far as it came
+            _membership = _rotation.Reached ?? before;
         }
         Show(status => status with { CertificateTrouble = _rotation.Trouble });
         if (_membership.Certificate == before.Certificate) return client;
@@ -395,12 +421,19 @@ internal sealed class FleetAgent : BackgroundService
         PollNow(); // what comes after it
     }
 
-    /// <summary>The device is known by something else from now on, or by nothing; it is on the disk when this returns.</summary>
-    private void Become(FleetMembership? membership)
+    /// <summary>The device is known by something else from now on; it is on the disk when this returns.</summary>
+    /// <exception cref="UserError">It cannot be sealed; all is as it was, also what comes <paramref name="first"/> before it is written.</exception>
+    private async Task BecomeAsync(FleetMembership membership, CancellationToken cancellationToken, Action? first = null)
     {
-        if (membership is null) _file.Delete();
-        else _file.Write(membership);
-        _membership = membership;
+        var record = await _file.SealAsync(membership, cancellationToken);
+        first?.Invoke();
+        _file.Write(record);
+        Take(membership);
+    }
+
+    private void Take(FleetMembership? membership)
+    {
+        (_membership, _isRead) = (membership, true);
         Connect();
     }
 
@@ -436,7 +469,7 @@ internal sealed class FleetAgent : BackgroundService
         {
             Device = _facts.Id,
             Server = server?.Address.ToString() ?? _membership?.Server ?? _settings.Server,
-            State = trouble is not null ? FleetState.Unreachable : server is not null ? FleetState.Joining : _settings.Server is null ? FleetState.None : FleetState.NotJoined,
+            State = trouble is not null ? FleetState.Unreachable : server is not null || (!_isRead && _file.Exists) ? FleetState.Joining : _settings.Server is null ? FleetState.None : FleetState.NotJoined,
             Trouble = trouble,
             TroubleSince = trouble is null ? null : _time.GetUtcNow(),
             CertificateFrom = from,

@@ -5,9 +5,6 @@ namespace Appliance.Supervisor.Fleet;
 /// <summary>By what the device is known to its fleet's server; what the image says of the server, it may say otherwise.</summary>
 internal sealed record FleetMembership
 {
-    /// <summary>Format version of the file.</summary>
-    public int Format { get; init; } = FleetMembershipFile.CurrentFormat;
-
     /// <summary>Address of the server, or null for the image's.</summary>
     public string? Server { get; init; }
 
@@ -41,10 +38,15 @@ internal sealed record FleetMembership
 
     /// <summary>Whether the token is a gateway's, which many devices have.</summary>
     public bool IsGateways { get; init; }
+
+    /// <inheritdoc/>
+    public override string ToString() => $"{Server} ***";
 }
 
-/// <summary>The JSON form of <see cref="FleetMembership"/> and <see cref="Assignment"/>.</summary>
+/// <summary>The JSON form of what the device keeps of its fleet; <see cref="FleetMembership"/> itself is the file of format 1, which nobody writes any more.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, UseStringEnumConverter = true, WriteIndented = true)]
 [JsonSerializable(typeof(FleetMembership))]
+[JsonSerializable(typeof(FleetMembershipRecord))]
+[JsonSerializable(typeof(FleetSecrets))]
 [JsonSerializable(typeof(Assignment))]
 internal sealed partial class FleetStateJson : JsonSerializerContext;

@@ -1,14 +1,17 @@
 using System.Text.Json;
 using Appliance.Core;
-using Serilog;
+using Appliance.Supervisor.Secrets;
 
 namespace Appliance.Supervisor.Fleet;
 
-/// <summary>Keeps the membership on the disk, for the supervisor and root alone: it holds a secret.</summary>
-internal sealed class FleetMembershipFile(string path)
+/// <summary>Keeps the membership on the disk, for the supervisor and root alone, with its secrets sealed.</summary>
+internal sealed class FleetMembershipFile(string path, ISecretSeal seal)
 {
     /// <summary>Format of the file that this program writes.</summary>
-    public const int CurrentFormat = 1;
+    public const int CurrentFormat = 2;
+
+    /// <summary>The format before it: everything in clear.</summary>
+    private const int PlainFormat = 1;
 
     private const int LargestFile = 1 << 20;
 
@@ -21,32 +24,77 @@ internal sealed class FleetMembershipFile(string path)
     /// <summary>For tests: called before and after every write.</summary>
     public Action<string>? OnStep { get; init; }
 
+    /// <summary>Whether there is one, readable or not.</summary>
+    public bool Exists => File.Exists(path);
+
     /// <summary>
     /// The membership, or null for a device that has joined no fleet. A file that cannot be used is left where it is: another version of
-    /// this program may know it.
+    /// this program may know it, or the worker be there the next time.
     /// </summary>
-    public FleetMembership? Read()
+    /// <exception cref="MembershipUnreadableException">There is one, and it cannot be read.</exception>
+    public async Task<FleetMembership?> ReadAsync(CancellationToken cancellationToken)
+    {
+        string? server = null;
+        try
+        {
+            if (RecordFile.TryRead(path, FleetStateJson.Default.FleetMembershipRecord, LargestFile) is not { } record) return null;
+            server = record.Server;
+            return record.Format switch
+            {
+                PlainFormat => RecordFile.TryRead(path, FleetStateJson.Default.FleetMembership, LargestFile),
+                CurrentFormat => record.With(await UnsealAsync(record.Sealed ?? throw new InvalidDataException("nothing is sealed in it"), cancellationToken)),
+                _ => throw new InvalidDataException($"its format is {record.Format}, and this program knows {CurrentFormat}"),
+            };
+        }
+        catch (SecretLostException e)
+        {
+            throw new MembershipUnreadableException($"by what the server knows the device cannot be unsealed ({e.Message}): it is another machine's, or this one has lost its key; the device must join again", server, e);
+        }
+        catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException or UserError)
+        {
+            throw new MembershipUnreadableException($"by what the server knows the device cannot be read: {e.Message}", server, e);
+        }
+    }
+
+    /// <summary>Seals a membership, so that it can be written.</summary>
+    /// <exception cref="UserError">It cannot be sealed; what the disk has is untouched.</exception>
+    public async Task<FleetMembershipRecord> SealAsync(FleetMembership membership, CancellationToken cancellationToken)
     {
         try
         {
-            return RecordFile.TryRead(path, FleetStateJson.Default.FleetMembership, LargestFile) is not { } membership ? null
-                : membership.Format == CurrentFormat ? membership : throw new InvalidDataException($"its format is {membership.Format}, and this program knows {CurrentFormat}");
+            var secrets = JsonSerializer.SerializeToUtf8Bytes(FleetSecrets.Of(membership), FleetStateJson.Default.FleetSecrets);
+            return FleetMembershipRecord.Of(membership, await seal.SealAsync(SecretName.Fleet, secrets, cancellationToken));
         }
-        catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException)
+        catch (UserError e)
         {
-            Log.Error("By what the device is known to its fleet cannot be read: {Reason}", e.Message);
-            return null;
+            throw new UserError($"By what the server knows the device cannot be sealed, and is not kept in clear: {e.Message}", e.Hint, e) { MayPass = e.MayPass };
         }
     }
 
     /// <summary>Writes it; it is on the disk when this returns.</summary>
-    public void Write(FleetMembership membership)
+    public void Write(FleetMembershipRecord record)
     {
         OnStep?.Invoke("before the membership is written");
-        DurableFile.Write(path, JsonSerializer.SerializeToUtf8Bytes(membership, FleetStateJson.Default.FleetMembership));
+        DurableFile.Write(path, JsonSerializer.SerializeToUtf8Bytes(record, FleetStateJson.Default.FleetMembershipRecord));
         OnStep?.Invoke("after the membership is written");
     }
 
+    /// <summary>Seals it, and writes it.</summary>
+    /// <exception cref="UserError">It cannot be sealed; what the disk has is untouched.</exception>
+    public async Task WriteAsync(FleetMembership membership, CancellationToken cancellationToken) => Write(await SealAsync(membership, cancellationToken));
+
     /// <summary>Forgets it.</summary>
     public void Delete() => DurableFile.Delete(path);
+
+    private async Task<FleetSecrets> UnsealAsync(string sealedSecrets, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(await seal.UnsealAsync(SecretName.Fleet, sealedSecrets, cancellationToken), FleetStateJson.Default.FleetSecrets) ?? throw new InvalidDataException("what was sealed in it is empty");
+        }
+        catch (JsonException e)
+        {
+            throw new InvalidDataException("what was sealed in it is damaged", e); // without its words, which may be a secret's
+        }
+    }
 }

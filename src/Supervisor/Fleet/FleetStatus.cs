@@ -67,4 +67,7 @@ internal enum FleetState
 
     /// <summary>The server does not take it for a member.</summary>
     Refused,
+
+    /// <summary>It is a member, and cannot read by what.</summary>
+    Unreadable,
 }

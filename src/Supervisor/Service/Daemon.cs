@@ -14,6 +14,7 @@ using Appliance.Supervisor.Fleet;
 using Appliance.Supervisor.Health;
 using Appliance.Supervisor.Health.Probes;
 using Appliance.Supervisor.Journal;
+using Appliance.Supervisor.Secrets;
 using Appliance.Supervisor.State;
 using Appliance.Supervisor.Support;
 using Appliance.Supervisor.Systemd;
@@ -131,9 +132,10 @@ internal static class Daemon
     private static void AddFleet(IServiceCollection services, SupervisorOptions options, FleetSettings settings)
     {
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<AssignmentWork>(provider, new AssignmentFile(Path.Combine(options.StateFolder, AssignmentFile.FileName))));
+        services.AddSingleton<ISecretSeal, WorkerSeal>();
         services.AddSingleton(provider =>
         {
-            var agent = ActivatorUtilities.CreateInstance<FleetAgent>(provider, settings, options.Root, new FleetMembershipFile(Path.Combine(options.StateFolder, FleetMembershipFile.FileName)));
+            var agent = ActivatorUtilities.CreateInstance<FleetAgent>(provider, settings, options.Root, new FleetMembershipFile(Path.Combine(options.StateFolder, FleetMembershipFile.FileName), provider.GetRequiredService<ISecretSeal>()));
             provider.GetRequiredService<CredentialDesk>().Join(agent);
             return agent;
         });

@@ -32,7 +32,7 @@ internal static class FleetPage
         </section>
         """;
 
-    private static bool IsMember(FleetStatus status) => status.State is FleetState.Joining or FleetState.Connected or FleetState.Unreachable or FleetState.Refused;
+    private static bool IsMember(FleetStatus status) => status.State is FleetState.Joining or FleetState.Connected or FleetState.Unreachable or FleetState.Refused or FleetState.Unreadable;
 
     private static string Unconfirmed(FleetStatus status, Session session) => status.Unconfirmed is not { } waiting ? "" : $"""
         <section class="verdict starting" aria-live="polite"><h2>{Encode($"{waiting.Name} {waiting.Version}")} waits for your word</h2>
@@ -47,6 +47,7 @@ internal static class FleetPage
             FleetState.Joining => ("warn", "joining"),
             FleetState.Unreachable => ("bad", "cannot be reached"),
             FleetState.Refused => ("bad", "does not take this device"),
+            FleetState.Unreadable => ("bad", "cannot be shown who this device is"),
             _ => ("warn", "not joined"),
         };
         yield return ("State", $"<span class=\"state {style}\">{word}</span>");

@@ -32,20 +32,20 @@ internal sealed class RepositoryAccess(WorkerOptions options, TimeProvider time)
         var settings = Settings();
         var source = request.Source ?? settings.Url
             ?? throw new UserError("This device has no repository to ask.", "Name one (--source URL), or build the image with updates.url.");
-        return await RepositoryLocation.OpenAsync(source, Options(source, settings) with { BytesPerSecond = request.BytesPerSecond ?? settings.BytesPerSecond, Time = time }, cancellationToken);
+        return await RepositoryLocation.OpenAsync(source, (await OptionsAsync(source, settings, cancellationToken)) with { BytesPerSecond = request.BytesPerSecond ?? settings.BytesPerSecond, Time = time }, cancellationToken);
     }
 
     /// <summary>The fleet's server is trusted by what the image or whoever joined it says, and gives the bundles of an assignment to its members alone.</summary>
-    private HttpSourceOptions Options(string source, UpdateSettings settings)
+    private async Task<HttpSourceOptions> OptionsAsync(string source, UpdateSettings settings, CancellationToken cancellationToken)
     {
         var plain = new HttpSourceOptions { Proxy = source == settings.Url && settings.Proxy is { } proxy ? new Uri(proxy) : null };
         if (!Uri.TryCreate(source, UriKind.Absolute, out var address)) return plain;
         try
         {
-            if (FleetServer.Of(ImageSettings.ReadFleet(options.Root), options.Root, new FleetMembershipFile(options.FleetPath).Read()) is not { } server || !server.Hosts(address)) return plain;
+            if (FleetServer.Of(ImageSettings.ReadFleet(options.Root), options.Root, await new FleetMembershipFile(options.FleetPath, options.Seal).ReadAsync(cancellationToken)) is not { } server || !server.Hosts(address)) return plain;
             return plain with { Configure = server.Configure, Authorization = RepositoryLocation.IsBundle(address) ? server.Authorization : null };
         }
-        catch (Exception e) when (e is UserError or IOException or UnauthorizedAccessException or FormatException or ArgumentException)
+        catch (Exception e) when (e is MembershipUnreadableException or UserError or IOException or UnauthorizedAccessException or FormatException or ArgumentException)
         {
             Log.Warning("The fleet's settings cannot be used, and {Source} is asked without them: {Reason}", address.GetLeftPart(UriPartial.Path), e.Message);
             return plain;

@@ -1,5 +1,6 @@
 using Appliance.Supervisor.Credentials;
 using Appliance.Supervisor.Hooks;
+using Appliance.Supervisor.Secrets;
 using Appliance.Supervisor.Workloads;
 
 namespace Appliance.Supervisor.Worker;
@@ -27,6 +28,9 @@ internal sealed record WorkerOptions
 
     /// <summary>By what the device is known to its fleet's server.</summary>
     public string FleetPath { get; init; } = Fleet.FleetMembershipFile.DefaultPath;
+
+    /// <summary>Seals the secrets of the device.</summary>
+    public ISecretSeal Seal { get; init; } = new SystemdCreds();
 
     /// <summary>How long a release of a workload may take.</summary>
     public ReleaseTiming WorkloadTiming { get; init; } = new();

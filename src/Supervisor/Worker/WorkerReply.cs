@@ -80,4 +80,7 @@ internal sealed record WorkerResult
 
     /// <summary>Who holds up the restart (inhibitor locks): it was not asked for.</summary>
     public IReadOnlyList<string>? Inhibitors { get; init; }
+
+    /// <summary>What was sealed or unsealed.</summary>
+    public WorkerSecret? Secret { get; init; }
 }

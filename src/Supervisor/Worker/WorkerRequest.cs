@@ -50,4 +50,7 @@ internal sealed record WorkerRequest
 
     /// <summary>Most bytes a second.</summary>
     public long? BytesPerSecond { get; init; }
+
+    /// <summary>What is to be sealed or unsealed.</summary>
+    public WorkerSecret? Secret { get; init; }
 }

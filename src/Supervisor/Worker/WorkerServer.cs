@@ -70,6 +70,8 @@ internal sealed class WorkerServer(WorkerOptions options, Func<CancellationToken
             WorkerVerb.Credentials => Task.FromResult(credentials.Read()),
             WorkerVerb.RotateCredential => credentials.RotateAsync(request, answers, cancellationToken),
             WorkerVerb.ResumeCredentials => credentials.ResumeAsync(answers, cancellationToken),
+            WorkerVerb.Seal => new SealWork(options.Seal).SealAsync(request, cancellationToken),
+            WorkerVerb.Unseal => new SealWork(options.Seal).UnsealAsync(request, cancellationToken),
             _ => RunOnSlotsAsync(request, connection, answers, cancellationToken),
         };
     }

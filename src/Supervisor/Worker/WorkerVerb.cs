@@ -71,4 +71,10 @@ internal enum WorkerVerb
 
     /// <summary>Goes on with rotations that were interrupted, and lets go of credentials that have been kept long enough.</summary>
     ResumeCredentials,
+
+    /// <summary>Seals a secret of the daemon.</summary>
+    Seal,
+
+    /// <summary>Unseals a secret of the daemon.</summary>
+    Unseal,
 }

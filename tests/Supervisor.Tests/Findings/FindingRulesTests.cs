@@ -57,6 +57,7 @@ public sealed class FindingRulesTests
         ["collector-unreachable"] = Fine with { Reports = Delivery with { Trouble = new("it answers 401 Unauthorized", Now.AddMinutes(-16)) } },
         ["reports-lost"] = Fine with { Reports = Delivery with { HasDropped = true } },
         ["fleet-refused"] = Fine with { Fleet = Member with { State = FleetState.Refused, Trouble = "it answers 401 Unauthorized", TroubleSince = Now } },
+        ["fleet-unreadable"] = Fine with { Fleet = Member with { State = FleetState.Unreadable, Trouble = "by what the server knows the device cannot be unsealed", TroubleSince = Now } },
         ["fleet-unreachable"] = Fine with { Fleet = Member with { State = FleetState.Unreachable, Trouble = "it does not answer", TroubleSince = Now.AddMinutes(-16) } },
         ["device-certificate-ends"] = Fine with { Fleet = Member with { CertificateUntil = Now.AddDays(5), CertificateTrouble = "it answers 401 Unauthorized" } },
         ["assignment-failed"] = Fine with { Fleet = Member with { Assignment = new Assignment { Id = "8", Kind = AssignmentKind.Image, Name = "edge", Version = "1.1", At = Now, Step = AssignmentStep.Failed, Words = ["the signature is nobody's"] } } },

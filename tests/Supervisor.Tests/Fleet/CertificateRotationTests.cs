@@ -1,6 +1,8 @@
+using Appliance.Core;
 using Appliance.Core.Fleet;
 using Appliance.Supervisor.Device;
 using Appliance.Supervisor.Fleet;
+using Appliance.Supervisor.Secrets;
 using Core.Tests.Tuf;
 using Supervisor.Tests.Updates;
 using UpdateServer.Tests;
@@ -18,12 +20,17 @@ public sealed class CertificateRotationTests : IAsyncLifetime
     private string _trust = "", _token = "";
     private int _cutAt, _steps;
 
+    private ISecretSeal _seal = null!;
+
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    private FleetMembershipFile Membership => new(Path.Combine(_folder.FullName, "fleet.json")) { OnStep = _ => { if (++_steps == _cutAt) throw new PowerCutException(); } };
+    private string MembershipPath => Path.Combine(_folder.FullName, "fleet.json");
+
+    private FleetMembershipFile Membership => new(MembershipPath, _seal) { OnStep = _ => { if (++_steps == _cutAt) throw new PowerCutException(); } };
 
     public async ValueTask InitializeAsync()
     {
+        _seal = new SystemdCreds(Path.Combine(_folder.FullName, "credential.secret"));
         _server = await ServerScene.StartAsync(DatabaseKind.Sqlite, secure: true, time: _time);
         _trust = TrustOf(_server);
         _token = (string)(await _server.PostAsync("/api/v1/devices", new { id = Id }))["token"]!;
@@ -38,11 +45,11 @@ public sealed class CertificateRotationTests : IAsyncLifetime
     [Fact]
     public async Task TheFirst_TakesThePlaceOfTheToken_AndTheNextComesInTime()
     {
-        var first = await AdvanceAsync(Begin());
+        var first = await AdvanceAsync(await BeginAsync());
         Assert.Null(first.Token);
         Assert.Null(first.Next);
         await SpeaksAsync(first);
-        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Path.Combine(_folder.FullName, "fleet.json")));
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(MembershipPath));
 
         // Not before two thirds of its life, and always before nearly four fifths.
         Assert.InRange(CertificateRotation.DueAt(first.Certificate!), _time.Now.AddDays(19), _time.Now.AddDays(24));
@@ -63,7 +70,7 @@ public sealed class CertificateRotationTests : IAsyncLifetime
     [Fact]
     public async Task ADeviceThatWasOff_ComesBack_ByTheCertificateThatHasEnded()
     {
-        var first = await AdvanceAsync(Begin());
+        var first = await AdvanceAsync(await BeginAsync());
         _time.Now = _time.Now.AddDays(120);
         Assert.Equal(DdiFault.Refused, (await Assert.ThrowsAsync<DdiException>(() => SpeaksAsync(first))).Fault);
 
@@ -74,7 +81,7 @@ public sealed class CertificateRotationTests : IAsyncLifetime
     [Fact]
     public async Task ADeviceWhoseClockStoodStill_HearsFromTheServer_ThatItsCertificateHasEnded()
     {
-        var first = await AdvanceAsync(Begin());
+        var first = await AdvanceAsync(await BeginAsync());
         var clock = new SettableTime(_time.Now);
         _time.Now = _time.Now.AddDays(40);
         var rotation = new CertificateRotation(Membership, Id, Open, new DeviceClock("/nowhere", clock));
@@ -90,15 +97,30 @@ public sealed class CertificateRotationTests : IAsyncLifetime
     [Fact]
     public async Task WithoutAServer_OrRevoked_WhatHeldBeforeStays_AndTheReasonIsSaid()
     {
-        var first = await AdvanceAsync(Begin());
+        var first = await AdvanceAsync(await BeginAsync());
         _time.Now = _time.Now.AddDays(25);
         await _server.PostAsync($"/api/v1/devices/{Id}/certificates/revoke");
         var rotation = Rotation();
 
         Assert.Equal(DdiFault.Refused, (await Assert.ThrowsAsync<DdiException>(() => rotation.AdvanceAsync(first, Token))).Fault);
         Assert.Contains("401", rotation.Trouble, StringComparison.Ordinal);
-        Assert.Equal(first.Certificate, Membership.Read()!.Certificate);
-        Assert.Equal(Membership.Read(), await rotation.AdvanceAsync(Membership.Read()!, Token)); // not again at once
+        Assert.Equal(first.Certificate, (await ReadAsync()).Certificate);
+        Assert.Equal(await ReadAsync(), await rotation.AdvanceAsync(await ReadAsync(), Token)); // not again at once
+    }
+
+    [Fact]
+    public async Task WithoutAKeyToSealBy_WhatHeldBeforeStays_AndTheReasonIsSaid()
+    {
+        var first = await AdvanceAsync(await BeginAsync());
+        _time.Now = _time.Now.AddDays(25);
+        var before = await File.ReadAllBytesAsync(MembershipPath, Token);
+        var rotation = new CertificateRotation(new FleetMembershipFile(MembershipPath, new SystemdCreds("/proc/nowhere/credential.secret")), Id, Open, new DeviceClock("/nowhere", _time));
+
+        await Assert.ThrowsAsync<UserError>(() => rotation.AdvanceAsync(first, Token));
+        Assert.Contains("cannot be sealed", rotation.Trouble, StringComparison.Ordinal);
+        Assert.Equal(first, rotation.Reached);
+        Assert.Equal(before, await File.ReadAllBytesAsync(MembershipPath, Token));
+        await SpeaksAsync(await AdvanceAsync(first)); // and with one it goes on
     }
 
     [Fact]
@@ -106,7 +128,7 @@ public sealed class CertificateRotationTests : IAsyncLifetime
     {
         await using var other = await ServerScene.StartAsync(DatabaseKind.Postgres, secure: true, time: _time); // servers that share a database have no authority of their own
         var token = (string)(await other.PostAsync("/api/v1/devices", new { id = Id }))["token"]!;
-        var membership = Begin() with { Server = other.Address.ToString(), Trust = TrustOf(other), Token = token };
+        var membership = await BeginAsync() with { Server = other.Address.ToString(), Trust = TrustOf(other), Token = token };
 
         var after = await AdvanceAsync(membership);
         Assert.Equal((token, null), (after.Token, after.Certificate));
@@ -121,9 +143,9 @@ public sealed class CertificateRotationTests : IAsyncLifetime
         for (var cut = 1; ; cut++)
         {
             (_steps, _cutAt) = (0, 0);
-            var begin = cut == 1 ? Begin() : Membership.Read()!;
+            var begin = cut == 1 ? await BeginAsync() : await ReadAsync();
             _time.Now = _time.Now.AddDays(begin.Certificate is null ? 0 : 25);
-            Membership.Write(begin);
+            await Membership.WriteAsync(begin, Token);
             (_steps, _cutAt) = (0, cut);
             FleetMembership? ended = null;
             try
@@ -135,7 +157,7 @@ public sealed class CertificateRotationTests : IAsyncLifetime
                 cuts++;
             }
             _cutAt = 0;
-            var kept = Membership.Read()!;
+            var kept = await ReadAsync();
             await SpeaksAsync(kept);
             var done = await AdvanceAsync(kept);
             await SpeaksAsync(done);
@@ -151,10 +173,12 @@ public sealed class CertificateRotationTests : IAsyncLifetime
         return pem[..(pem.IndexOf("END CERTIFICATE-----", StringComparison.Ordinal) + "END CERTIFICATE-----".Length)];
     }
 
-    private FleetMembership Begin()
+    private async Task<FleetMembership> ReadAsync() => (await Membership.ReadAsync(Token))!;
+
+    private async Task<FleetMembership> BeginAsync()
     {
         var membership = new FleetMembership { Server = _server.Address.ToString(), Trust = _trust, Token = _token };
-        Membership.Write(membership);
+        await Membership.WriteAsync(membership, Token);
         return membership;
     }
 

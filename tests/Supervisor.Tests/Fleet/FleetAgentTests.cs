@@ -71,7 +71,7 @@ public sealed class FleetAgentTests : IAsyncLifetime
         await _device.Agent.JoinAsync(new JoinRequest { Server = server.Address.ToString(), Trust = trust, EnrolmentToken = token });
 
         await Eventually.IsTrueAsync(() => _device.Agent.Status is { State: FleetState.Connected, CertificateUntil: not null }, "the certificate");
-        Assert.Null(new FleetMembershipFile(_device.MembershipPath).Read()!.Token);
+        Assert.Null((await _device.Membership.ReadAsync(Token))!.Token);
         await _device.RestartAsync();
         await ConnectedAsync();
         Assert.NotNull(_device.Agent.Status.CertificateUntil);
@@ -80,11 +80,11 @@ public sealed class FleetAgentTests : IAsyncLifetime
         await server.AssignAsync(_device.Id, (long)(await server.PostAsync("/api/v1/rotations", new { credential = CredentialDesk.DeviceCertificate }))["id"]!);
         await _device.BecomesAsync(AssignmentStep.Succeeded);
         Assert.Equal(2, (await server.GetAsync($"/api/v1/devices/{_device.Id}/certificates")).AsArray().Count);
-        Assert.NotNull(new FleetMembershipFile(_device.MembershipPath).Read()!.Previous);
+        Assert.NotNull((await _device.Membership.ReadAsync(Token))!.Previous);
         var job = _device.Desk.Rotate(CredentialDesk.DeviceCertificate, "a test", isEmergency: true);
         await job.Work;
         Assert.Equal((JobState.Done, "device-certificate: changed"), (job.View.State, job.View.Message));
-        Assert.Null(new FleetMembershipFile(_device.MembershipPath).Read()!.Previous); // nothing of the one before is kept
+        Assert.Null((await _device.Membership.ReadAsync(Token))!.Previous); // nothing of the one before is kept
         Assert.Equal(3, (await server.GetAsync($"/api/v1/devices/{_device.Id}/certificates")).AsArray().Count);
 
         // A server that the device does not trust hears nothing of it.

@@ -7,6 +7,7 @@ using Appliance.Supervisor.Credentials;
 using Appliance.Supervisor.Device;
 using Appliance.Supervisor.Fleet;
 using Appliance.Supervisor.Health;
+using Appliance.Supervisor.Secrets;
 using Appliance.Supervisor.Updates;
 using Appliance.Supervisor.Web;
 using Appliance.Supervisor.Worker;
@@ -52,6 +53,14 @@ internal sealed class FleetDevice : IWorker, IAsyncDisposable
     public string MembershipPath => Path.Combine(_folder.FullName, FleetMembershipFile.FileName);
     public string StateFolder => _folder.FullName;
 
+    /// <summary>The file of the host's key, which another disk does not have.</summary>
+    public string HostSecret => Path.Combine(_folder.FullName, "credential.secret");
+
+    /// <summary>The worker is away as far as secrets go.</summary>
+    public bool SealsNothing { get; set; }
+
+    public FleetMembershipFile Membership => new(MembershipPath, new WorkerSeal(this));
+
     /// <summary>What the worker was asked to fetch or install, in order.</summary>
     public IReadOnlyList<WorkerRequest> Fetched => [.. World.Requests.Where(request => request.Verb is WorkerVerb.Install or WorkerVerb.FetchWorkload)];
 
@@ -75,7 +84,7 @@ internal sealed class FleetDevice : IWorker, IAsyncDisposable
         var workloads = new WorkloadUpdates(Engine, this);
         await workloads.RefreshAsync(Token);
         Work = new AssignmentWork(new AssignmentFile(Path.Combine(_folder.FullName, AssignmentFile.FileName)) { OnStep = _ => NoteWrite() }, Engine, workloads, Desk = NewDesk(), World, _time);
-        Agent = new FleetAgent(_settings, Tree.Root, new FleetMembershipFile(MembershipPath), Work, new DeviceFacts(Tree.Root, _folder.FullName), Engine, workloads, _time);
+        Agent = new FleetAgent(_settings, Tree.Root, Membership, Work, new DeviceFacts(Tree.Root, _folder.FullName), Engine, workloads, _time);
         Desk.Join(Agent);
         await Desk.RefreshAsync(Token);
         await Agent.StartAsync(Token);
@@ -124,6 +133,12 @@ internal sealed class FleetDevice : IWorker, IAsyncDisposable
     {
         switch (request.Verb)
         {
+            case WorkerVerb.Seal or WorkerVerb.Unseal when SealsNothing:
+                throw new WorkerException("the worker cannot be reached: no such file");
+            case WorkerVerb.Seal:
+                return await new SealWork(new SystemdCreds(HostSecret)).SealAsync(request, cancellationToken);
+            case WorkerVerb.Unseal:
+                return await new SealWork(new SystemdCreds(HostSecret)).UnsealAsync(request, cancellationToken);
             case WorkerVerb.Workloads:
                 return new WorkerResult { Workloads = [.. _workloads.Select(pair => new WorkloadStatus(pair.Key, pair.Value))] };
             case WorkerVerb.FetchWorkload:

@@ -81,7 +81,7 @@ public sealed class HostileServerTests : IAsyncLifetime
         await _device.Agent.JoinAsync(new JoinRequest { EnrolmentToken = "enrol_1_x" });
         await Eventually.IsTrueAsync(() => _device.Agent.Status.Trouble is not null, "the trouble");
 
-        Assert.Equal("enrol_1_x", new FleetMembershipFile(_device.MembershipPath).Read()!.EnrolmentToken);
+        Assert.Equal("enrol_1_x", (await _device.Membership.ReadAsync(Token))!.EnrolmentToken);
         await _device.RestartAsync(); // and the supervisor starts
     }
 
@@ -123,6 +123,8 @@ public sealed class HostileServerTests : IAsyncLifetime
     [InlineData("")]
     [InlineData("{")]
     [InlineData("{\"format\":2}")]
+    [InlineData("{\"format\":2,\"sealed\":\"AAAA\"}")]
+    [InlineData("{\"format\":3}")]
     [InlineData("{\"format\":1,\"server\":\"no address\",\"token\":\"x\"}")]
     [InlineData("{\"format\":1,\"token\":\"two\\nlines\"}")]
     [InlineData("{\"format\":1,\"trust\":\"no PEM\",\"token\":\"x\"}")]

@@ -3,6 +3,7 @@ using System.Security.Cryptography.X509Certificates;
 using Appliance.Core.Fleet;
 using Appliance.Supervisor.Device;
 using Appliance.Supervisor.Fleet;
+using Appliance.Supervisor.Secrets;
 
 namespace Supervisor.Tests.Fleet;
 
@@ -17,7 +18,7 @@ public sealed class OpensslServerTests : IAsyncLifetime
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    private FleetMembershipFile Membership => new(Path.Combine(_tree.Root, "fleet.json"));
+    private FleetMembershipFile Membership => new(Path.Combine(_tree.Root, "fleet.json"), new SystemdCreds(Path.Combine(_tree.Root, "credential.secret")));
 
     public async ValueTask InitializeAsync()
     {
@@ -41,7 +42,7 @@ public sealed class OpensslServerTests : IAsyncLifetime
     public async Task ItEnrolsAndRenews_WhateverFormTheAnswerHas(string text, bool saysEncoding, string answer)
     {
         (_server.Text, _server.SaysEncoding, _server.Answer) = (text, saysEncoding, answer);
-        var first = await AdvanceAsync(Begin());
+        var first = await AdvanceAsync(await BeginAsync());
         Assert.Null(first.Token);
         await SpeaksAsync(first);
 
@@ -62,11 +63,11 @@ public sealed class OpensslServerTests : IAsyncLifetime
         _server.Waits.Enqueue(new RetryConditionHeaderValue(DateTimeOffset.UtcNow.AddHours(1))); // by the server's clock
         _time.Now = _time.Now.AddDays(-50); // which is not the device's
         var rotation = Rotation();
-        var begin = Begin();
+        var begin = await BeginAsync();
 
         await Assert.ThrowsAsync<DdiException>(() => rotation.AdvanceAsync(begin, Token));
         Assert.Contains("agree", rotation.Trouble, StringComparison.Ordinal);
-        var waiting = Membership.Read()!;
+        var waiting = (await Membership.ReadAsync(Token))!;
         Assert.Equal((OpensslServer.DeviceToken, false), (waiting.Token, waiting.Next!.IsIssued));
         await SpeaksAsync(waiting);
 
@@ -95,14 +96,14 @@ public sealed class OpensslServerTests : IAsyncLifetime
     [InlineData(OpensslServer.Issues, "head -c 0", "what is no certificate")]
     public async Task ACertificateThatIsNone_IsNotTaken_AndTheReasonIsSaid(string issue, string text, string reason)
     {
-        var first = await AdvanceAsync(Begin());
+        var first = await AdvanceAsync(await BeginAsync());
         _time.Now = _time.Now.AddDays(25);
         (_server.Issue, _server.Text) = (issue, text);
         var rotation = Rotation();
 
         await Assert.ThrowsAsync<DdiException>(() => rotation.AdvanceAsync(first, Token));
         Assert.Contains(reason, rotation.Trouble, StringComparison.Ordinal);
-        var kept = Membership.Read()!;
+        var kept = (await Membership.ReadAsync(Token))!;
         Assert.Equal((first.Certificate, null), (kept.Certificate, kept.Previous));
         await SpeaksAsync(kept);
 
@@ -115,14 +116,14 @@ public sealed class OpensslServerTests : IAsyncLifetime
     [Fact]
     public async Task AServerOfAnotherAuthority_HearsNothing()
     {
-        var first = await AdvanceAsync(Begin());
+        var first = await AdvanceAsync(await BeginAsync());
         _time.Now = _time.Now.AddDays(25);
         var (asked, rotation) = (_server.Asked.Count, Rotation());
         var elsewhere = first with { Trust = _server.OtherTrust };
 
         await Assert.ThrowsAsync<DdiException>(() => rotation.AdvanceAsync(elsewhere, Token));
         Assert.Contains("certificate", rotation.Trouble, StringComparison.OrdinalIgnoreCase);
-        Assert.Equal(first.Certificate, Membership.Read()!.Certificate);
+        Assert.Equal(first.Certificate, (await Membership.ReadAsync(Token))!.Certificate);
         Assert.Equal(asked, _server.Asked.Count);
     }
 
@@ -132,7 +133,7 @@ public sealed class OpensslServerTests : IAsyncLifetime
     {
         (_time.Now, var now) = (DateTimeOffset.UnixEpoch, _time.Now);
         SetFromTheNetwork(false);
-        var first = await AdvanceAsync(Begin());
+        var first = await AdvanceAsync(await BeginAsync());
         await SpeaksAsync(first);
         var requests = _server.Requests.Count;
         Assert.Equal(first, await AdvanceAsync(first)); // nor that it is time for another
@@ -147,15 +148,15 @@ public sealed class OpensslServerTests : IAsyncLifetime
     [InlineData(3650)]
     public async Task AClockThatWasSetWrong_TakesNoCertificate_AndSaysSo(int days)
     {
-        var first = await AdvanceAsync(Begin());
+        var first = await AdvanceAsync(await BeginAsync());
         _time.Now = _time.Now.AddDays(days);
         var rotation = Rotation();
         rotation.NoteRefusal(first.Certificate); // so that another is due
 
         await Assert.ThrowsAsync<DdiException>(() => rotation.AdvanceAsync(first, Token));
         Assert.Contains("the device's clock says", rotation.Trouble, StringComparison.Ordinal);
-        Assert.Equal(first.Certificate, Membership.Read()!.Certificate);
-        await SpeaksAsync(Membership.Read()!);
+        Assert.Equal(first.Certificate, (await Membership.ReadAsync(Token))!.Certificate);
+        await SpeaksAsync((await Membership.ReadAsync(Token))!);
     }
 
     [Fact]
@@ -178,10 +179,10 @@ public sealed class OpensslServerTests : IAsyncLifetime
         else File.Delete(Path.Combine(_tree.Root, "run/systemd/timesync/synchronized"));
     }
 
-    private FleetMembership Begin()
+    private async Task<FleetMembership> BeginAsync()
     {
         var membership = new FleetMembership { Server = _server.Address.ToString(), Trust = _server.Trust, Token = OpensslServer.DeviceToken };
-        Membership.Write(membership);
+        await Membership.WriteAsync(membership, Token);
         return membership;
     }
 

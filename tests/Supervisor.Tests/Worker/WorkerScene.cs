@@ -3,6 +3,7 @@ using Appliance.Core.Workloads;
 using Appliance.ImageBuilder.Publish;
 using Appliance.Supervisor.Boot;
 using Appliance.Supervisor.Hooks;
+using Appliance.Supervisor.Secrets;
 using Appliance.Supervisor.Updates;
 using Appliance.Supervisor.Worker;
 using Appliance.Supervisor.Workloads;
@@ -47,6 +48,7 @@ internal sealed class WorkerScene : IAsyncDisposable
     public UpdateScene Publisher { get; } = new();
     public string? BusAddress { get; set; }
     public WorkerClient Client => new(SocketPath);
+    public ISecretSeal Seal { get; init; } = new SystemdCreds();
     public string SocketPath => Path.Combine(_folder.FullName, "worker.sock");
     public string UpdateFolder => Path.Combine(_folder.FullName, "update");
     public string WorkloadFolder => Path.Combine(_folder.FullName, "workloads");
@@ -146,7 +148,7 @@ internal sealed class WorkerScene : IAsyncDisposable
 
     private async Task ServeAsync(Socket socket)
     {
-        var options = new WorkerOptions { Root = Disk.Root, UpdateFolder = UpdateFolder, WorkloadFolder = WorkloadFolder, CredentialFolder = CredentialFolder, Units = Units, OnCredentialStep = OnCredentialStep, WorkloadTiming = Timing, OnWorkloadStep = step => Engine.OnStep?.Invoke(step), BusAddress = BusAddress, Hooks = new HookRunner([Hooks], TimeSpan.FromMinutes(1), TimeSpan.FromSeconds(1)) };
+        var options = new WorkerOptions { Root = Disk.Root, UpdateFolder = UpdateFolder, WorkloadFolder = WorkloadFolder, CredentialFolder = CredentialFolder, Units = Units, Seal = Seal, OnCredentialStep = OnCredentialStep, WorkloadTiming = Timing, OnWorkloadStep = step => Engine.OnStep?.Invoke(step), BusAddress = BusAddress, Hooks = new HookRunner([Hooks], TimeSpan.FromMinutes(1), TimeSpan.FromSeconds(1)) };
         await using var connection = new NetworkStream(socket, ownsSocket: true);
         await new WorkerServer(options, _ => Task.FromResult<IBootControl>(Disk.Open()), () => EngineAccess.Of(Engine, Node), Publisher.Time).ServeAsync(connection, CancellationToken.None);
     }

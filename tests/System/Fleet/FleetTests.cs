@@ -53,6 +53,7 @@ public sealed class FleetTests : IAsyncLifetime
         Assert.Equal((UpdateRepository.First, "vm-x86_64"), ((string?)(await DeviceAsync())["attributes"]!["version"], (string?)(await DeviceAsync())["attributes"]!["board"]));
         await machine.WaitAsync("a certificate instead of the token", async () => (await machine.ControlAsync())?["fleet"]?["certificateUntil"] is not null);
         Assert.Equal("600 appliance", await machine.RunAsync("stat -c '%a %U' /var/lib/appliance/supervisor/fleet.json"));
+        Assert.Equal("sealed", await machine.RunAsync("grep -q 'PRIVATE KEY' /var/lib/appliance/supervisor/fleet.json || grep -o sealed /var/lib/appliance/supervisor/fleet.json"));
 
         await CredentialsAreChangedAsync(machine);
 
