@@ -42,13 +42,14 @@ internal sealed class ServerScene : IAsyncDisposable
     /// <param name="poll">How often it tells devices to ask.</param>
     /// <param name="secure">Whether it listens with TLS and a certificate of its own making.</param>
     /// <param name="issuer">The authority that issues devices' certificates.</param>
+    /// <param name="factory">The authority whose certificates devices log in with, beside its own.</param>
     /// <param name="onlineKeys">Keys with which it publishes.</param>
-    public static async Task<ServerScene> StartAsync(DatabaseKind kind, string? repository = null, TimeProvider? time = null, TimeSpan? poll = null, bool secure = false, KeyFolder? onlineKeys = null, string? issuer = null)
+    public static async Task<ServerScene> StartAsync(DatabaseKind kind, string? repository = null, TimeProvider? time = null, TimeSpan? poll = null, bool secure = false, KeyFolder? onlineKeys = null, string? issuer = null, string? factory = null)
     {
         var folder = Directory.CreateTempSubdirectory("fleet").FullName;
         var scene = new ServerScene(kind == DatabaseKind.Sqlite ? FleetDatabase.Sqlite(Path.Combine(folder, "fleet.db")) : FleetDatabase.Postgres(await PostgresServer.CreateDatabaseAsync()));
         await scene._database.MigrateAsync(Token);
-        var options = new ServeOptions { DataFolder = scene.DataFolder, Repository = repository, OnlineKeys = onlineKeys, DeviceIssuer = issuer, Listen = new Uri($"{(secure ? "https" : "http")}://127.0.0.1:0"), GatewayTokenHash = SecretToken.Hash(GatewayToken), Poll = poll ?? TimeSpan.FromMinutes(5) };
+        var options = new ServeOptions { DataFolder = scene.DataFolder, Repository = repository, OnlineKeys = onlineKeys, DeviceIssuer = issuer, DeviceAuthority = factory, Listen = new Uri($"{(secure ? "https" : "http")}://127.0.0.1:0"), GatewayTokenHash = SecretToken.Hash(GatewayToken), Poll = poll ?? TimeSpan.FromMinutes(5) };
         scene._application = ServerApplication.Build(options, scene._database, time ?? TimeProvider.System);
         await scene._application.StartAsync(Token);
         scene.Address = new Uri(scene._application.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());

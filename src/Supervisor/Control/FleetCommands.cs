@@ -45,6 +45,7 @@ internal static class FleetCommands
             Text("--server", "Address of the server; without it, the one that the image names."),
             Text("--tenant", "The tenant, on a server that has several."),
             Text("--trust", "A PEM file with the certificates that the server is trusted by."));
+        var certificate = Text("--certificate-file", "A file with the factory's certificate for this device and its key (PEM): the server issues one of its own for it.");
         var (enrolment, token, gateway) = (
             Text("--enrolment-token-file", "A file with a token by which our server lets devices in; - for standard input."),
             Text("--token-file", "A file with the device's own token (DDI's TargetToken)."),
@@ -55,7 +56,7 @@ internal static class FleetCommands
             Example:
               {ProgramName} fleet join --enrolment-token-file token
               {ProgramName} fleet join --server https://hawkbit.example.net --token-file token
-            """) { server, tenant, trust, enrolment, token, gateway };
+            """) { server, tenant, trust, enrolment, token, gateway, certificate };
         command.SetAction((result, _) => ConnectedAsync(result, async supervisor =>
         {
             var request = new JoinRequest
@@ -66,6 +67,7 @@ internal static class FleetCommands
                 EnrolmentToken = Read(result.GetValue(enrolment))?.Trim(),
                 Token = Read(result.GetValue(token))?.Trim(),
                 GatewayToken = Read(result.GetValue(gateway))?.Trim(),
+                Certificate = Read(result.GetValue(certificate)),
             };
             request.ToMembership(); // what makes no sense need not be sent
             await supervisor.JoinFleetAsync(request);

@@ -28,8 +28,6 @@ internal sealed class CredentialDesk
     public const string JobKind = "rotate";
 
     private const string OwnerPassword = "owner-password";
-    private static readonly TimeSpan PageNeverEnds = TimeSpan.FromDays(3650);
-
     private readonly UpdateEngine _engine;
     private readonly IWorker _worker;
     private readonly OwnerAccess _access;
@@ -189,7 +187,7 @@ internal sealed class CredentialDesk
         {
             yield return new CredentialStatus { Name = DeviceCertificate, Title = "Certificate of the device", IssuedAt = fleet.CertificateFrom, ExpiresAt = until, RotatedAt = fleet.CertificateFrom, DueAt = fleet.CertificateDue, Trouble = fleet.CertificateTrouble, Identity = fleet.Device, CanRotate = true };
         }
-        if (_rotations.TryStatus(_page) is { } page) yield return page with { IssuedAt = page.RotatedAt, ExpiresAt = page.ExpiresAt - _time.GetUtcNow() > PageNeverEnds ? null : page.ExpiresAt };
+        if (_rotations.TryStatus(_page) is { } page) yield return page with { IssuedAt = page.RotatedAt };
         if (_access.HasPassword) yield return new CredentialStatus { Name = OwnerPassword, Title = "Password of the owner", IssuedAt = _access.PasswordSince, RotatedAt = _access.PasswordSince, DueAt = _settings.Password is { } age ? _access.PasswordSince + age : null, Renewal = "Set a new one on the page (Password), or begin anew with appliancectl setup-code --reset." };
         foreach (var authority in _authorities) yield return new CredentialStatus { Name = "log-in-authority", Title = authority.Name, ExpiresAt = authority.Until, Renewal = authority.Renewal };
     }

@@ -11,10 +11,10 @@ namespace Appliance.Supervisor.Fleet;
 /// wherever it stops, what the device was known by goes on to hold.
 /// </summary>
 /// <param name="file">The membership.</param>
-/// <param name="deviceId">What the device is called.</param>
+/// <param name="ownId">What the device is called where nothing else is said.</param>
 /// <param name="open">Makes the server of a membership.</param>
 /// <param name="clock">The device's clock.</param>
-internal sealed class CertificateRotation(FleetMembershipFile file, string deviceId, Func<FleetMembership, FleetServer?> open, DeviceClock clock)
+internal sealed class CertificateRotation(FleetMembershipFile file, string ownId, Func<FleetMembership, FleetServer?> open, DeviceClock clock)
 {
     /// <summary>How long the one before stays at hand.</summary>
     public static readonly TimeSpan Grace = TimeSpan.FromDays(1);
@@ -63,16 +63,16 @@ internal sealed class CertificateRotation(FleetMembershipFile file, string devic
         try
         {
             if (membership.Next is { } left && !IsUsable(left)) membership = await NoteAsync(membership with { Next = null }, cancellationToken);
-            if (membership.Next is null) membership = await NoteAsync(membership with { Next = DeviceCredential.Create(deviceId) }, cancellationToken);
+            if (membership.Next is null) membership = await NoteAsync(membership with { Next = DeviceCredential.Create(IdOf(membership)) }, cancellationToken);
             if (!membership.Next!.IsIssued) membership = await NoteAsync(membership with { Next = await IssueAsync(membership, server, cancellationToken) }, cancellationToken);
             membership = await SwitchAsync(membership, cancellationToken);
             (Trouble, _isWanted, _isEmergency) = (null, false, false);
             _backoff.Reset();
             return membership;
         }
-        catch (DdiException e) when (e.Fault == DdiFault.Gone && membership.Certificate is null)
+        catch (DdiException e) when (e.Fault == DdiFault.Gone && (membership.Certificate is null || membership.IsFactorys))
         {
-            _notBefore = clock.GetElapsedTime(_start) + AskAgain; // a server without EST; the token does
+            _notBefore = clock.GetElapsedTime(_start) + AskAgain; // a server without EST; the token does, or the factory's certificate
             return membership;
         }
         catch (Exception e) when (e is DdiException or CryptographicException or ArgumentException or UserError)
@@ -83,7 +83,7 @@ internal sealed class CertificateRotation(FleetMembershipFile file, string devic
         }
     }
 
-    private bool IsDue(FleetMembership membership) => membership.Certificate is { } held ? _isWanted || held == _refused || clock.GetUtcNow() >= DueAt(held) : membership is { Token: not null, IsGateways: false };
+    private bool IsDue(FleetMembership membership) => membership.Certificate is { } held ? _isWanted || membership.IsFactorys || held == _refused || clock.GetUtcNow() >= DueAt(held) : membership is { Token: not null, IsGateways: false };
 
     /// <summary>Whether what was begun can be gone on with: it is whole, and has not ended meanwhile.</summary>
     private bool IsUsable(DeviceCredential next)
@@ -106,10 +106,15 @@ internal sealed class CertificateRotation(FleetMembershipFile file, string devic
         var next = membership.Next!;
         var request = Convert.FromBase64String(next.Request!);
         using var est = new EstClient(server);
-        var issued = membership.Certificate is not null ? await est.RenewAsync(request, cancellationToken) : await est.EnrolAsync(deviceId, membership.Token!, request, cancellationToken);
+        var issued = membership switch
+        {
+            { IsFactorys: true } => await est.EnrolAsync(request, cancellationToken),
+            { Certificate: not null } => await est.RenewAsync(request, cancellationToken),
+            _ => await est.EnrolAsync(IdOf(membership), membership.Token!, request, cancellationToken),
+        };
         try
         {
-            return next.With(issued, deviceId, clock);
+            return next.With(issued, IdOf(membership), clock);
         }
         catch (Exception e) when (e is InvalidDataException or CryptographicException)
         {
@@ -125,10 +130,10 @@ internal sealed class CertificateRotation(FleetMembershipFile file, string devic
     /// <summary>Speaks to the server by the new certificate, and by nothing else; when that works it takes the place of what was before.</summary>
     private async Task<FleetMembership> SwitchAsync(FleetMembership membership, CancellationToken cancellationToken)
     {
-        var switched = membership with { Certificate = membership.Next, Next = null, Token = null, Previous = _isEmergency ? null : membership.Certificate, PreviousUntil = _isEmergency || membership.Certificate is null ? null : clock.GetUtcNow() + Grace };
+        var switched = membership with { Certificate = membership.Next, Next = null, Token = null, IsFactorys = false, Previous = _isEmergency ? null : membership.Certificate, PreviousUntil = _isEmergency || membership.Certificate is null ? null : clock.GetUtcNow() + Grace };
         try
         {
-            using var client = new DdiClient(open(switched)!, deviceId, clock);
+            using var client = new DdiClient(open(switched)!, IdOf(membership), clock);
             await client.AskAsync(cancellationToken);
         }
         catch (DdiException e) when (e.Fault is DdiFault.Refused)
@@ -140,6 +145,8 @@ internal sealed class CertificateRotation(FleetMembershipFile file, string devic
         Log.Information("The device is known to the server by a certificate now");
         return switched;
     }
+
+    private string IdOf(FleetMembership membership) => membership.DeviceId ?? ownId;
 
     private async Task<FleetMembership> NoteAsync(FleetMembership next, CancellationToken cancellationToken)
     {

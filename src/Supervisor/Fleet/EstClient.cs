@@ -23,6 +23,10 @@ internal sealed class EstClient(FleetServer server) : IDisposable
     public Task<X509Certificate2Collection> EnrolAsync(string deviceId, string token, byte[] request, CancellationToken cancellationToken) =>
         AskAsync("simpleenroll", request, new AuthenticationHeaderValue("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{deviceId}:{token}"))), cancellationToken);
 
+    /// <summary>Gets the first certificate, for one of another authority that the connection is made with.</summary>
+    /// <exception cref="DdiException">There is none; <see cref="DdiFault.Gone"/> when the server does not speak EST.</exception>
+    public Task<X509Certificate2Collection> EnrolAsync(byte[] request, CancellationToken cancellationToken) => AskAsync("simpleenroll", request, null, cancellationToken);
+
     /// <summary>Gets the next certificate, for the one that the connection is made with.</summary>
     /// <exception cref="DdiException">There is none.</exception>
     public Task<X509Certificate2Collection> RenewAsync(byte[] request, CancellationToken cancellationToken) => AskAsync("simplereenroll", request, null, cancellationToken);

@@ -74,6 +74,9 @@ internal sealed class FleetAgent : BackgroundService
     /// <summary>What the server is spoken to with; null while the device is no member.</summary>
     public DdiClient? Client { get { lock (_lock) return _membership?.IsMember != true ? null : _client; } }
 
+    /// <summary>What the device is called there.</summary>
+    private string Id => _membership?.DeviceId ?? _facts.Id;
+
     private TimeSpan Now => _time.GetElapsedTime(_start);
 
     /// <summary>Waits until the device is a member; false when the daemon ends before.</summary>
@@ -89,7 +92,7 @@ internal sealed class FleetAgent : BackgroundService
     {
         var membership = request.ToMembership();
         if (FleetServer.Of(_settings, _root, membership) is null) throw new UserError("There is no server that the device could join: its image names none.", "Name one: appliancectl fleet join --server https://…");
-        if (_facts.Id.Length == 0) throw new UserError("The device has no id yet.", "It is made at the first boot (/etc/machine-id).");
+        if (_facts.Id.Length == 0 && membership.DeviceId is null) throw new UserError("The device has no id yet.", "It is made at the first boot (/etc/machine-id).");
         await _turn.WaitAsync();
         try
         {
@@ -315,7 +318,7 @@ internal sealed class FleetAgent : BackgroundService
     /// <summary>Gets the device a token of its own for the one that lets it in.</summary>
     private async Task<DdiClient> EnrolAsync(DdiClient client, CancellationToken cancellationToken)
     {
-        var token = await client.EnrolAsync(_membership!.EnrolmentToken!, _facts.Id, cancellationToken);
+        var token = await client.EnrolAsync(_membership!.EnrolmentToken!, Id, cancellationToken);
         try
         {
             await BecomeAsync(_membership with { EnrolmentToken = null, Token = token }, cancellationToken);
@@ -324,7 +327,7 @@ internal sealed class FleetAgent : BackgroundService
         {
             throw new DdiException(DdiFault.Unreachable, e.Message, inner: e); // it lets in again who never used the token that it gave
         }
-        Log.Information("The server has let the device in as {Device}", _facts.Id);
+        Log.Information("The server has let the device in as {Device}", Id);
         return RequireClient();
     }
 
@@ -449,7 +452,7 @@ internal sealed class FleetAgent : BackgroundService
         try
         {
             server = FleetServer.Of(_settings, _root, _membership);
-            client = server is null ? null : new DdiClient(server, _facts.Id, _time);
+            client = server is null ? null : new DdiClient(server, Id, _time);
             (from, until, due) = Term(_membership?.Certificate);
         }
         catch (Exception e) // whatever is wrong with a file or its content: the device is there all the same
@@ -467,7 +470,7 @@ internal sealed class FleetAgent : BackgroundService
         _backoff.Reset();
         Show(_ => new FleetStatus
         {
-            Device = _facts.Id,
+            Device = Id,
             Server = server?.Address.ToString() ?? _membership?.Server ?? _settings.Server,
             State = trouble is not null ? FleetState.Unreachable : server is not null || (!_isRead && _file.Exists) ? FleetState.Joining : _settings.Server is null ? FleetState.None : FleetState.NotJoined,
             Trouble = trouble,

@@ -36,6 +36,12 @@ internal sealed record FleetMembership
     [JsonIgnore]
     public bool IsMember => Token is not null || Certificate is not null;
 
+    /// <summary>What the device is called there, where its factory's certificate says so; null for its own id.</summary>
+    public string? DeviceId { get; init; }
+
+    /// <summary>Whether the certificate is the factory's: the server is to issue one of its own for it.</summary>
+    public bool IsFactorys { get; init; }
+
     /// <summary>Whether the token is a gateway's, which many devices have.</summary>
     public bool IsGateways { get; init; }
 

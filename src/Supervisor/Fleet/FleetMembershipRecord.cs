@@ -15,6 +15,12 @@ internal sealed record FleetMembershipRecord
     /// <inheritdoc cref="FleetMembership.Trust"/>
     public string? Trust { get; init; }
 
+    /// <inheritdoc cref="FleetMembership.DeviceId"/>
+    public string? DeviceId { get; init; }
+
+    /// <inheritdoc cref="FleetMembership.IsFactorys"/>
+    public bool IsFactorys { get; init; }
+
     /// <inheritdoc cref="FleetMembership.IsGateways"/>
     public bool IsGateways { get; init; }
 
@@ -31,6 +37,8 @@ internal sealed record FleetMembershipRecord
         Server = membership.Server,
         Tenant = membership.Tenant,
         Trust = membership.Trust,
+        DeviceId = membership.DeviceId,
+        IsFactorys = membership.IsFactorys,
         IsGateways = membership.IsGateways,
         PreviousUntil = membership.PreviousUntil,
         Sealed = sealedSecrets,
@@ -42,6 +50,8 @@ internal sealed record FleetMembershipRecord
         Server = Server,
         Tenant = Tenant,
         Trust = Trust,
+        DeviceId = DeviceId,
+        IsFactorys = IsFactorys,
         IsGateways = IsGateways,
         PreviousUntil = PreviousUntil,
         EnrolmentToken = secrets.EnrolmentToken,

@@ -47,7 +47,8 @@ internal sealed class FleetInterface(FleetAgent agent)
                 "enrolmentToken" => request with { EnrolmentToken = text },
                 "token" => request with { Token = text },
                 "gatewayToken" => request with { GatewayToken = text },
-                _ => throw new UserError($"There is no option {name}.", "The options are server, tenant, trust, enrolmentToken, token and gatewayToken."),
+                "certificate" => request with { Certificate = text },
+                _ => throw new UserError($"There is no option {name}.", "The options are server, tenant, trust, enrolmentToken, token, gatewayToken and certificate."),
             };
         }
         return request;

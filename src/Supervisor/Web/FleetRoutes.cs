@@ -20,7 +20,7 @@ internal static class FleetRoutes
         actions.MapRead(Api, (_, _) => Task.FromResult(Results.Content(BusJson.Translate(FleetInterface.Bag(agent.Status))!.ToJsonString(), "application/json")));
         actions.Map(Join, Page, async (_, form, _) =>
         {
-            await agent.JoinAsync(new JoinRequest { Server = FormText.Of(form["server"]), Tenant = FormText.Of(form["tenant"]), Trust = FormText.Of(form["trust"]), EnrolmentToken = FormText.Of(form["enrolmentToken"]), Token = FormText.Of(form["token"]), GatewayToken = FormText.Of(form["gatewayToken"]) });
+            await agent.JoinAsync(new JoinRequest { Server = FormText.Of(form["server"]), Tenant = FormText.Of(form["tenant"]), Trust = FormText.Of(form["trust"]), EnrolmentToken = FormText.Of(form["enrolmentToken"]), Token = FormText.Of(form["token"]), GatewayToken = FormText.Of(form["gatewayToken"]), Certificate = FormText.Of(form["certificate"]) });
             return Results.NoContent();
         });
         actions.Map(Leave, Page, async (_, _, _) =>

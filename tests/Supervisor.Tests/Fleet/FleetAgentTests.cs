@@ -8,6 +8,7 @@ using Appliance.Supervisor.Health;
 using Appliance.Supervisor.Updates;
 using Appliance.Supervisor.Worker;
 using Appliance.UpdateServer.Fleet;
+using Core.Tests.Access;
 using Supervisor.Tests.Updates;
 using UpdateServer.Tests;
 
@@ -91,6 +92,27 @@ public sealed class FleetAgentTests : IAsyncLifetime
         await _device.Agent.JoinAsync(new JoinRequest { Server = server.Address.ToString(), EnrolmentToken = token });
         await Eventually.IsTrueAsync(() => _device.Agent.Status is { State: FleetState.Unreachable, Trouble: not null }, "the refusal");
         Assert.Contains("certificate", _device.Agent.Status.Trouble, StringComparison.OrdinalIgnoreCase);
+    }
+
+    [Fact]
+    public async Task AFactorysCertificate_LetsTheDeviceIn_AndTheServersOwnTakesItsPlace()
+    {
+        using var factory = new SomeAuthority("factory");
+        var authority = Path.Combine(_device.StateFolder, "factory.pem");
+        await File.WriteAllTextAsync(authority, factory.Pem, Token);
+        await using var server = await ServerScene.StartAsync(DatabaseKind.Sqlite, secure: true, factory: authority);
+        var pem = await File.ReadAllTextAsync(Path.Combine(server.DataFolder, "server.pem"), Token);
+        var trust = pem[..(pem.IndexOf("END CERTIFICATE-----", StringComparison.Ordinal) + "END CERTIFICATE-----".Length)];
+        await _device.StartAsync();
+        await Assert.ThrowsAsync<UserError>(() => _device.Agent.JoinAsync(new JoinRequest { Server = server.Address.ToString(), Trust = trust, Certificate = factory.Pem })); // without a key
+        await _device.Agent.JoinAsync(new JoinRequest { Server = server.Address.ToString(), Trust = trust, Certificate = factory.Make("serial-4711") });
+
+        await Eventually.IsTrueAsync(() => _device.Agent.Status is { State: FleetState.Connected, Device: "serial-4711" } status && status.CertificateUntil < DateTimeOffset.UtcNow.AddDays(31), "the server's own certificate");
+        Assert.Single((await server.GetAsync("/api/v1/devices/serial-4711/certificates")).AsArray());
+        await server.AssignAsync("serial-4711", (long)(await server.PostAsync("/api/v1/rotations", new { credential = "ssh-host-key" }))["id"]!);
+        await _device.BecomesAsync(AssignmentStep.Succeeded);
+        await _device.RestartAsync();
+        await Eventually.IsTrueAsync(() => _device.Agent.Status is { State: FleetState.Connected, Device: "serial-4711" }, "the connection after a restart");
     }
 
     [Fact]

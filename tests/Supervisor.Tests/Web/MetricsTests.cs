@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Appliance.Supervisor.Credentials;
 using Appliance.Supervisor.Updates;
 using Appliance.Supervisor.Workloads;
 using Supervisor.Tests.Control;
@@ -58,7 +59,10 @@ public sealed class MetricsTests : IAsyncLifetime
     {
         await _worker.Publisher.PublishAsync(await SomeWorkload.BuildAsync(_worker.Publisher, "1.0", layerSize: 64 << 10));
         await _scene.Service<WorkloadUpdates>().Apply(new WorkloadRequest { Id = "shop", Source = _worker.Publisher.Repository }).Work.WaitAsync(TestContext.Current.CancellationToken);
+        await _scene.Service<CredentialDesk>().Rotate("page-certificate", "a test").Work.WaitAsync(TestContext.Current.CancellationToken);
         var text = await ScrapeAsync();
+        Assert.Equal(new DateTimeOffset(2049, 12, 31, 0, 0, 0, TimeSpan.Zero).ToUnixTimeSeconds(), Value(text, "appliance_credential_expiry_seconds", "credential=\"page-certificate\""));
+        Assert.InRange(Value(text, "appliance_credential_rotated_seconds", "credential=\"page-certificate\""), DateTimeOffset.UtcNow.AddHours(-1).ToUnixTimeSeconds(), DateTimeOffset.UtcNow.ToUnixTimeSeconds());
         Assert.Equal(1, Value(text, "appliance_workload", "workload=\"shop\"", "version=\"1.0\"", "state=\"idle\"", "last=\"applied\""));
         var shown = Regex.Matches(text, "^# TYPE (appliance_\\w+) ", RegexOptions.Multiline).Select(match => match.Groups[1].Value);
         var rows = (await File.ReadAllLinesAsync(Path.Combine(Repository.Folder, "docs", "metrics.md"), TestContext.Current.CancellationToken)).Where(line => line.StartsWith("| `", StringComparison.Ordinal));
