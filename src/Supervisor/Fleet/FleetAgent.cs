@@ -209,12 +209,13 @@ internal sealed class FleetAgent : BackgroundService
         _events = null;
     }
 
-    /// <summary>Finds out by what the device is known, which the worker unseals; says how long not to try again when that fails.</summary>
+    /// <summary>Finds out by what the device is known, which the worker unseals; says how long there is nothing to do when that fails.</summary>
     private async Task<TimeSpan> ReadAsync(CancellationToken cancellationToken)
     {
-        if (Now < _nextPoll) return _nextPoll - Now;
+        Advance(); // what was assigned before does not wait for it
         try
         {
+            if (Now < _nextPoll) return Pause();
             Take(await _file.ReadAsync(cancellationToken));
             // All devices of a site come up together after a power cut; their questions do not.
             _nextPoll = Now + (FirstPause * Random.Shared.NextDouble());
@@ -223,11 +224,19 @@ internal sealed class FleetAgent : BackgroundService
         catch (MembershipUnreadableException e)
         {
             if (Status.Trouble != e.Message) Log.Error("The device is a member of a fleet, but {Reason}", e.Message);
-            Show(status => status with { State = FleetState.Unreadable, Server = e.Server ?? status.Server, Trouble = e.Message, TroubleSince = status.TroubleSince ?? _time.GetUtcNow() });
-            var pause = _backoff.Next();
-            _nextPoll = Now + pause;
-            return pause;
+            Show(status => status with { State = FleetState.Unreadable, Server = e.Server ?? status.Server, Trouble = e.Message, TroubleSince = status.TroubleSince ?? _time.GetUtcNow(), Assignment = _work.Current });
+            _nextPoll = Now + _backoff.Next();
+            return Pause();
         }
+    }
+
+    /// <summary>How long there is nothing to do.</summary>
+    private TimeSpan Pause()
+    {
+        var pause = _nextPoll - Now;
+        if (_isRead && Volatile.Read(ref _asked) == 1 && _lastAsk + Spacing - Now is var soon && soon < pause) pause = soon;
+        if (_work.Wait is { } wait && wait < pause) pause = wait;
+        return pause > Shortest ? pause : Shortest;
     }
 
     /// <summary>What can be done now; says how long there is nothing to do then.</summary>
@@ -270,14 +279,6 @@ internal sealed class FleetAgent : BackgroundService
         }
         Show(status => status with { Assignment = _work.Current });
         return Pause();
-
-        TimeSpan Pause()
-        {
-            var pause = _nextPoll - Now;
-            if (Volatile.Read(ref _asked) == 1 && _lastAsk + Spacing - Now is var soon && soon < pause) pause = soon;
-            if (_work.Wait is { } wait && wait < pause) pause = wait;
-            return pause > Shortest ? pause : Shortest;
-        }
     }
 
     /// <summary>A full disk is no reason not to hear what the server has to say.</summary>

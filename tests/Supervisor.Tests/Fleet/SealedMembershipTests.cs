@@ -1,6 +1,7 @@
 using Appliance.Core;
 using Appliance.Supervisor.Fleet;
 using Appliance.Supervisor.Secrets;
+using Appliance.UpdateServer.Fleet;
 using Supervisor.Tests.Updates;
 using UpdateServer.Tests;
 
@@ -110,6 +111,31 @@ public sealed class SealedMembershipTests : IAsyncLifetime
         _device.SealsNothing = false;
         await ConnectedAsync();
         Assert.Null(_device.Agent.Status.Trouble);
+    }
+
+    [Fact]
+    public async Task WithoutTheWorker_WhatWasAssignedBefore_GoesOn_AndIsReportedLater()
+    {
+        var release = await _server.Database.WriteAsync(async context =>
+        {
+            var row = new Release { Kind = ReleaseKind.Image, Name = "edge", Version = "1.1", Channel = "stable", CreatedAt = DateTimeOffset.UtcNow };
+            context.Releases.Add(row);
+            await context.SaveChangesAsync(Token);
+            return row.Id;
+        }, Token);
+        await JoinAsync();
+        await _server.AssignAsync(_device.Id, release, forced: true);
+        await _device.BecomesAsync(AssignmentStep.Installed);
+        _device.SealsNothing = true;
+        await _device.RestartAsync();
+        await Eventually.IsTrueAsync(() => _device.Agent.Status.State == FleetState.Unreadable, "the trouble");
+
+        await _device.KeepAsync();
+        await _device.BecomesAsync(AssignmentStep.Succeeded);
+        Assert.False(_device.Work.Current!.IsReported);
+
+        _device.SealsNothing = false;
+        await _device.ReportsAsync();
     }
 
     [Fact]
