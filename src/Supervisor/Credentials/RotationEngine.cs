@@ -37,7 +37,7 @@ internal sealed class RotationEngine(string folder, TimeProvider time)
         {
             return credential.Read() is { } facts ? CredentialStatus.Of(credential, facts, Read(credential.Name)) : null;
         }
-        catch (Exception e) when (e is UserError or IOException or UnauthorizedAccessException or InvalidDataException or CryptographicException)
+        catch (Exception e) when (e is UserError or IOException or UnauthorizedAccessException or InvalidDataException or CryptographicException or FormatException)
         {
             return CredentialStatus.Of(credential, new CredentialFacts(credential.Name), new RotationRecord()) with { Trouble = $"it cannot be read: {e.Message}" };
         }
@@ -48,7 +48,7 @@ internal sealed class RotationEngine(string folder, TimeProvider time)
     /// <param name="by">Who asked for it.</param>
     /// <param name="isEmergency">Whether the old one goes at once.</param>
     /// <param name="given">The new one, where somebody brings it.</param>
-    /// <param name="cancellationToken">Ends the work. Once the new one takes the old one's place, the next start goes on.</param>
+    /// <param name="cancellationToken">Ends the work, until the new one takes the old one's place: what is half done is of no use to anybody.</param>
     /// <exception cref="UserError">It failed, and the old one is used on.</exception>
     public async Task<RotationRecord> RotateAsync(ICredential credential, string by, bool isEmergency, byte[]? given, CancellationToken cancellationToken)
     {
@@ -99,11 +99,11 @@ internal sealed class RotationEngine(string folder, TimeProvider time)
             OnProgress?.Invoke(record.Step);
             try
             {
-                record = await StepAsync(credential, work, record, cancellationToken);
+                record = await StepAsync(credential, work, record, record.Step < RotationStep.Switching ? cancellationToken : CancellationToken.None);
             }
-            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested && record.Step < RotationStep.Switching)
+            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
             {
-                (record, cancellationToken) = (record with { Step = RotationStep.Undoing, Trouble = "somebody stopped it", TroubleAt = time.GetUtcNow() }, CancellationToken.None);
+                record = record with { Step = RotationStep.Undoing, Trouble = "somebody stopped it", TroubleAt = time.GetUtcNow() };
                 failure = new UserError($"The rotation of {credential.Name} was stopped; the old one is used on.");
             }
             catch (Exception e) when (IsFailure(e))
