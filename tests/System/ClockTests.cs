@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Appliance.SystemTests;
 
-/// <summary>A box without a clock battery, where no time server is reached: every start is in 1970.</summary>
+/// <summary>A box without a clock battery, where no time server is reached: every start is long before the image. (In 2001: the clock of a PC cannot say 1970.)</summary>
 public sealed class ClockTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("clock").FullName;
@@ -39,7 +39,7 @@ public sealed class ClockTests : IDisposable
 
     private async Task<RunningMachine> StartAsync(string name)
     {
-        var machine = await RunningMachine.StartAsync(name, Path.Combine(Product.Image, "disk.img"), Path.Combine(_folder, "state.qcow2"), clock: DateTime.UnixEpoch);
+        var machine = await RunningMachine.StartAsync(name, Path.Combine(Product.Image, "disk.img"), Path.Combine(_folder, "state.qcow2"), clock: new DateTime(2001, 1, 1, 0, 0, 0, DateTimeKind.Utc));
         await machine.WaitForGoodBootAsync();
         return machine;
     }
