@@ -61,6 +61,14 @@ internal sealed class ServerScene : IAsyncDisposable
 
     public HttpClient Client(string scheme, string token) => new(new HttpClientHandler { ServerCertificateCustomValidationCallback = (_, _, _, _) => true }) { BaseAddress = Address, DefaultRequestHeaders = { Authorization = new AuthenticationHeaderValue(scheme, token) } };
 
+    /// <summary>The certificate that it made (PEM), by which clients trust it.</summary>
+    public string Trust()
+    {
+        const string end = "END CERTIFICATE-----";
+        var pem = File.ReadAllText(Path.Combine(DataFolder, "server.pem"));
+        return pem[..(pem.IndexOf(end, StringComparison.Ordinal) + end.Length)];
+    }
+
     /// <summary>SHA-256 of the certificate that it made.</summary>
     public string Fingerprint()
     {

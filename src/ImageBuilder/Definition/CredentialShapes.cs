@@ -10,9 +10,6 @@ internal static class CredentialShapes
 {
     private const int LongestAge = 3650;
 
-    /// <summary>Names that the supervisor has for its own.</summary>
-    private static readonly string[] Taken = ["all", "device-certificate", "page-certificate", "owner-password", "log-in-authority", "ssh-host-key", "k3s-certificates", "k3s-token", "k3s-encryption-key", "registry"];
-
     private static readonly Shape Days = new ValueShape(
         "a number of days such as 90d",
         text => text.EndsWith('d') && int.TryParse(text[..^1], NumberStyles.None, CultureInfo.InvariantCulture, out var days) && days is >= 1 and <= LongestAge ? TimeSpan.FromDays(days) : null,
@@ -33,7 +30,7 @@ internal static class CredentialShapes
         var defaults = new CredentialFile();
         return new MappingShape("a mapping with name, path, mode, make, prove, reload, check, within, every and grace",
             [
-                new("name", new TextShape("a name such as wireguard, none of the supervisor's own", "[a-z0-9][a-z0-9.-]{0,63}", text => !Taken.Contains(text)), "What the credential is called.", null),
+                new("name", new TextShape("a name such as wireguard, none of the supervisor's own", "[a-z0-9][a-z0-9.-]{0,63}", text => !CredentialNames.Reserved.Contains(text)), "What the credential is called.", null),
                 new("path", new TextShape("an absolute path on the data partition such as /var/lib/edge/key", "/[!-~]+", text => (text.StartsWith("/var/", StringComparison.Ordinal) || text.StartsWith("/etc/", StringComparison.Ordinal)) && !text.Contains("/..", StringComparison.Ordinal)), "Where the file is: below /var, or below what `persist` keeps of /etc.", null),
                 new("mode", new TextShape("an octal mode such as 0600", "0[0-7]{3}"), "Its mode.", defaults.Mode),
                 new("make", Program, "A program that writes a new one to the file that `APPLIANCE_NEW` names. Without it, somebody brings the new one.", ""),

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Appliance.Core;
+using Appliance.Core.Credentials;
 using Appliance.Supervisor.Credentials;
 using Appliance.Supervisor.Service;
 using static Appliance.Supervisor.Control.ControlCommands;
@@ -34,8 +35,8 @@ internal static class CredentialCommands
 
     private static Command Rotate()
     {
-        var (name, emergency) = (new Argument<string>("name") { Description = $"Which; {CredentialDesk.All} for all that the device can change by itself." }, Emergency());
-        var command = new Command("rotate", $"Has the device make a new one.\n\nExample:\n  {ProgramName} credentials rotate device-certificate\n  {ProgramName} credentials rotate {CredentialDesk.All}") { name, emergency };
+        var (name, emergency) = (new Argument<string>("name") { Description = $"Which; {CredentialNames.All} for all that the device can change by itself." }, Emergency());
+        var command = new Command("rotate", $"Has the device make a new one.\n\nExample:\n  {ProgramName} credentials rotate device-certificate\n  {ProgramName} credentials rotate {CredentialNames.All}") { name, emergency };
         command.SetAction((result, cancellationToken) => ConnectedAsync(result, supervisor =>
             JobAsync(supervisor, new JobOrder { Method = "RotateCredential", Credential = result.GetRequiredValue(name), Emergency = result.GetValue(emergency) }, result.GetValue(Json), cancellationToken)));
         return command;

@@ -9,8 +9,6 @@ namespace Appliance.Supervisor.Credentials;
 /// <summary>The credentials that need root to be changed: the worker's.</summary>
 internal static class CredentialCatalogue
 {
-    private const string RegistryName = "registry";
-
     /// <summary>All that this device could have.</summary>
     /// <param name="root">Root of the files.</param>
     /// <param name="units">The units.</param>
@@ -24,7 +22,7 @@ internal static class CredentialCatalogue
         {
             var options = new KubernetesOptions { Root = root };
             all.AddRange(Enum.GetValues<KubernetesSecret>().Select(kind => new KubernetesCredential(kind, options, units, IsReadyAsync, time)));
-            var settings = new CredentialFile { Name = RegistryName, Path = "/etc/rancher/k3s/registries.yaml", Reload = options.Unit, Within = options.Within };
+            var settings = new CredentialFile { Name = CredentialNames.Registry, Path = "/etc/rancher/k3s/registries.yaml", Reload = options.Unit, Within = options.Within };
             all.Add(new FileCredential(settings, root, units, time) { Title = "Log-ins to registries", Confirmed = RequireReadyAsync });
         }
         all.AddRange(ImageSettings.ReadCredentials(root).Files.Select(file => new FileCredential(file, root, units, time)));

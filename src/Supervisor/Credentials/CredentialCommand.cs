@@ -7,7 +7,7 @@ namespace Appliance.Supervisor.Credentials;
 internal static class CredentialCommand
 {
     private const string Path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(5), Pause = TimeSpan.FromSeconds(2);
 
     /// <summary>Runs a program to its end.</summary>
     /// <param name="program">The program.</param>
@@ -41,6 +41,4 @@ internal static class CredentialCommand
             }
         }
     }
-
-    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(2);
 }

@@ -1,7 +1,6 @@
 using Appliance.Core;
 using Appliance.Core.Credentials;
 using Appliance.Supervisor.Access;
-using Appliance.Supervisor.Findings;
 using Appliance.Supervisor.Fleet;
 using Appliance.Supervisor.Updates;
 using Appliance.Supervisor.Worker;
@@ -15,28 +14,22 @@ namespace Appliance.Supervisor.Credentials;
 /// </summary>
 internal sealed class CredentialDesk
 {
-    /// <summary>Stands for all that the device can change by itself.</summary>
-    public const string All = "all";
-
-    /// <summary>By what the device is known to its fleet's server.</summary>
-    public const string DeviceCertificate = "device-certificate";
-
     /// <summary>Most bytes that somebody may bring.</summary>
     public const int LargestGiven = 32 << 10;
 
     /// <summary>Kind of its jobs.</summary>
     public const string JobKind = "rotate";
 
-    private const string OwnerPassword = "owner-password";
     private readonly UpdateEngine _engine;
     private readonly IWorker _worker;
     private readonly OwnerAccess _access;
     private readonly RotationEngine _rotations;
     private readonly PageCredential _page;
     private readonly CredentialSettings _settings;
-    private readonly IReadOnlyList<CertificateTerm> _authorities;
+    private readonly IReadOnlyList<CredentialStatus> _authorities;
     private readonly TimeProvider _time;
     private IReadOnlyList<CredentialStatus> _workers = [];
+    private CredentialStatus? _pages;
     private FleetAgent? _fleet;
 
     /// <summary>A desk.</summary>
@@ -48,9 +41,10 @@ internal sealed class CredentialDesk
     /// <param name="settings">What the image says of credentials.</param>
     /// <param name="authorities">Certificates that come with the image.</param>
     /// <param name="time">Clock.</param>
-    public CredentialDesk(UpdateEngine engine, IWorker worker, OwnerAccess access, RotationEngine rotations, PageCredential page, CredentialSettings settings, IReadOnlyList<CertificateTerm> authorities, TimeProvider time)
+    public CredentialDesk(UpdateEngine engine, IWorker worker, OwnerAccess access, RotationEngine rotations, PageCredential page, CredentialSettings settings, IReadOnlyList<CredentialStatus> authorities, TimeProvider time)
     {
         (_engine, _worker, _access, _rotations, _page, _settings, _authorities, _time) = (engine, worker, access, rotations, page, settings, authorities, time);
+        _pages = rotations.TryStatus(page);
     }
 
     /// <summary>Raised when something is another way than it was.</summary>
@@ -96,20 +90,20 @@ internal sealed class CredentialDesk
     }
 
     /// <summary>What is to be changed by now, of what the device changes by itself; the fleet's agent looks after its own.</summary>
-    public IReadOnlyList<CredentialStatus> Due => [.. Known.Where(credential => credential is { CanRotate: true, DueAt: { } due } && credential.Name != DeviceCertificate && due <= _time.GetUtcNow())];
+    public IReadOnlyList<CredentialStatus> Due => [.. Known.Where(credential => credential is { CanRotate: true, DueAt: { } due } && credential.Name != CredentialNames.DeviceCertificate && due <= _time.GetUtcNow())];
 
     /// <summary>Whether something was interrupted, or has been kept long enough.</summary>
     public bool IsUnfinished => Known.Any(credential => credential.Step is not (RotationStep.Idle or RotationStep.Grace) || credential.PreviousUntil <= _time.GetUtcNow());
 
     /// <summary>Changes a credential.</summary>
-    /// <param name="name">Which; <see cref="All"/> for all that the device can change by itself.</param>
+    /// <param name="name">Which; <see cref="CredentialNames.All"/> for all that the device can change by itself.</param>
     /// <param name="by">Who wants it.</param>
     /// <param name="isEmergency">Whether the old one goes at once: somebody else may have it.</param>
     /// <param name="given">The new one, where somebody brings it; it is closed at the end.</param>
     /// <exception cref="UserError">There is none such, or another job is under way.</exception>
     public UpdateJob Rotate(string name, string by, bool isEmergency = false, Stream? given = null)
     {
-        IReadOnlyList<CredentialStatus> chosen = name == All && given is null ? [.. Known.Where(credential => credential.CanRotate)] : [.. Known.Where(credential => credential.Name == name)];
+        IReadOnlyList<CredentialStatus> chosen = name == CredentialNames.All && given is null ? [.. Known.Where(credential => credential.CanRotate)] : [.. Known.Where(credential => credential.Name == name)];
         if (chosen.Count == 0) throw new UserError($"There is no credential {name} here.", $"There {(Known.Count == 1 ? "is" : "are")} {string.Join(", ", Known.Select(credential => credential.Name))}.");
         if (given is null && chosen is [{ CanRotate: false } fixedOne]) throw new UserError($"The device cannot make a new {name}.", fixedOne.CanSet ? $"Bring one: appliancectl credentials set {name} FILE" : fixedOne.Renewal);
         if (given is not null && !chosen[0].CanSet) throw new UserError($"A new {name} cannot be brought.", chosen[0].CanRotate ? $"The device makes it: appliancectl credentials rotate {name}" : chosen[0].Renewal);
@@ -139,6 +133,7 @@ internal sealed class CredentialDesk
             }
             finally
             {
+                LookAtPage();
                 Changed?.Invoke();
             }
         });
@@ -148,10 +143,10 @@ internal sealed class CredentialDesk
     {
         switch (name)
         {
-            case DeviceCertificate:
+            case CredentialNames.DeviceCertificate:
                 await _fleet!.RotateCertificateAsync(isEmergency, job.Cancelled);
                 break;
-            case PageCredential.CredentialName:
+            case CredentialNames.PageCertificate:
                 await _rotations.RotateAsync(_page, by, isEmergency, null, job.Cancelled);
                 break;
             default:
@@ -175,8 +170,12 @@ internal sealed class CredentialDesk
         return length is > 0 and <= LargestGiven ? content[..length] : throw new UserError($"A credential has 1 to {LargestGiven} bytes.");
     }
 
+    /// <summary>Reads it once for everybody who asks: the rotation is a file.</summary>
+    private void LookAtPage() => Volatile.Write(ref _pages, _rotations.TryStatus(_page));
+
     private void Note(WorkerResult result)
     {
+        LookAtPage();
         Volatile.Write(ref _workers, result.Credentials ?? []);
         Changed?.Invoke();
     }
@@ -185,11 +184,11 @@ internal sealed class CredentialDesk
     {
         if (_fleet?.Status is { CertificateUntil: { } until } fleet)
         {
-            yield return new CredentialStatus { Name = DeviceCertificate, Title = "Certificate of the device", IssuedAt = fleet.CertificateFrom, ExpiresAt = until, RotatedAt = fleet.CertificateFrom, DueAt = fleet.CertificateDue, Trouble = fleet.CertificateTrouble, Identity = fleet.Device, CanRotate = true };
+            yield return new CredentialStatus { Name = CredentialNames.DeviceCertificate, Title = "Certificate of the device", IssuedAt = fleet.CertificateFrom, ExpiresAt = until, RotatedAt = fleet.CertificateFrom, DueAt = fleet.CertificateDue, Trouble = fleet.CertificateTrouble, Identity = fleet.Device, CanRotate = true };
         }
-        if (_rotations.TryStatus(_page) is { } page) yield return page with { IssuedAt = page.RotatedAt };
-        if (_access.HasPassword) yield return new CredentialStatus { Name = OwnerPassword, Title = "Password of the owner", IssuedAt = _access.PasswordSince, RotatedAt = _access.PasswordSince, DueAt = _settings.Password is { } age ? _access.PasswordSince + age : null, Renewal = "Set a new one on the page (Password), or begin anew with appliancectl setup-code --reset." };
-        foreach (var authority in _authorities) yield return new CredentialStatus { Name = "log-in-authority", Title = authority.Name, ExpiresAt = authority.Until, Renewal = authority.Renewal };
+        if (Volatile.Read(ref _pages) is { } page) yield return page with { IssuedAt = page.RotatedAt };
+        if (_access.HasPassword) yield return new CredentialStatus { Name = CredentialNames.OwnerPassword, Title = "Password of the owner", IssuedAt = _access.PasswordSince, RotatedAt = _access.PasswordSince, DueAt = _settings.Password is { } age ? _access.PasswordSince + age : null, Renewal = "Set a new one on the page (Password), or begin anew with appliancectl setup-code --reset." };
+        foreach (var authority in _authorities) yield return authority;
     }
 
     /// <summary>Says which credential a step is about.</summary>

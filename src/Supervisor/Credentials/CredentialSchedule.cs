@@ -10,7 +10,7 @@ internal sealed class CredentialSchedule(CredentialDesk desk, UpdateEngine engin
 {
     private static readonly TimeSpan Pace = TimeSpan.FromMinutes(10), AfterFailure = TimeSpan.FromHours(6);
 
-    private readonly List<MaintenanceWindow> _windows = settings.Windows.Select(text => MaintenanceWindow.TryParse(text)).OfType<MaintenanceWindow>().ToList();
+    private readonly MaintenanceWindows _windows = new(settings.Windows);
     private readonly Dictionary<string, TimeSpan> _notBefore = [];
     private readonly long _start = time.GetTimestamp();
 
@@ -41,7 +41,7 @@ internal sealed class CredentialSchedule(CredentialDesk desk, UpdateEngine engin
         if (engine.Job?.View.State == JobState.Running) return; // it may be a rotation
         if (desk.IsUnfinished) await desk.ResumeAsync(cancellationToken);
         else await desk.RefreshAsync(cancellationToken);
-        if (_windows.Count > 0 && !_windows.Any(window => window.Contains(time.GetLocalNow().DateTime))) return;
+        if (!_windows.AreOpen(time.GetLocalNow().DateTime)) return;
         var now = time.GetElapsedTime(_start);
         foreach (var credential in desk.Due.Where(due => _notBefore.GetValueOrDefault(due.Name) <= now))
         {

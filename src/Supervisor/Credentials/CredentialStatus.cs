@@ -1,3 +1,6 @@
+using Appliance.Core.Access;
+using Appliance.Core.Credentials;
+
 namespace Appliance.Supervisor.Credentials;
 
 /// <summary>A credential as the surfaces show it.</summary>
@@ -42,6 +45,15 @@ internal sealed record CredentialStatus
     /// <summary>How there comes to be a new one, where the device cannot change it.</summary>
     public string? Renewal { get; init; }
 
+    /// <summary>The authorities whose certificates log in; they come with the image.</summary>
+    public static IReadOnlyList<CredentialStatus> OfAuthorities(ClientAuthority? clients) => [.. (clients?.Certificates ?? []).Select(authority => new CredentialStatus
+    {
+        Name = CredentialNames.LogInAuthority,
+        Title = authority.Subject,
+        ExpiresAt = authority.NotAfter.ToUniversalTime(),
+        Renewal = "Bring an image with a newer one in access.clientAuthority; until then the password logs in.",
+    })];
+
     /// <summary>The status of a credential with its rotation.</summary>
     public static CredentialStatus Of(ICredential credential, CredentialFacts facts, RotationRecord record) => new()
     {
@@ -55,7 +67,7 @@ internal sealed record CredentialStatus
         Step = record.Step,
         PreviousUntil = record.Step == RotationStep.Grace ? record.RetireAt : null,
         Trouble = record.Trouble,
-        CanRotate = credential is not FileCredential file || file.IsMade,
-        CanSet = credential is FileCredential,
+        CanRotate = credential.CanRotate,
+        CanSet = credential.CanSet,
     };
 }

@@ -23,8 +23,11 @@ internal sealed class FileCredential(CredentialFile settings, string root, IUnit
     /// <inheritdoc/>
     public TimeSpan Grace => settings.Grace;
 
-    /// <summary>Whether the device can make a new one by itself.</summary>
-    public bool IsMade => settings.Make is not null;
+    /// <inheritdoc/>
+    public bool CanRotate => settings.Make is not null;
+
+    /// <inheritdoc/>
+    public bool CanSet => true;
 
     /// <summary>What must hold, beside the program that checks; for those that are built in.</summary>
     public Func<CancellationToken, Task>? Confirmed { get; init; }

@@ -14,6 +14,12 @@ internal interface ICredential
     /// <summary>How long the old one stays at hand.</summary>
     TimeSpan Grace { get; }
 
+    /// <summary>Whether the device can make a new one by itself.</summary>
+    bool CanRotate => true;
+
+    /// <summary>Whether somebody can bring a new one.</summary>
+    bool CanSet => false;
+
     /// <summary>The credential as it is used now; null where this device has none.</summary>
     CredentialFacts? Read();
 

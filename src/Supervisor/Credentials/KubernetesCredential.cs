@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using Appliance.Core;
+using Appliance.Core.Credentials;
 using Appliance.Supervisor.Workloads;
 
 namespace Appliance.Supervisor.Credentials;
@@ -37,7 +38,7 @@ internal sealed partial class KubernetesCredential(KubernetesSecret kind, Kubern
     private string TokenPath => Path.Combine(Server, TokenName);
 
     /// <inheritdoc/>
-    public string Name => kind switch { KubernetesSecret.Certificates => "k3s-certificates", KubernetesSecret.Token => "k3s-token", _ => "k3s-encryption-key" };
+    public string Name => kind switch { KubernetesSecret.Certificates => CredentialNames.KubernetesCertificates, KubernetesSecret.Token => CredentialNames.KubernetesToken, _ => CredentialNames.KubernetesEncryptionKey };
 
     /// <inheritdoc/>
     public TimeSpan Grace => TimeSpan.FromDays(1);

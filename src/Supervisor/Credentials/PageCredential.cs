@@ -6,6 +6,7 @@ using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using Appliance.Core;
 using Appliance.Core.Access;
+using Appliance.Core.Credentials;
 using Appliance.Supervisor.Health;
 using Appliance.Supervisor.Web;
 
@@ -16,11 +17,8 @@ namespace Appliance.Supervisor.Credentials;
 /// <param name="isShown">Connects to the page, and says whether it shows the certificate and answers.</param>
 internal sealed class PageCredential(PageCertificate certificate, Func<CancellationToken, Task<ProbeResult>> isShown) : ICredential
 {
-    /// <summary>What it is called.</summary>
-    public const string CredentialName = "page-certificate";
-
     /// <inheritdoc/>
-    public string Name => CredentialName;
+    public string Name => CredentialNames.PageCertificate;
 
     /// <inheritdoc/>
     public TimeSpan Grace => TimeSpan.FromDays(1);

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using Appliance.Core;
 using Appliance.Supervisor.Bus;
+using Appliance.Supervisor.Device;
 using Appliance.UpdateClient.Install;
 using Serilog;
 
@@ -80,7 +81,7 @@ internal sealed class RotationEngine(string folder, TimeProvider time)
         if (record.IsUnderWay)
         {
             record = record with { Interruptions = record.Interruptions + 1 };
-            if (record.Interruptions > MostInterruptions && record.Step < RotationStep.Undoing) record = record with { Step = RotationStep.Undoing, Trouble = $"it was interrupted {record.Interruptions} times while it was {Word(record.Step)}", TroubleAt = time.GetUtcNow() };
+            if (record.Interruptions > MostInterruptions && record.Step < RotationStep.Undoing) record = record with { Step = RotationStep.Undoing, Trouble = $"it was interrupted {record.Interruptions} times while it was {DeviceView.Word(record.Step)}", TroubleAt = time.GetUtcNow() };
         }
         return await RunAsync(credential, work, record, cancellationToken);
     }
@@ -113,11 +114,11 @@ internal sealed class RotationEngine(string folder, TimeProvider time)
                 {
                     // There is no other way: it is tried again.
                     Note(credential, record with { Trouble = record.Step == RotationStep.Undoing ? $"the old one could not be brought back yet: {reason}" : $"the one before could not be let go of: {reason}", TroubleAt = time.GetUtcNow() });
-                    throw new UserError($"The rotation of {credential.Name} has not ended ({Word(record.Step)}): {reason}.", (e as UserError)?.Hint ?? "It is tried again.", e) { MayPass = true };
+                    throw new UserError($"The rotation of {credential.Name} has not ended ({DeviceView.Word(record.Step)}): {reason}.", (e as UserError)?.Hint ?? "It is tried again.", e) { MayPass = true };
                 }
-                Log.Warning("The rotation of {Credential} failed while it was {Step}: {Reason}", credential.Name, Word(record.Step), reason);
-                failure = new UserError($"The rotation of {credential.Name} failed while it was {Word(record.Step)}, and the old one is used on: {reason}.", (e as UserError)?.Hint, e);
-                record = record with { Step = RotationStep.Undoing, Trouble = $"{Word(record.Step)}: {reason}", TroubleAt = time.GetUtcNow() };
+                Log.Warning("The rotation of {Credential} failed while it was {Step}: {Reason}", credential.Name, DeviceView.Word(record.Step), reason);
+                failure = new UserError($"The rotation of {credential.Name} failed while it was {DeviceView.Word(record.Step)}, and the old one is used on: {reason}.", (e as UserError)?.Hint, e);
+                record = record with { Step = RotationStep.Undoing, Trouble = $"{DeviceView.Word(record.Step)}: {reason}", TroubleAt = time.GetUtcNow() };
             }
         }
         if (File.Exists(RecordOf(credential.Name))) Note(credential, record);
@@ -180,6 +181,4 @@ internal sealed class RotationEngine(string folder, TimeProvider time)
 
     /// <summary>What a step may fail with; all else is our own fault, and the next start goes on.</summary>
     private static bool IsFailure(Exception e) => e is UserError or IOException or UnauthorizedAccessException or InvalidDataException or CryptographicException or BusException or Workloads.EngineUnavailableException;
-
-    private static string Word(RotationStep step) => JsonNamingPolicy.CamelCase.ConvertName(step.ToString());
 }

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Appliance.Core;
+using Appliance.Core.Credentials;
 
 namespace Appliance.Supervisor.Credentials;
 
@@ -14,16 +15,13 @@ namespace Appliance.Supervisor.Credentials;
 /// <param name="port">Where sshd listens.</param>
 internal sealed class SshHostKey(string root, IUnits units, int port = 22) : ICredential
 {
-    /// <summary>What it is called.</summary>
-    public const string CredentialName = "ssh-host-key";
-
     private const string Key = "ssh_host_ed25519_key", Settings = "host-key.conf", Unit = "ssh.service";
     private static readonly TimeSpan UnitLimit = TimeSpan.FromMinutes(1);
 
     private readonly string _folder = Path.Join(root, "/var/lib/appliance/ssh"), _next = Path.Join(root, "/var/lib/appliance/ssh/next");
 
     /// <inheritdoc/>
-    public string Name => CredentialName;
+    public string Name => CredentialNames.SshHostKey;
 
     /// <inheritdoc/>
     public TimeSpan Grace => TimeSpan.FromDays(14);

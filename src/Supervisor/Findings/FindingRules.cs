@@ -1,7 +1,7 @@
 using System.Globalization;
 using Appliance.Core;
+using Appliance.Core.Credentials;
 using Appliance.Supervisor.Boot;
-using Appliance.Supervisor.Credentials;
 using Appliance.Supervisor.Fleet;
 using Appliance.Supervisor.Health;
 using Appliance.Supervisor.Updates;
@@ -119,7 +119,7 @@ internal static class FindingRules
     private static IEnumerable<Finding> Credentials(FindingInput input)
     {
         // The device's certificate, which never lasts long, has a rule of its own.
-        foreach (var credential in input.Credentials.Where(known => known.Name != CredentialDesk.DeviceCertificate))
+        foreach (var credential in input.Credentials.Where(known => known.Name != CredentialNames.DeviceCertificate))
         {
             var renewal = credential.CanRotate ? $"appliancectl credentials rotate {credential.Name} makes a new one." : credential.CanSet ? $"Bring a new one: appliancectl credentials set {credential.Name} FILE" : credential.Renewal ?? "";
             if (credential.ExpiresAt is { } until && until - input.Now < SoonEnds)

@@ -1,6 +1,7 @@
 using Appliance.Core;
 using Appliance.Supervisor.Bus;
 using Appliance.Supervisor.Credentials;
+using Appliance.Supervisor.Device;
 using Microsoft.Win32.SafeHandles;
 using static Appliance.Supervisor.Service.BusValues;
 
@@ -25,7 +26,7 @@ internal sealed class CredentialInterface(CredentialDesk desk)
     /// <summary>A credential as a bag of members.</summary>
     public static Dictionary<object, object> Bag(CredentialStatus credential) => BusValues.Bag(
         ("Name", credential.Name), ("Title", credential.Title), ("Identity", credential.Identity), ("IssuedAt", At(credential.IssuedAt)), ("ExpiresAt", At(credential.ExpiresAt)), ("RotatedAt", At(credential.RotatedAt)), ("DueAt", At(credential.DueAt)),
-        ("Step", FleetInterface.Word(credential.Step)), ("PreviousUntil", At(credential.PreviousUntil)), ("Trouble", credential.Trouble), ("CanRotate", credential.CanRotate), ("CanSet", credential.CanSet), ("Renewal", credential.Renewal));
+        ("Step", DeviceView.Word(credential.Step)), ("PreviousUntil", At(credential.PreviousUntil)), ("Trouble", credential.Trouble), ("CanRotate", credential.CanRotate), ("CanSet", credential.CanSet), ("Renewal", credential.Renewal));
 
     private static ulong? At(DateTimeOffset? moment) => moment is { } at ? Moment(at) : null;
 

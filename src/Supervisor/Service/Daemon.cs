@@ -71,7 +71,7 @@ internal static class Daemon
         services.AddSingleton(provider => new StateLosses(new StateSnapshots(new StateLayout(options.Root), new StateDisk(), provider.GetRequiredService<TimeProvider>()), facts.Image.Version));
         services.AddSingleton<DeviceView>();
         services.AddSingleton<StateInterface>();
-        services.AddSingleton(CertificateTerm.Of(clients));
+        services.AddSingleton(CredentialStatus.OfAuthorities(clients));
         services.AddSingleton<FindingList>();
         services.AddSingleton<FindingInterface>();
         services.AddSingleton(provider => new OwnerAccess(Path.Combine(options.StateFolder, "access.json"), provider.GetRequiredService<TimeProvider>()));

@@ -11,7 +11,7 @@ internal sealed class UpdateSchedule(UpdateEngine engine, IDeviceBoot device, Up
 {
     private static readonly TimeSpan FirstLook = TimeSpan.FromMinutes(2), Retry = TimeSpan.FromMinutes(1), RestartLimit = TimeSpan.FromMinutes(10), LongestSleep = TimeSpan.FromMinutes(15);
 
-    private readonly List<MaintenanceWindow> _windows = settings.Windows.Select(text => MaintenanceWindow.TryParse(text)).OfType<MaintenanceWindow>().ToList();
+    private readonly MaintenanceWindows _windows = new(settings.Windows);
     private readonly WakeableSleep _sleep = new(time);
     private readonly long _start = time.GetTimestamp();
     // By what measures time and not by the clock, which a device without a battery sets only later, and perhaps back.
@@ -30,7 +30,7 @@ internal sealed class UpdateSchedule(UpdateEngine engine, IDeviceBoot device, Up
         get
         {
             var now = time.GetLocalNow();
-            return _windows.Count == 0 ? now : new DateTimeOffset(_windows.Min(window => window.NextOpening(now.DateTime)), now.Offset);
+            return new DateTimeOffset(_windows.NextOpening(now.DateTime), now.Offset);
         }
     }
 
@@ -111,7 +111,7 @@ internal sealed class UpdateSchedule(UpdateEngine engine, IDeviceBoot device, Up
         }
     }
 
-    private bool MayRestart(PendingUpdate pending) => pending.Reboot ?? (settings.Reboot && (_windows.Count == 0 || _windows.Any(window => window.Contains(time.GetLocalNow().DateTime))));
+    private bool MayRestart(PendingUpdate pending) => pending.Reboot ?? (settings.Reboot && _windows.AreOpen(time.GetLocalNow().DateTime));
 
     /// <summary>When a version that waits is started, should nothing happen before that; null for not by itself.</summary>
     private TimeSpan? NextRestart(PendingUpdate pending)

@@ -1,5 +1,7 @@
+using Appliance.Core.Credentials;
 using Appliance.Supervisor.Access;
 using Appliance.Supervisor.Credentials;
+using Appliance.Supervisor.Device;
 using Appliance.Supervisor.Updates;
 using static Appliance.Supervisor.Web.Html;
 
@@ -12,7 +14,7 @@ internal static class CredentialPage
     public static string Content(IReadOnlyList<CredentialStatus> credentials, JobView? job, Session session) => $"""
         {Under(job)}
         <section class="cards">{string.Concat(credentials.Select(credential => Card(Encode(credential.Title), Rows(credential), Way(credential, session))))}</section>
-        <p>{Form(CredentialRoutes.Rotate, session, $"<input type=\"hidden\" name=\"name\" value=\"{CredentialDesk.All}\"><button id=\"rotate-all\">Change all that the device can change by itself</button>")}</p>
+        <p>{Form(CredentialRoutes.Rotate, session, $"<input type=\"hidden\" name=\"name\" value=\"{CredentialNames.All}\"><button id=\"rotate-all\">Change all that the device can change by itself</button>")}</p>
         <p>A new one is proved before the old one goes; where something fails, the old one comes back. If somebody else may have one: <code>appliancectl credentials rotate NAME --emergency</code></p>
         """;
 
@@ -30,7 +32,7 @@ internal static class CredentialPage
         yield return ("Changed", credential.RotatedAt is { } changed ? Moment(changed) : "never");
         if (credential.DueAt is { } due) yield return ("Next one", Moment(due));
         if (credential.PreviousUntil is { } previous) yield return ("The one before", $"at hand until {Moment(previous)}");
-        if (credential.Step is not (RotationStep.Idle or RotationStep.Grace)) yield return ("State", $"<span class=\"state warn\">{Encode(credential.Step.ToString().ToLowerInvariant())}</span>");
+        if (credential.Step is not (RotationStep.Idle or RotationStep.Grace)) yield return ("State", $"<span class=\"state warn\">{Encode(DeviceView.Word(credential.Step))}</span>");
         if (credential.Trouble is { } trouble) yield return ("Trouble", $"<span class=\"state bad\">not changed</span> {Encode(trouble)}");
     }
 

@@ -1,6 +1,6 @@
-using System.Text.Json;
 using Appliance.Core;
 using Appliance.Supervisor.Credentials;
+using Appliance.Supervisor.Device;
 using Appliance.Supervisor.Workloads;
 
 namespace Appliance.Supervisor.Worker;
@@ -53,6 +53,6 @@ internal sealed class CredentialWork(WorkerOptions options, Func<EngineAccess> o
     private RotationEngine Engine(IProgress<WorkerProgress>? progress) => new(options.CredentialFolder, time)
     {
         OnStep = options.OnCredentialStep,
-        OnProgress = step => progress?.Report(new WorkerProgress(JsonNamingPolicy.CamelCase.ConvertName(step.ToString()), 0, 0, 0, 0, null)),
+        OnProgress = step => progress?.Report(new WorkerProgress(DeviceView.Word(step), 0, 0, 0, 0, null)),
     };
 }

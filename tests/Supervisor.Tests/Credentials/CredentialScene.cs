@@ -1,5 +1,6 @@
 using Appliance.Core;
 using Appliance.Supervisor.Credentials;
+using Core.Tests.Tuf;
 
 namespace Supervisor.Tests.Credentials;
 
@@ -11,7 +12,7 @@ internal abstract class CredentialScene : IDisposable
 
     public string Root => _folder.FullName;
     public ModelUnits Units { get; } = new();
-    public TestTime Time { get; } = new();
+    public SettableTime Time { get; } = new(new DateTimeOffset(2026, 11, 30, 12, 0, 0, TimeSpan.Zero));
 
     /// <summary>At which step the power goes, from 1; 0 for never.</summary>
     public int CutAt { get; set; }
@@ -62,13 +63,5 @@ internal abstract class CredentialScene : IDisposable
     {
         GC.SuppressFinalize(this);
         _folder.Delete(recursive: true);
-    }
-
-    /// <summary>A clock that a test sets.</summary>
-    internal sealed class TestTime : TimeProvider
-    {
-        public DateTimeOffset Now { get; set; } = new(2026, 11, 30, 12, 0, 0, TimeSpan.Zero);
-
-        public override DateTimeOffset GetUtcNow() => Now;
     }
 }

@@ -16,6 +16,7 @@ internal sealed class KubernetesScene : CredentialScene
     private const string Unit = "k3s.service", Server = "var/lib/rancher/k3s/server";
     private readonly KubernetesSecret _kind;
     private readonly string _k3s;
+    private readonly List<string> _tokens = ["0"];
     private DateTimeOffset _issued = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
     public KubernetesScene(KubernetesSecret kind)
@@ -37,13 +38,14 @@ internal sealed class KubernetesScene : CredentialScene
             esac
             """);
         Units.OnStart = _ => StartAsync();
+        Units.OnStop = _ => File.Delete(this["active"]); // for k3s' own program to see
         Units.BootAsync(Unit).GetAwaiter().GetResult();
     }
 
     /// <summary>With this in the datastore k3s starts, and its node does not become ready.</summary>
     public string? Unready { get; set; }
 
-    public override ICredential Credential => new KubernetesCredential(_kind, new KubernetesOptions { Root = Root, Program = _k3s, Within = TimeSpan.Zero }, Stopping(), IsReadyAsync, Time);
+    public override ICredential Credential => new KubernetesCredential(_kind, new KubernetesOptions { Root = Root, Program = _k3s, Within = TimeSpan.Zero }, Units, IsReadyAsync, Time);
 
     /// <summary>Datastore and token are two files: between the two k3s does not start, and the supervisor's start brings the copy back.</summary>
     public override bool WorksAtOnce => _kind != KubernetesSecret.Token;
@@ -75,11 +77,6 @@ internal sealed class KubernetesScene : CredentialScene
         return _tokens.IndexOf(token);
     }
 
-    private readonly List<string> _tokens = ["0"];
-
-    /// <summary>What the units say of k3s, for its own program to see.</summary>
-    private WatchedUnits Stopping() => new(Units, () => File.Delete(this["active"]));
-
     private async Task<Readiness> IsReadyAsync(CancellationToken cancellationToken) =>
         !await Units.IsActiveAsync(Unit, cancellationToken) ? Readiness.Waiting("k3s does not run") : Unready is { } bad && Datastore.Contains(bad, StringComparison.Ordinal) ? Readiness.Waiting("the node is not ready") : Readiness.Ready("the node is ready");
 
@@ -101,18 +98,5 @@ internal sealed class KubernetesScene : CredentialScene
         }
         Write("active", "");
         return Task.CompletedTask;
-    }
-
-    private sealed class WatchedUnits(ModelUnits units, Action stopped) : IUnits
-    {
-        public Task<bool> IsActiveAsync(string unit, CancellationToken cancellationToken) => units.IsActiveAsync(unit, cancellationToken);
-        public Task RestartAsync(string unit, TimeSpan limit, CancellationToken cancellationToken) => units.RestartAsync(unit, limit, cancellationToken);
-        public Task ReloadAsync(string unit, TimeSpan limit, CancellationToken cancellationToken) => units.ReloadAsync(unit, limit, cancellationToken);
-
-        public Task StopAsync(string unit, TimeSpan limit, CancellationToken cancellationToken)
-        {
-            stopped();
-            return units.StopAsync(unit, limit, cancellationToken);
-        }
     }
 }

@@ -11,6 +11,9 @@ internal sealed class ModelUnits : IUnits
     /// <summary>Called when a unit starts, starts anew or reads its settings anew; what it throws is the failure of that.</summary>
     public Func<string, Task> OnStart { get; set; } = _ => Task.CompletedTask;
 
+    /// <summary>Called when a unit stops because it was told to.</summary>
+    public Action<string> OnStop { get; set; } = _ => { };
+
     /// <summary>Names of units that are to run before anything happens.</summary>
     public void SetActive(params string[] units) => _active.UnionWith(units);
 
@@ -45,6 +48,7 @@ internal sealed class ModelUnits : IUnits
     public Task StopAsync(string unit, TimeSpan limit, CancellationToken cancellationToken)
     {
         _active.Remove(unit);
+        OnStop(unit);
         return Task.CompletedTask;
     }
 }

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Appliance.Core.Credentials;
 using Appliance.Supervisor.Boot;
 using Appliance.Supervisor.Credentials;
 using Appliance.Supervisor.Findings;
@@ -53,7 +54,7 @@ public sealed class FindingRulesTests
         ["clock-not-set"] = Fine with { ClockSet = false, Uptime = TimeSpan.FromMinutes(16) },
         ["credential-due"] = Fine with { Credentials = [new() { Name = "owner-password", Title = "Password of the owner", DueAt = Now.AddDays(-1), Renewal = "Set a new one." }, new() { Name = "ssh-host-key", Title = "SSH host key", DueAt = Now.AddDays(-1), CanRotate = true }] },
         ["credential-not-rotated"] = Fine with { Credentials = [new() { Name = "wireguard", Title = "key of WireGuard", Trouble = "proving: no handshake", CanRotate = true }] },
-        ["credential-ends"] = Fine with { Credentials = [new() { Name = CredentialDesk.DeviceCertificate, Title = "Certificate of the device", ExpiresAt = Now.AddDays(8) }, Ends(Now.AddDays(400)), Ends(Now.AddDays(29))] },
+        ["credential-ends"] = Fine with { Credentials = [new() { Name = CredentialNames.DeviceCertificate, Title = "Certificate of the device", ExpiresAt = Now.AddDays(8) }, Ends(Now.AddDays(400)), Ends(Now.AddDays(29))] },
         ["collector-unreachable"] = Fine with { Reports = Delivery with { Trouble = new("it answers 401 Unauthorized", Now.AddMinutes(-16)) } },
         ["reports-lost"] = Fine with { Reports = Delivery with { HasDropped = true } },
         ["fleet-refused"] = Fine with { Fleet = Member with { State = FleetState.Refused, Trouble = "it answers 401 Unauthorized", TroubleSince = Now } },

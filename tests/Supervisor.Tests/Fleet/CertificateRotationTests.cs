@@ -32,7 +32,7 @@ public sealed class CertificateRotationTests : IAsyncLifetime
     {
         _seal = new SystemdCreds(Path.Combine(_folder.FullName, "credential.secret"));
         _server = await ServerScene.StartAsync(DatabaseKind.Sqlite, secure: true, time: _time);
-        _trust = TrustOf(_server);
+        _trust = _server.Trust();
         _token = (string)(await _server.PostAsync("/api/v1/devices", new { id = Id }))["token"]!;
     }
 
@@ -128,7 +128,7 @@ public sealed class CertificateRotationTests : IAsyncLifetime
     {
         await using var other = await ServerScene.StartAsync(DatabaseKind.Postgres, secure: true, time: _time); // servers that share a database have no authority of their own
         var token = (string)(await other.PostAsync("/api/v1/devices", new { id = Id }))["token"]!;
-        var membership = await BeginAsync() with { Server = other.Address.ToString(), Trust = TrustOf(other), Token = token };
+        var membership = await BeginAsync() with { Server = other.Address.ToString(), Trust = other.Trust(), Token = token };
 
         var after = await AdvanceAsync(membership);
         Assert.Equal((token, null), (after.Token, after.Certificate));
@@ -165,12 +165,6 @@ public sealed class CertificateRotationTests : IAsyncLifetime
             if (ended is not null) break;
         }
         Assert.InRange(cuts, 6, 12);
-    }
-
-    private static string TrustOf(ServerScene server)
-    {
-        var pem = File.ReadAllText(Path.Combine(server.DataFolder, "server.pem"));
-        return pem[..(pem.IndexOf("END CERTIFICATE-----", StringComparison.Ordinal) + "END CERTIFICATE-----".Length)];
     }
 
     private async Task<FleetMembership> ReadAsync() => (await Membership.ReadAsync(Token))!;

@@ -1,7 +1,7 @@
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using Appliance.Core;
-using Appliance.Supervisor.Credentials;
+using Appliance.Core.Credentials;
 using Appliance.Supervisor.Device;
 using Appliance.Supervisor.Fleet;
 using Appliance.Supervisor.Health;
@@ -64,11 +64,10 @@ public sealed class FleetAgentTests : IAsyncLifetime
     public async Task OverTls_TheTokenBecomesACertificate_AndTheAgentGoesOnWithIt_AndMakesTheNextWhenTold()
     {
         await using var server = await ServerScene.StartAsync(DatabaseKind.Sqlite, secure: true);
-        var pem = await File.ReadAllTextAsync(Path.Combine(server.DataFolder, "server.pem"), Token);
-        var trust = pem[..(pem.IndexOf("END CERTIFICATE-----", StringComparison.Ordinal) + "END CERTIFICATE-----".Length)];
+        var (trust, withKey) = (server.Trust(), await File.ReadAllTextAsync(Path.Combine(server.DataFolder, "server.pem"), Token));
         var token = (string)(await server.PostAsync("/api/v1/enrolment-tokens", new { name = "berlin", uses = 1 }))["value"]!;
         await _device.StartAsync();
-        await Assert.ThrowsAsync<UserError>(() => _device.Agent.JoinAsync(new JoinRequest { Server = server.Address.ToString(), Trust = pem, EnrolmentToken = token })); // with the server's key
+        await Assert.ThrowsAsync<UserError>(() => _device.Agent.JoinAsync(new JoinRequest { Server = server.Address.ToString(), Trust = withKey, EnrolmentToken = token })); // with the server's key
         await _device.Agent.JoinAsync(new JoinRequest { Server = server.Address.ToString(), Trust = trust, EnrolmentToken = token });
 
         await Eventually.IsTrueAsync(() => _device.Agent.Status is { State: FleetState.Connected, CertificateUntil: not null }, "the certificate");
@@ -78,11 +77,11 @@ public sealed class FleetAgentTests : IAsyncLifetime
         Assert.NotNull(_device.Agent.Status.CertificateUntil);
         Assert.Single((await server.GetAsync($"/api/v1/devices/{_device.Id}/certificates")).AsArray());
 
-        await server.AssignAsync(_device.Id, (long)(await server.PostAsync("/api/v1/rotations", new { credential = CredentialDesk.DeviceCertificate }))["id"]!);
+        await server.AssignAsync(_device.Id, (long)(await server.PostAsync("/api/v1/rotations", new { credential = CredentialNames.DeviceCertificate }))["id"]!);
         await _device.BecomesAsync(AssignmentStep.Succeeded);
         Assert.Equal(2, (await server.GetAsync($"/api/v1/devices/{_device.Id}/certificates")).AsArray().Count);
         Assert.NotNull((await _device.Membership.ReadAsync(Token))!.Previous);
-        var job = _device.Desk.Rotate(CredentialDesk.DeviceCertificate, "a test", isEmergency: true);
+        var job = _device.Desk.Rotate(CredentialNames.DeviceCertificate, "a test", isEmergency: true);
         await job.Work;
         Assert.Equal((JobState.Done, "device-certificate: changed"), (job.View.State, job.View.Message));
         Assert.Null((await _device.Membership.ReadAsync(Token))!.Previous); // nothing of the one before is kept
@@ -101,8 +100,7 @@ public sealed class FleetAgentTests : IAsyncLifetime
         var authority = Path.Combine(_device.StateFolder, "factory.pem");
         await File.WriteAllTextAsync(authority, factory.Pem, Token);
         await using var server = await ServerScene.StartAsync(DatabaseKind.Sqlite, secure: true, factory: authority);
-        var pem = await File.ReadAllTextAsync(Path.Combine(server.DataFolder, "server.pem"), Token);
-        var trust = pem[..(pem.IndexOf("END CERTIFICATE-----", StringComparison.Ordinal) + "END CERTIFICATE-----".Length)];
+        var trust = server.Trust();
         await _device.StartAsync();
         await Assert.ThrowsAsync<UserError>(() => _device.Agent.JoinAsync(new JoinRequest { Server = server.Address.ToString(), Trust = trust, Certificate = factory.Pem })); // without a key
         await _device.Agent.JoinAsync(new JoinRequest { Server = server.Address.ToString(), Trust = trust, Certificate = factory.Make("serial-4711") });
