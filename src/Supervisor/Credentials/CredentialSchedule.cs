@@ -32,6 +32,10 @@ internal sealed class CredentialSchedule(CredentialDesk desk, UpdateEngine engin
             {
                 return;
             }
+            catch (Exception e) // a full disk, a page that does not answer: no reason to end the supervisor, which would be all there is
+            {
+                Log.Error(e, "What is due of credentials could not be done");
+            }
             await Task.Delay(Pace, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }

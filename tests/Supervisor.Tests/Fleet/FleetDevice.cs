@@ -46,6 +46,9 @@ internal sealed class FleetDevice : IWorker, IAsyncDisposable
     /// <summary>What the worker was asked to change.</summary>
     public List<string> Rotated { get; } = [];
 
+    /// <summary>Called when the worker is asked for its credentials; what it throws comes of the question.</summary>
+    public Action OnCredentials { get; set; } = () => { };
+
     /// <summary>Why the worker cannot change its credential, or null.</summary>
     public string? RotationTrouble { get; set; }
 
@@ -154,6 +157,7 @@ internal sealed class FleetDevice : IWorker, IAsyncDisposable
                 goto case WorkerVerb.Credentials;
             case WorkerVerb.Credentials:
             case WorkerVerb.ResumeCredentials:
+                OnCredentials();
                 return new WorkerResult { Credentials = [new CredentialStatus { Name = "ssh-host-key", Title = "SSH host key", CanRotate = true, RotatedAt = _rotatedAt, Trouble = RotationTrouble }] };
             default:
                 return await World.RunAsync(request, bundle, progress, cancellationToken);
