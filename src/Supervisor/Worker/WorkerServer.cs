@@ -122,7 +122,20 @@ internal sealed class WorkerServer(WorkerOptions options, Func<CancellationToken
             }
             catch (Exception e) when (e is IOException or ObjectDisposedException)
             {
+                Stop();
+            }
+        }
+
+        /// <summary>Nobody hears the answers; the work may be over by now, too.</summary>
+        private void Stop()
+        {
+            try
+            {
                 stop.Cancel();
+            }
+            catch (ObjectDisposedException e)
+            {
+                Log.Debug("Worker: {Reason}", e.Message);
             }
         }
     }

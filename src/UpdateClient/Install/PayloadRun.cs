@@ -4,7 +4,7 @@ using Appliance.Core.Verity;
 namespace Appliance.UpdateClient.Install;
 
 /// <summary>Writes the payloads of a plan, each by the first of its ways that leads to its end; what was right of one way is kept for the next.</summary>
-internal sealed class PayloadRun : IDisposable
+internal sealed class PayloadRun : IAsyncDisposable
 {
     /// <summary>Tries of one way without a window of progress, where trying again can help.</summary>
     private const int TriesInPlace = 2;
@@ -78,10 +78,10 @@ internal sealed class PayloadRun : IDisposable
                 _source.OnlyRelease is null ? "The repository is damaged or a proxy before it is: check it with `appliance verify`, or use another mirror." : "The bundle was damaged on its way: check it with `appliance verify`, then bring or send it again.", last);
     }
 
-    /// <inheritdoc/>
-    public void Dispose()
+    /// <summary>When this returns, nobody hears of progress any more.</summary>
+    public async ValueTask DisposeAsync()
     {
-        _ticking.Dispose();
+        await _ticking.DisposeAsync();
         _windows.Dispose();
     }
 

@@ -9,7 +9,7 @@ namespace Appliance.UpdateClient.Install;
 /// Carries a plan out. The order is what keeps the device bootable: the slot is marked empty and its boot entries go before the
 /// first byte is written; root and hash tree are on the disk and right before the slot is marked; the boot entry appears last.
 /// </summary>
-internal sealed class SlotInstaller(IRepositorySource source, UpdatePlan plan, TargetSlot slot, UpdateOptions options, IProgress<UpdateProgress>? progress) : IDisposable
+internal sealed class SlotInstaller(IRepositorySource source, UpdatePlan plan, TargetSlot slot, UpdateOptions options, IProgress<UpdateProgress>? progress) : IAsyncDisposable
 {
     private readonly PayloadRun _run = new(source, plan, options, progress);
 
@@ -32,7 +32,7 @@ internal sealed class SlotInstaller(IRepositorySource source, UpdatePlan plan, T
         return _run.Finish();
     }
 
-    public void Dispose() => _run.Dispose();
+    public ValueTask DisposeAsync() => _run.DisposeAsync();
 
     /// <summary>Before anything is touched: the boot partition has room for the entry once those that go have gone.</summary>
     private void RequireRoom(long needed)

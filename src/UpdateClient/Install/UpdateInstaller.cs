@@ -52,7 +52,7 @@ public sealed class UpdateInstaller(IRepositorySource source, TufClient trust, D
     public async Task<UpdateResult> InstallAsync(UpdatePlan plan, TargetSlot slot, IProgress<UpdateProgress>? progress, CancellationToken cancellationToken)
     {
         using var guard = StateFolderLock.Take(options.StateFolder);
-        using var installer = new SlotInstaller(source, plan, slot, options, progress);
+        await using var installer = new SlotInstaller(source, plan, slot, options, progress);
         return await installer.RunAsync(cancellationToken);
     }
 

@@ -67,7 +67,7 @@ public sealed class WorkloadFetcher(IRepositorySource source, TufClient trust, s
     /// <exception cref="UserError">Something a person can mend.</exception>
     public async Task<UpdateResult> FetchAsync(UpdatePlan plan, string path, UpdateOptions options, IProgress<UpdateProgress>? progress, CancellationToken cancellationToken)
     {
-        using var run = new PayloadRun(source, plan, options, progress);
+        await using var run = new PayloadRun(source, plan, options, progress);
         var payload = plan.Payloads.Single();
         var begun = File.Exists(path);
         using (var target = BlockTarget.Open(new SlotRegion(path), payload.Payload.Size))

@@ -52,6 +52,21 @@ public sealed class InstallTests : IDisposable
         Assert.Contains(ImageIdentity.NameBased("edge", "verity").ToString(), await dump.StandardOutput.ReadToEndAsync(), StringComparison.Ordinal);
     }
 
+    /// <summary>Whoever is told of progress may be gone once the installation is over.</summary>
+    [Fact]
+    public async Task Install_Ends_WhenNobodyIsBeingToldOfItsProgress()
+    {
+        await _scene.PublishVersionAsync("1.1", 1 << 20);
+        var time = new SlowlyEndingTime(_scene.Time);
+
+        var install = _scene.InstallAsync(options: new UpdateOptions { StateFolder = "", Time = time });
+
+        Assert.Same(time.Ending, await Task.WhenAny(time.Ending, install));
+        Assert.False(install.IsCompleted);
+        time.End();
+        await install;
+    }
+
     [Fact]
     public async Task Check_AfterTheInstallation_IsUpToDate()
     {
@@ -303,5 +318,34 @@ public sealed class InstallTests : IDisposable
         await process.WaitForExitAsync();
         Assert.True(process.ExitCode == 0, await process.StandardError.ReadToEndAsync());
         return output;
+    }
+
+    /// <summary>A clock whose timers are at work when they are to end.</summary>
+    private sealed class SlowlyEndingTime(TimeProvider clock) : TimeProvider
+    {
+        private readonly TaskCompletionSource _ending = new(), _ended = new();
+
+        public Task Ending => _ending.Task;
+
+        public void End() => _ended.SetResult();
+
+        public override DateTimeOffset GetUtcNow() => clock.GetUtcNow();
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) => new Working(this);
+
+        private sealed class Working(SlowlyEndingTime time) : ITimer
+        {
+            public bool Change(TimeSpan dueTime, TimeSpan period) => true;
+
+            public void Dispose()
+            {
+            }
+
+            public async ValueTask DisposeAsync()
+            {
+                time._ending.SetResult();
+                await time._ended.Task;
+            }
+        }
     }
 }
