@@ -74,18 +74,34 @@ internal sealed class CredentialDesk
         }
     }
 
-    /// <summary>Goes on with what was interrupted, and lets go of what has been kept long enough.</summary>
+    /// <summary>Goes on with what was interrupted, and lets go of what has been kept long enough. No job begins meanwhile.</summary>
     public async Task ResumeAsync(CancellationToken cancellationToken)
     {
+        _engine.Jobs.Pause(new UserError("The rotation of a credential is gone on with.", "Wait a moment; appliancectl credentials says where it is.") { MayPass = true });
         try
         {
-            await _rotations.ResumeAsync(_page, cancellationToken);
-            Note(await _worker.RunAsync(new WorkerRequest { Verb = WorkerVerb.ResumeCredentials }, null, null, cancellationToken));
+            await TryAsync(() => _rotations.ResumeAsync(_page, cancellationToken));
+            if (!await TryAsync(async () => Note(await _worker.RunAsync(new WorkerRequest { Verb = WorkerVerb.ResumeCredentials }, null, null, cancellationToken)))) await RefreshAsync(cancellationToken);
         }
-        catch (Exception e) when (e is UserError or WorkerException or InvalidDataException)
+        finally
         {
-            Log.Warning("The rotation of a credential could not be gone on with: {Reason}", e.Message);
-            await RefreshAsync(cancellationToken);
+            LookAtPage();
+            _engine.Jobs.Pause(null);
+            Changed?.Invoke();
+        }
+
+        static async Task<bool> TryAsync(Func<Task> work)
+        {
+            try
+            {
+                await work();
+                return true;
+            }
+            catch (Exception e) when (e is UserError or WorkerException or InvalidDataException or IOException or UnauthorizedAccessException)
+            {
+                Log.Warning("The rotation of a credential could not be gone on with: {Reason}", e.Message);
+                return false;
+            }
         }
     }
 
@@ -118,6 +134,7 @@ internal sealed class CredentialDesk
                 UserError? first = null;
                 foreach (var credential in chosen)
                 {
+                    job.Cancelled.ThrowIfCancellationRequested(); // the one before may have been past where it can be stopped
                     job.Update(view => view with { Phase = $"{credential.Name}: starting" });
                     try
                     {

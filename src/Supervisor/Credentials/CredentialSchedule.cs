@@ -49,8 +49,8 @@ internal sealed class CredentialSchedule(CredentialDesk desk, UpdateEngine engin
         var now = time.GetElapsedTime(_start);
         foreach (var credential in desk.Due.Where(due => _notBefore.GetValueOrDefault(due.Name) <= now))
         {
-            _notBefore[credential.Name] = now + AfterFailure;
             var job = desk.Rotate(credential.Name, UpdateJob.OfTheDevice);
+            _notBefore[credential.Name] = now + AfterFailure; // not for a job that never began: somebody wanted something else just then
             await job.Work.WaitAsync(cancellationToken);
         }
     }

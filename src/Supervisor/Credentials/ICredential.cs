@@ -14,6 +14,9 @@ internal interface ICredential
     /// <summary>How long the old one stays at hand.</summary>
     TimeSpan Grace { get; }
 
+    /// <summary>Credentials of one group are copied and brought back together: while one is under way, none of the others is changed. Null for one by itself.</summary>
+    string? Group => null;
+
     /// <summary>Whether the device can make a new one by itself.</summary>
     bool CanRotate => true;
 

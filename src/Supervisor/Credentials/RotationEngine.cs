@@ -1,7 +1,7 @@
+using System.Runtime.ExceptionServices;
 using System.Security.Cryptography;
 using System.Text.Json;
 using Appliance.Core;
-using Appliance.Supervisor.Bus;
 using Appliance.Supervisor.Device;
 using Appliance.UpdateClient.Install;
 using Serilog;
@@ -13,14 +13,15 @@ namespace Appliance.Supervisor.Credentials;
 /// one stays at hand for a while. Each step is written down before it begins. Where one fails, the old one comes back; where the power
 /// goes, the step is done again.
 /// </summary>
-/// <param name="folder">Folder of the rotations on the data partition.</param>
+/// <param name="folder">Folder of the rotations on the data partition; one process at a time works in it.</param>
 /// <param name="time">Clock.</param>
 internal sealed class RotationEngine(string folder, TimeProvider time)
 {
-    private const string RecordName = "rotation.json";
+    private const string RecordName = "rotation.json", LockedBy = "rotation of a credential";
     private const int LargestRecord = 64 << 10, MostInterruptions = 3;
+    private Exception? _cut;
 
-    /// <summary>For tests: called before and after every change of the disk.</summary>
+    /// <summary>For tests: called before and after every change of the disk. Where it throws, nothing more is done, as when the power goes.</summary>
     public Action<string>? OnStep { get; init; }
 
     /// <summary>Called with what is being done.</summary>
@@ -34,13 +35,15 @@ internal sealed class RotationEngine(string folder, TimeProvider time)
     /// <summary>The credential and its rotation; null where this device has none.</summary>
     public CredentialStatus? TryStatus(ICredential credential)
     {
+        var record = new RotationRecord();
         try
         {
-            return credential.Read() is { } facts ? CredentialStatus.Of(credential, facts, Read(credential.Name)) : null;
+            record = Read(credential.Name);
+            return credential.Read() is { } facts ? CredentialStatus.Of(credential, facts, record) : null;
         }
         catch (Exception e) when (e is UserError or IOException or UnauthorizedAccessException or InvalidDataException or CryptographicException or FormatException)
         {
-            return CredentialStatus.Of(credential, new CredentialFacts(credential.Name), new RotationRecord()) with { Trouble = $"it cannot be read: {e.Message}" };
+            return CredentialStatus.Of(credential, new CredentialFacts(credential.Name), record) with { Trouble = $"it cannot be read: {e.Message}" };
         }
     }
 
@@ -51,12 +54,13 @@ internal sealed class RotationEngine(string folder, TimeProvider time)
     /// <param name="given">The new one, where somebody brings it.</param>
     /// <param name="cancellationToken">Ends the work, until the new one takes the old one's place: what is half done is of no use to anybody.</param>
     /// <exception cref="UserError">It failed, and the old one is used on.</exception>
+    /// <exception cref="OperationCanceledException">It was stopped, and the old one is used on.</exception>
     public async Task<RotationRecord> RotateAsync(ICredential credential, string by, bool isEmergency, byte[]? given, CancellationToken cancellationToken)
     {
         if (credential.Read() is null) throw new UserError($"This device has no credential {credential.Name}.", "appliancectl credentials lists them.");
         var work = WorkOf(credential);
         if (!OperatingSystem.IsWindows()) Directory.CreateDirectory(work.Folder, FolderMode.Private);
-        using var guard = StateFolderLock.Take(work.Folder);
+        using var guard = StateFolderLock.Take(folder, LockedBy);
         var record = Read(credential.Name);
         if (record.IsUnderWay) record = await RunAsync(credential, work, record with { Interruptions = 0 }, cancellationToken);
         if (record.Step == RotationStep.Grace) record = await RunAsync(credential, work, record with { RetireAt = time.GetUtcNow() }, cancellationToken); // one before is enough
@@ -76,7 +80,7 @@ internal sealed class RotationEngine(string folder, TimeProvider time)
     {
         var work = WorkOf(credential);
         if (!File.Exists(RecordOf(credential.Name))) return new RotationRecord();
-        using var guard = StateFolderLock.Take(work.Folder);
+        using var guard = StateFolderLock.Take(folder, LockedBy);
         var record = Read(credential.Name);
         if (record.IsUnderWay)
         {
@@ -88,41 +92,56 @@ internal sealed class RotationEngine(string folder, TimeProvider time)
 
     private string RecordOf(string name) => Path.Combine(folder, name, RecordName);
 
-    private RotationWork WorkOf(ICredential credential) => new(Path.Combine(folder, credential.Name), OnStep);
+    private RotationWork WorkOf(ICredential credential) => new(Path.Combine(folder, credential.Name), Say);
+
+    private void Say(string what)
+    {
+        try
+        {
+            OnStep?.Invoke(what);
+        }
+        catch (Exception e)
+        {
+            _cut = e;
+            throw;
+        }
+    }
 
     /// <summary>Does one step after the other, until there is nothing to do.</summary>
     private async Task<RotationRecord> RunAsync(ICredential credential, RotationWork work, RotationRecord record, CancellationToken cancellationToken)
     {
-        UserError? failure = null;
+        Exception? failure = null;
         while (record.IsUnderWay || (record.Step == RotationStep.Grace && record.RetireAt <= time.GetUtcNow()))
         {
-            Note(credential, record);
             OnProgress?.Invoke(record.Step);
             try
             {
+                if (record.Step < RotationStep.Undoing) Note(credential, record);
+                else TryNote(credential, record);
                 record = await StepAsync(credential, work, record, record.Step < RotationStep.Switching ? cancellationToken : CancellationToken.None);
             }
-            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+            catch (OperationCanceledException e) when (cancellationToken.IsCancellationRequested && record.Step < RotationStep.Switching)
             {
                 record = record with { Step = RotationStep.Undoing, Trouble = "somebody stopped it", TroubleAt = time.GetUtcNow() };
-                failure = new UserError($"The rotation of {credential.Name} was stopped; the old one is used on.");
+                failure = e;
             }
-            catch (Exception e) when (IsFailure(e))
+            catch (Exception e) when (e != _cut) // whatever it is, the old one worked
             {
                 var reason = e.Message.TrimEnd('.');
                 if (record.Step >= RotationStep.Undoing)
                 {
                     // There is no other way: it is tried again.
-                    Note(credential, record with { Trouble = record.Step == RotationStep.Undoing ? $"the old one could not be brought back yet: {reason}" : $"the one before could not be let go of: {reason}", TroubleAt = time.GetUtcNow() });
+                    TryNote(credential, record with { Trouble = record.Step == RotationStep.Undoing ? $"the old one could not be brought back yet: {reason}" : $"the one before could not be let go of: {reason}", TroubleAt = time.GetUtcNow() });
                     throw new UserError($"The rotation of {credential.Name} has not ended ({DeviceView.Word(record.Step)}): {reason}.", (e as UserError)?.Hint ?? "It is tried again.", e) { MayPass = true };
                 }
-                Log.Warning("The rotation of {Credential} failed while it was {Step}: {Reason}", credential.Name, DeviceView.Word(record.Step), reason);
-                failure = new UserError($"The rotation of {credential.Name} failed while it was {DeviceView.Word(record.Step)}, and the old one is used on: {reason}.", (e as UserError)?.Hint, e);
+                Log.Warning(e is UserError ? null : e, "The rotation of {Credential} failed while it was {Step}: {Reason}", credential.Name, DeviceView.Word(record.Step), reason);
+                failure = new UserError($"The rotation of {credential.Name} failed while it was {DeviceView.Word(record.Step)}, and the old one is used on: {reason}.", (e as UserError)?.Hint, e) { MayPass = e is UserError { MayPass: true } };
                 record = record with { Step = RotationStep.Undoing, Trouble = $"{DeviceView.Word(record.Step)}: {reason}", TroubleAt = time.GetUtcNow() };
             }
         }
-        if (File.Exists(RecordOf(credential.Name))) Note(credential, record);
-        return failure is null ? record : throw failure;
+        if (File.Exists(RecordOf(credential.Name))) TryNote(credential, record);
+        if (failure is not null) ExceptionDispatchInfo.Throw(failure);
+        return record;
     }
 
     private async Task<RotationRecord> StepAsync(ICredential credential, RotationWork work, RotationRecord record, CancellationToken cancellationToken)
@@ -174,11 +193,21 @@ internal sealed class RotationEngine(string folder, TimeProvider time)
 
     private void Note(ICredential credential, RotationRecord record)
     {
-        OnStep?.Invoke($"before {record.Step} is written down");
+        Say($"before {record.Step} is written down");
         DurableFile.Write(RecordOf(credential.Name), JsonSerializer.SerializeToUtf8Bytes(record, RotationJson.Default.RotationRecord));
-        OnStep?.Invoke($"after {record.Step} is written down");
+        Say($"after {record.Step} is written down");
     }
 
-    /// <summary>What a step may fail with; all else is our own fault, and the next start goes on.</summary>
-    private static bool IsFailure(Exception e) => e is UserError or IOException or UnauthorizedAccessException or InvalidDataException or CryptographicException or BusException or Workloads.EngineUnavailableException;
+    /// <summary>A full disk keeps nobody from bringing the old one back; what stands on the disk comes to the same end.</summary>
+    private void TryNote(ICredential credential, RotationRecord record)
+    {
+        try
+        {
+            Note(credential, record);
+        }
+        catch (Exception e) when (e != _cut && e is IOException or UnauthorizedAccessException)
+        {
+            Log.Warning("That the rotation of {Credential} is {Step} could not be written down: {Reason}", credential.Name, DeviceView.Word(record.Step), e.Message);
+        }
+    }
 }

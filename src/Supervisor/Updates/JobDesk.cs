@@ -10,6 +10,7 @@ internal sealed class JobDesk(TimeProvider time) : IDisposable
     private readonly Lock _lock = new();
     private readonly CancellationTokenSource _stopping = new();
     private UpdateJob? _current;
+    private UserError? _paused;
     private int _last;
 
     /// <summary>Raised when a job begins or ends.</summary>
@@ -98,6 +99,14 @@ internal sealed class JobDesk(TimeProvider time) : IDisposable
         }
     }
 
+    /// <summary>No job begins from now on.</summary>
+    /// <param name="reason">Why; null for as before.</param>
+    public void Pause(UserError? reason)
+    {
+        lock (_lock) _paused = reason;
+        Changed?.Invoke();
+    }
+
     /// <summary>Stops the job at hand without an end: the next start goes on with it.</summary>
     public void Stop() => _stopping.Cancel();
 
@@ -117,7 +126,7 @@ internal sealed class JobDesk(TimeProvider time) : IDisposable
 
     private void RequireNoObstacle()
     {
-        if (Obstacle() is { } obstacle) throw obstacle;
+        if ((_paused ?? Obstacle()) is { } obstacle) throw obstacle;
     }
 
     private async Task RunAsync(UpdateJob job, Func<UpdateJob, Task> work)

@@ -105,8 +105,9 @@ internal sealed class UpdateSchedule(UpdateEngine engine, IDeviceBoot device, Up
                 else _nextRestart = now + RestartLimit;
                 break;
             case { Phase: EnginePhase.Idle } when settings.Url is not null && now >= _nextLook && engine.Job?.View.State != JobState.Running:
-                _nextLook = now + (settings.Check * (0.8 + (0.4 * Random.Shared.NextDouble())));
+                _nextLook = now + Retry; // where none may begin just now
                 _look = settings.Install ? engine.Install(new InstallRequest()) : engine.Check(new InstallRequest());
+                _nextLook = now + (settings.Check * (0.8 + (0.4 * Random.Shared.NextDouble())));
                 break;
         }
     }

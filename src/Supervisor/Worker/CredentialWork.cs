@@ -19,8 +19,11 @@ internal sealed class CredentialWork(WorkerOptions options, Func<EngineAccess> o
     /// <exception cref="UserError">There is none of this name, or it failed and the old one is used on.</exception>
     public async Task<WorkerResult> RotateAsync(WorkerRequest request, IProgress<WorkerProgress> progress, CancellationToken cancellationToken)
     {
-        var credential = Open().FirstOrDefault(known => known.Name == request.Credential) ?? throw new UserError($"There is no credential {request.Credential}.", "appliancectl credentials lists them.");
-        await Engine(progress).RotateAsync(credential, request.Reason ?? "", request.Emergency, request.Content is { } content ? Convert.FromBase64String(content) : null, cancellationToken);
+        var (all, engine) = (Open(), Engine(progress));
+        var credential = all.FirstOrDefault(known => known.Name == request.Credential) ?? throw new UserError($"There is no credential {request.Credential}.", "appliancectl credentials lists them.");
+        if (all.FirstOrDefault(other => other.Name != credential.Name && other.Group is { } group && group == credential.Group && engine.Read(other.Name).IsUnderWay) is { } before)
+            throw new UserError($"The rotation of {before.Name} has not ended, and {credential.Name} goes with it.", "It is gone on with by itself; try again then.") { MayPass = true };
+        await engine.RotateAsync(credential, request.Reason ?? "", request.Emergency, request.Content is { } content ? Convert.FromBase64String(content) : null, cancellationToken);
         return Read();
     }
 
@@ -36,13 +39,9 @@ internal sealed class CredentialWork(WorkerOptions options, Func<EngineAccess> o
             {
                 await engine.ResumeAsync(credential, cancellationToken);
             }
-            catch (UserError e)
+            catch (Exception e) when (e is UserError or InvalidDataException or IOException or UnauthorizedAccessException)
             {
-                first ??= e;
-            }
-            catch (InvalidDataException e)
-            {
-                first ??= new UserError(e.Message, "Remove the file; the credential itself is not in it.", e);
+                first ??= e as UserError ?? new UserError($"{credential.Name}: {e.Message}", "What cannot be read of its rotation can be removed; the credential itself is not in it.", e);
             }
         }
         return first is null ? Read() : throw first;

@@ -23,13 +23,19 @@ internal sealed class WorkerClient(string socketPath) : IWorker
             await using var stream = new NetworkStream(socket, ownsSocket: false);
             await stream.WriteAsync((byte[])[.. JsonSerializer.SerializeToUtf8Bytes(request, WorkerJson.Default.WorkerRequest), (byte)'\n'], cancellationToken);
             if (bundle is not null) _ = SendAsync(bundle, stream, socket, sending.Token);
+            using var limit = new CancellationTokenSource();
+            var result = ReadResultAsync(stream, progress, limit.Token);
             try
             {
-                return await ReadResultAsync(stream, progress, cancellationToken);
+                return await result.WaitAsync(cancellationToken);
             }
-            catch (OperationCanceledException)
+            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
             {
-                await HangUpAsync(socket, stream);
+                HangUp(socket);
+                // From a certain step on a rotation goes to its end, and says which.
+                if (request.Verb is WorkerVerb.RotateCredential or WorkerVerb.ResumeCredentials && await EndOfAsync(result) is { } late) return late;
+                limit.CancelAfter(StopLimit);
+                await ((Task)result).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 throw;
             }
         }
@@ -57,22 +63,29 @@ internal sealed class WorkerClient(string socketPath) : IWorker
         throw new WorkerException("the worker ended without an answer; its journal (appliance-worker@) says why");
     }
 
-    /// <summary>Tells the worker that nobody wants the rest, and waits for its end.</summary>
-    private static async Task HangUpAsync(Socket socket, NetworkStream stream)
+    /// <summary>Tells the worker that nobody wants the rest. It reports on until it hears of it.</summary>
+    private static void HangUp(Socket socket)
     {
-        using var limit = new CancellationTokenSource(StopLimit);
         try
         {
             socket.Shutdown(SocketShutdown.Send);
-            var rest = new byte[CopyBuffer];
-            while (await stream.ReadAsync(rest, limit.Token) > 0)
-            {
-                // It reports on until it hears of it.
-            }
         }
-        catch (Exception e) when (e is IOException or SocketException or OperationCanceledException)
+        catch (SocketException e)
         {
-            Serilog.Log.Debug("The worker that was stopped has not ended: {Reason}", e.Message);
+            Serilog.Log.Debug("The worker that was stopped has gone: {Reason}", e.Message);
+        }
+    }
+
+    /// <summary>What a worker says that was stopped; null when it ends without a word.</summary>
+    private static async Task<WorkerResult?> EndOfAsync(Task<WorkerResult> result)
+    {
+        try
+        {
+            return await result;
+        }
+        catch (Exception e) when (e is WorkerException or SocketException or IOException)
+        {
+            return null;
         }
     }
 

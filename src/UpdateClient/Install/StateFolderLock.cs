@@ -8,8 +8,10 @@ public static class StateFolderLock
     private const string Name = "lock";
 
     /// <summary>Takes the lock of a state folder, which is made when it is not there.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="by">What somebody does who has it, in a few words.</param>
     /// <exception cref="UserError">The folder cannot be written, or somebody has the lock.</exception>
-    public static FileStream Take(string folder)
+    public static FileStream Take(string folder, string by = "update")
     {
         try
         {
@@ -22,7 +24,7 @@ public static class StateFolderLock
         }
         catch (IOException e)
         {
-            throw new UserError($"Another update is under way: {e.Message}", "Wait until it ends, or stop it first.", e);
+            throw new UserError($"Another {by} is under way: {e.Message}", "Wait until it ends, or stop it first.", e) { MayPass = true };
         }
     }
 }

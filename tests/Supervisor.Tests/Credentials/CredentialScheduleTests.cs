@@ -1,5 +1,7 @@
+using Appliance.Core;
 using Appliance.Core.Updates;
 using Appliance.Supervisor.Credentials;
+using Appliance.Supervisor.Updates;
 using Supervisor.Tests.Fleet;
 using Supervisor.Tests.Health;
 
@@ -30,5 +32,36 @@ public sealed class CredentialScheduleTests
         }, "the next look");
         Assert.False(schedule.ExecuteTask!.IsCompleted);
         await schedule.StopAsync(CancellationToken.None);
+    }
+
+    [Fact]
+    public async Task WhileARotationIsGoneOnWith_NoJobBegins()
+    {
+        await using var device = new FleetDevice(new Uri("http://127.0.0.1:9/"));
+        await device.StartAsync();
+        UserError? refused = null;
+        device.OnCredentials = () => refused = Assert.Throws<UserError>(() => device.Engine.Check(new InstallRequest()));
+
+        await device.Desk.ResumeAsync(TestContext.Current.CancellationToken);
+
+        Assert.True(refused!.MayPass);
+        Assert.Contains("is gone on with", refused.Message, StringComparison.Ordinal);
+        await device.Engine.Check(new InstallRequest()).Work;
+    }
+
+    [Fact]
+    public async Task WhatIsWrongWithTheSupervisorsOwn_KeepsNobodyFromTheWorkers()
+    {
+        await using var device = new FleetDevice(new Uri("http://127.0.0.1:9/"));
+        await device.StartAsync();
+        var record = Path.Combine(device.StateFolder, "rotations", "page-certificate", "rotation.json");
+        Directory.CreateDirectory(Path.GetDirectoryName(record)!);
+        await File.WriteAllTextAsync(record, """{"format":99}""", TestContext.Current.CancellationToken);
+        var asked = 0;
+        device.OnCredentials = () => asked++;
+
+        await device.Desk.ResumeAsync(TestContext.Current.CancellationToken);
+
+        Assert.Equal(1, asked);
     }
 }

@@ -113,10 +113,44 @@ public sealed class RotationEngineTests : IDisposable
         using var stop = new CancellationTokenSource();
         var engine = new RotationEngine(_scene["var/rotations"], _scene.Time) { OnProgress = step => { if (step == RotationStep.Proving) stop.Cancel(); } };
 
-        var error = await Assert.ThrowsAsync<UserError>(() => engine.RotateAsync(_scene.Credential, "a test", false, null, stop.Token));
-        Assert.Contains("was stopped", error.Message, StringComparison.Ordinal);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => engine.RotateAsync(_scene.Credential, "a test", false, null, stop.Token));
         Assert.Equal(0, await _scene.UsedAsync());
-        Assert.Equal(RotationStep.Idle, engine.Read("vpn").Step);
+        var record = engine.Read("vpn");
+        Assert.Equal((RotationStep.Idle, "somebody stopped it"), (record.Step, record.Trouble));
+    }
+
+    /// <summary>What may go wrong has no list: a page that does not answer, a program of ours with a mistake.</summary>
+    [Theory]
+    [InlineData(typeof(InvalidOperationException))]
+    [InlineData(typeof(TaskCanceledException))]
+    [InlineData(typeof(System.Net.Sockets.SocketException))]
+    public async Task AlsoWhatNobodyThoughtOf_IsUndone(Type kind)
+    {
+        var inner = _scene.Units.OnStart;
+        _scene.Units.OnStart = async unit =>
+        {
+            await inner(unit);
+            if (_scene.Content == "secret 1") throw (Exception)Activator.CreateInstance(kind)!;
+        };
+
+        await Assert.ThrowsAsync<UserError>(() => _scene.RotateAsync());
+
+        Assert.Equal(RotationStep.Idle, _scene.Engine.Read("vpn").Step);
+        Assert.Equal(0, await _scene.UsedAsync());
+    }
+
+    /// <summary>Whoever reads the list must see that something is half done.</summary>
+    [Fact]
+    public async Task ACredentialThatCannotBeRead_HidesNotWhereItsRotationIs()
+    {
+        _scene.CutAt = 12;
+        await Assert.ThrowsAsync<Boot.PowerCutException>(() => _scene.RotateAsync());
+
+        var status = _scene.Engine.TryStatus(new Unreadable())!;
+
+        Assert.Equal(_scene.Engine.Read("vpn").Step, status.Step);
+        Assert.NotEqual(RotationStep.Idle, status.Step);
+        Assert.Contains("cannot be read", status.Trouble, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -141,5 +175,26 @@ public sealed class RotationEngineTests : IDisposable
         Assert.Equal(_scene.Time.Now + TimeSpan.FromDays(90), _scene.Credential.DueAt(facts, new RotationRecord { RotatedAt = _scene.Time.Now }));
         _scene.Settings = _scene.Settings with { Make = null };
         Assert.Null(_scene.Credential.DueAt(facts, new RotationRecord()));
+    }
+
+    private sealed class Unreadable : ICredential
+    {
+        public string Name => "vpn";
+
+        public TimeSpan Grace => default;
+
+        public CredentialFacts? Read() => throw new InvalidDataException("it is damaged");
+
+        public DateTimeOffset? DueAt(CredentialFacts facts, RotationRecord record) => null;
+
+        public Task PrepareAsync(RotationWork work, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+        public Task ProveAsync(RotationWork work, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+        public Task SwitchAsync(RotationWork work, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+        public Task ConfirmAsync(RotationWork work, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+        public Task UndoAsync(RotationWork work, CancellationToken cancellationToken) => throw new NotSupportedException();
     }
 }

@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Appliance.Core;
 using Appliance.Supervisor.Boot;
+using Appliance.Supervisor.Credentials;
 using Appliance.Supervisor.Updates;
 using Appliance.Supervisor.Worker;
 using UpdateClient.Tests.Install;
@@ -75,6 +76,45 @@ public sealed class WorkerProtocolTests : IAsyncLifetime
 
         Assert.Equal("1.1", found.Version);
         Assert.All(proxy.Log, request => Assert.StartsWith("GET http://repository.invalid/", request.Head, StringComparison.Ordinal));
+    }
+
+    /// <summary>Nobody may think it over, and begin something else, while the worker goes on.</summary>
+    [Fact]
+    public async Task ARotationThatIsStoppedTooLate_IsWaitedFor_AndSaysHowItEnded()
+    {
+        using var stop = new CancellationTokenSource();
+        _scene.OnCredentialStep = step => { if (step == "before the new file is in its place") stop.Cancel(); };
+
+        var result = await _scene.Client.RunAsync(BringVpn("true"), null, null, stop.Token);
+
+        Assert.True(stop.IsCancellationRequested);
+        Assert.Equal(RotationStep.Grace, result.Credentials!.Single(credential => credential.Name == "vpn").Step);
+        Assert.Equal("new", await File.ReadAllTextAsync(VpnKey, Token));
+    }
+
+    [Fact]
+    public async Task ARotationThatIsStoppedInTime_IsStopped()
+    {
+        _scene.Write("var/lib/vpn.key", "old");
+        using var stop = new CancellationTokenSource();
+        _scene.OnCredentialStep = step => { if (step == "after Proving is written down") stop.Cancel(); };
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => _scene.Client.RunAsync(BringVpn("sleep 600"), null, null, stop.Token));
+
+        Assert.Equal("old", await File.ReadAllTextAsync(VpnKey, Token));
+    }
+
+    private string VpnKey => Path.Join(_scene.Disk.Root, "/var/lib/vpn.key");
+
+    /// <summary>Brings a new key, which a program proves.</summary>
+    private WorkerRequest BringVpn(string prove)
+    {
+        var program = Path.Join(_scene.Disk.Root, "prove");
+        File.WriteAllText(program, $"#!/bin/sh\n{prove}\n");
+        File.SetUnixFileMode(program, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        var file = new JsonObject { ["name"] = "vpn", ["path"] = "/var/lib/vpn.key", ["prove"] = program };
+        _scene.Write("usr/lib/appliance/credentials.json", new JsonObject { ["files"] = new JsonArray(file) }.ToJsonString());
+        return new WorkerRequest { Verb = WorkerVerb.RotateCredential, Credential = "vpn", Content = Convert.ToBase64String("new"u8), Reason = "a test" };
     }
 
     [Fact]
