@@ -10,6 +10,6 @@ public sealed record CredentialSettings
     /// <summary>Files with secrets.</summary>
     public IReadOnlyList<CredentialFile> Files { get; set; } = [];
 
-    /// <summary>After this the owner's password is to be changed; null for never.</summary>
+    /// <summary>After this the owner's password is good for setting the next one, and for nothing else; null for never.</summary>
     public TimeSpan? Password { get; set; }
 }

@@ -21,7 +21,7 @@ internal static class CredentialShapes
     public static readonly Shape Section = new MappingShape("a mapping with files and password",
         [
             new("files", new ListShape<CredentialFile>(File(), "a list of files", 50), "Files with secrets, each with how a new one is made, tried and taken up.", "[]"),
-            new("password", Days, "The owner's password is to be changed after so long.", ""),
+            new("password", Days, "After so long the owner's password is good for setting the next one, and for nothing else.", ""),
         ],
         bag => new CredentialSettings { Files = bag.List<CredentialFile>("files"), Password = bag.Has("password") ? bag.Get<TimeSpan>("password") : null });
 

@@ -33,6 +33,7 @@ internal sealed class OwnerAccess : IDisposable
 
     private readonly string _path;
     private readonly TimeProvider _time;
+    private readonly TimeSpan? _life;
     private readonly Lock _lock = new();
     private readonly PartitionedRateLimiter<IPAddress> _attempts = PartitionedRateLimiter.Create<IPAddress, IPAddress>(address => RateLimitPartition.GetTokenBucketLimiter(
         RemoteNetwork.Of(address), _ => new TokenBucketRateLimiterOptions { TokenLimit = Attempts, TokensPerPeriod = 1, ReplenishmentPeriod = NextAttempt, AutoReplenishment = true }));
@@ -42,9 +43,10 @@ internal sealed class OwnerAccess : IDisposable
     /// <summary>Reads who the owner is; a device that has none yet gets its setup code.</summary>
     /// <param name="path">The file it is kept in (0600).</param>
     /// <param name="time">The clock.</param>
-    public OwnerAccess(string path, TimeProvider time)
+    /// <param name="life">After this a password is good for setting the next one and for nothing else; null for never.</param>
+    public OwnerAccess(string path, TimeProvider time, TimeSpan? life = null)
     {
-        (_path, _time) = (path, time);
+        (_path, _time, _life) = (path, time, life);
         _record = StateFile.Read(path, AccessJson.Default.AccessRecord, record => record.Format, AccessRecord.CurrentFormat) ?? new AccessRecord();
         if (_record is { Password: null, SetupCode: null }) Set(record => record with { SetupCode = NewCode() });
     }
@@ -64,6 +66,9 @@ internal sealed class OwnerAccess : IDisposable
     /// <summary>Since when it is the one it is, where that is known.</summary>
     public DateTimeOffset? PasswordSince => Record.PasswordSince;
 
+    /// <summary>Until when it is good for everything; null where it has no end.</summary>
+    public DateTimeOffset? PasswordUntil => Record.PasswordSince + _life;
+
     private AccessRecord Record
     {
         get { lock (_lock) return _record; }
@@ -82,7 +87,7 @@ internal sealed class OwnerAccess : IDisposable
         if (!TryAttempt(from)) return LogIn.Later;
         var record = Record;
         if (record.Password is not { } password) return record.SetupCode is { } code && Same(code, Plain(secret)) ? Begin(setup: true) : LogIn.Wrong;
-        return await MatchesAsync(password, secret, cancellationToken) switch { true => Begin(setup: false), false => LogIn.Wrong, null => LogIn.Later };
+        return await MatchesAsync(password, secret, cancellationToken) switch { true => Begin(setup: PasswordUntil <= _time.GetUtcNow()), false => LogIn.Wrong, null => LogIn.Later };
     }
 
     /// <summary>Logs in whoever has shown a certificate of the device's client authority.</summary>
@@ -110,7 +115,8 @@ internal sealed class OwnerAccess : IDisposable
         {
             // Whoever took over a log-in must not find the password out with it.
             if (!TryAttempt(from)) throw new UserError("There were too many attempts.", $"Try again in {NextAttempt.TotalSeconds:0} seconds.");
-            if (session.Setup || await MatchesAsync(old, present ?? "", cancellationToken) != true) throw new UserError("The present password is another one.", "Type it again; appliancectl setup-code --reset on the device makes a new beginning.");
+            if (await MatchesAsync(old, present ?? "", cancellationToken) != true) throw new UserError("The present password is another one.", "Type it again; appliancectl setup-code --reset on the device makes a new beginning.");
+            if (password == present) throw new UserError("That is the password that the device has.", "Choose another one.");
         }
         var hash = await Task.Run(() => PasswordHash.Of(password), cancellationToken);
         if (!Set(before => before with { Password = hash, PasswordSince = _time.GetUtcNow(), SetupCode = null, Sessions = [session with { Setup = false }] }, evenUnwritten: false)) throw new UserError("The password could not be stored.", "See why the data partition cannot be written (journalctl -u appliance-supervisor).");

@@ -25,9 +25,10 @@ internal sealed class RemoteLogIn(DeviceAddress address, KnownDevices known)
         using var certificate = Certificate is null ? null : ReadCertificate(Certificate);
         var fingerprint = await FindOutAsync();
         using var connection = new DeviceConnection(address, fingerprint, certificate);
-        var session = await connection.PostAsync("api/v1/session", ("secret", certificate is null ? Secret($"Password of {address.Named}: ") : null));
+        var secret = certificate is null ? Secret($"Password of {address.Named}: ") : null;
+        var session = await connection.PostAsync("api/v1/session", ("secret", secret));
         var (token, until) = ((string)session!["token"]!, (DateTimeOffset)session["until"]!);
-        if ((bool)session["setup"]!) await SetPasswordAsync(connection, token);
+        if ((bool)session["setup"]!) await SetPasswordAsync(connection, token, secret);
         known.Keep(address, new KnownDevice(fingerprint, token, until));
         return until;
     }
@@ -72,14 +73,14 @@ internal sealed class RemoteLogIn(DeviceAddress address, KnownDevices known)
         }
     }
 
-    /// <summary>The setup code is good for setting a password, and for nothing else.</summary>
-    private async Task SetPasswordAsync(DeviceConnection connection, string token)
+    /// <summary>A setup code, or a password that has ended, is good for setting a password, and for nothing else.</summary>
+    private async Task SetPasswordAsync(DeviceConnection connection, string token, string? present)
     {
-        if (Console.IsInputRedirected) throw new UserError("That was the setup code: the device has no password yet.", $"Set one at {address.Url}login, or run this in a terminal.");
-        var password = HiddenLine.Read("That was the setup code. New password of the device: ");
+        if (Console.IsInputRedirected) throw new UserError("That was the setup code, or a password that has ended: the device wants a new one.", $"Set one at {address.Url}login, or run this in a terminal.");
+        var password = HiddenLine.Read("That was the setup code, or a password that has ended. New password of the device: ");
         if (HiddenLine.Read("Once more: ") != password) throw new UserError("The two passwords differ.", "Run the command again.");
         connection.Use(token);
-        await connection.PostAsync("api/v1/password", ("password", password));
+        await connection.PostAsync("api/v1/password", ("password", password), ("present", present));
     }
 
     private static X509Certificate2 ReadCertificate(string path)

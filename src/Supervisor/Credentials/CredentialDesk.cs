@@ -25,7 +25,6 @@ internal sealed class CredentialDesk
     private readonly OwnerAccess _access;
     private readonly RotationEngine _rotations;
     private readonly PageCredential _page;
-    private readonly CredentialSettings _settings;
     private readonly IReadOnlyList<CredentialStatus> _authorities;
     private readonly TimeProvider _time;
     private IReadOnlyList<CredentialStatus> _workers = [];
@@ -38,12 +37,11 @@ internal sealed class CredentialDesk
     /// <param name="access">The owner.</param>
     /// <param name="rotations">Rotations of what the supervisor keeps itself.</param>
     /// <param name="page">The page's certificate.</param>
-    /// <param name="settings">What the image says of credentials.</param>
     /// <param name="authorities">Certificates that come with the image.</param>
     /// <param name="time">Clock.</param>
-    public CredentialDesk(UpdateEngine engine, IWorker worker, OwnerAccess access, RotationEngine rotations, PageCredential page, CredentialSettings settings, IReadOnlyList<CredentialStatus> authorities, TimeProvider time)
+    public CredentialDesk(UpdateEngine engine, IWorker worker, OwnerAccess access, RotationEngine rotations, PageCredential page, IReadOnlyList<CredentialStatus> authorities, TimeProvider time)
     {
-        (_engine, _worker, _access, _rotations, _page, _settings, _authorities, _time) = (engine, worker, access, rotations, page, settings, authorities, time);
+        (_engine, _worker, _access, _rotations, _page, _authorities, _time) = (engine, worker, access, rotations, page, authorities, time);
         _pages = rotations.TryStatus(page);
     }
 
@@ -204,7 +202,7 @@ internal sealed class CredentialDesk
             yield return new CredentialStatus { Name = CredentialNames.DeviceCertificate, Title = "Certificate of the device", IssuedAt = fleet.CertificateFrom, ExpiresAt = until, RotatedAt = fleet.CertificateFrom, DueAt = fleet.CertificateDue, Trouble = fleet.CertificateTrouble, Identity = fleet.Device, CanRotate = true };
         }
         if (Volatile.Read(ref _pages) is { } page) yield return page with { IssuedAt = page.RotatedAt };
-        if (_access.HasPassword) yield return new CredentialStatus { Name = CredentialNames.OwnerPassword, Title = "Password of the owner", IssuedAt = _access.PasswordSince, RotatedAt = _access.PasswordSince, DueAt = _settings.Password is { } age ? _access.PasswordSince + age : null, Renewal = "Set a new one on the page (Password), or begin anew with appliancectl setup-code --reset." };
+        if (_access.HasPassword) yield return new CredentialStatus { Name = CredentialNames.OwnerPassword, Title = "Password of the owner", IssuedAt = _access.PasswordSince, RotatedAt = _access.PasswordSince, ExpiresAt = _access.PasswordUntil, Renewal = "Set a new one on the page (Password), or begin anew with appliancectl setup-code --reset." };
         foreach (var authority in _authorities) yield return authority;
     }
 

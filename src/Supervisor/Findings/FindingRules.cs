@@ -124,8 +124,6 @@ internal static class FindingRules
             var renewal = credential.CanRotate ? $"appliancectl credentials rotate {credential.Name} makes a new one." : credential.CanSet ? $"Bring a new one: appliancectl credentials set {credential.Name} FILE" : credential.Renewal ?? "";
             if (credential.ExpiresAt is { } until && until - input.Now < SoonEnds)
                 yield return new("credential-ends", until <= input.Now ? FindingSeverity.Error : FindingSeverity.Warning, $"{credential.Title}: {(until <= input.Now ? "has ended" : "ends soon")}", string.Create(CultureInfo.InvariantCulture, $"It is good until {until.UtcDateTime:yyyy-MM-dd HH:mm} UTC."), renewal, until <= input.Now ? until : until - SoonEnds) { Subject = credential.Title, Command = "credentials" };
-            else if (credential is { CanRotate: false, DueAt: { } due } && due <= input.Now)
-                yield return new("credential-due", FindingSeverity.Warning, $"{credential.Title}: a new one is due", "It has been the same for longer than the image's settings want.", renewal, due) { Subject = credential.Title, Command = "credentials" };
             if (credential.Trouble is { } trouble)
                 yield return Seen(input, "credential-not-rotated", FindingSeverity.Warning, $"{credential.Title}: could not be changed", trouble, $"The one before is used on. Mend what it names; {renewal}") with { Subject = credential.Name, Command = "credentials" };
         }

@@ -74,7 +74,7 @@ internal static class Daemon
         services.AddSingleton(CredentialStatus.OfAuthorities(clients));
         services.AddSingleton<FindingList>();
         services.AddSingleton<FindingInterface>();
-        services.AddSingleton(provider => new OwnerAccess(Path.Combine(options.StateFolder, "access.json"), provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => new OwnerAccess(Path.Combine(options.StateFolder, "access.json"), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<CredentialSettings>().Password));
         services.AddSingleton(provider => new ClientLogIn(clients, provider.GetRequiredService<OwnerAccess>(), provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<AccessInterface>();
         services.AddSingleton<LiveChanges>();

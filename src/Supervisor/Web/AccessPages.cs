@@ -25,13 +25,16 @@ internal static class AccessPages
         """;
 
     /// <summary>Setting the password.</summary>
-    public static string Password(Session session, string? message) => $"""
+    /// <param name="session">Whose log-in it is.</param>
+    /// <param name="first">True while there is no password.</param>
+    /// <param name="message">What went wrong, or null.</param>
+    public static string Password(Session session, bool first, string? message) => $"""
         <section class="panel">
-          <h2>{(session.Setup ? "Make this device yours" : "Change the password")}</h2>
-          <p>{OwnerAccess.ShortestPassword} characters or more; some words in a row are good. {(session.Setup ? "The setup code is gone then." : "Other log-ins end then.")}</p>
+          <h2>{(first ? "Make this device yours" : "Change the password")}</h2>
+          <p>{OwnerAccess.ShortestPassword} characters or more; some words in a row are good. {(first ? "The setup code is gone then." : session.Setup ? "The present one has ended: it is good for setting the next one." : "Other log-ins end then.")}</p>
           {Message(message)}
           {Form(AccessRoutes.Password, session, $"""
-            {(session.Setup ? "" : Field("present", "Present password", "current-password"))}
+            {(first ? "" : Field("present", "Present password", "current-password"))}
             {Field("password", "New password", "new-password")}
             {Field("again", "New password again", "new-password")}
             <button class="main">Set the password</button>

@@ -69,7 +69,7 @@ internal static class AccessRoutes
             Answers.Page(frame.Render(Caller.Of(context, access), "/login", "log in", AccessPages.LogIn(access.SetupCode is not null, clients.NameOf(context.Connection.ClientCertificate), message)), status);
 
         IResult PasswordPage(Caller caller, string? message, int status) =>
-            Answers.Page(frame.Render(caller, "/password", "password", AccessPages.Password(caller.Session!, message)), status);
+            Answers.Page(frame.Render(caller, "/password", "password", AccessPages.Password(caller.Session!, !access.HasPassword, message)), status);
 
         async Task<(string Token, Session Session)> LogInAsync(HttpContext context, Caller caller, IFormCollection form)
         {
@@ -77,7 +77,7 @@ internal static class AccessRoutes
             var answer = secret.Length == 0 && context.Connection.ClientCertificate is { } certificate ? clients.Begin(certificate, caller.Address, out fault) : await access.LogInAsync(secret, caller.Address, context.RequestAborted);
             if (answer is { Token: { } token, Session: { } session })
             {
-                Log.Information("{Who} logged in{How}", (caller with { Session = session }).Name, session.Setup ? " with the setup code" : session.Name is null ? "" : " with a certificate");
+                Log.Information("{Who} logged in{How}", (caller with { Session = session }).Name, session.Setup ? access.HasPassword ? " with a password that has ended" : " with the setup code" : session.Name is null ? "" : " with a certificate");
                 return (token, session);
             }
             if (fault is not null)

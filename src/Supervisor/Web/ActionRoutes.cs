@@ -102,7 +102,7 @@ internal sealed class ActionRoutes(IEndpointRouteBuilder routes, OwnerAccess acc
     {
         if (caller.Session is null) throw NotLoggedIn();
         RequireOwnForm(context, caller, formToken);
-        if (!caller.IsOwner) throw new RequestRefused(StatusCodes.Status403Forbidden, "Set a password first.", "The setup code is good for that and nothing else; see /password.");
+        if (!caller.IsOwner) throw new RequestRefused(StatusCodes.Status403Forbidden, "Set a password first.", "A setup code, or a password that has ended, is good for that and nothing else; see /password.");
     }
 
     private void MapPost(string path, Func<HttpContext, Task<IResult>> act) => MapAnswered(path, [HttpMethods.Post], context =>

@@ -165,6 +165,25 @@ public sealed class OwnerAccessTests : IDisposable
         Assert.True(File.Exists(Record + ".unusable"));
     }
 
+    [Fact]
+    public async Task APasswordThatHasEnded_SetsTheNextOne_AndDoesNothingElse()
+    {
+        await OwnAsync(Open());
+        var access = Open(TimeSpan.FromDays(90));
+        _time.Advance(TimeSpan.FromDays(90) - TimeSpan.FromSeconds(1));
+        Assert.False((await access.LogInAsync(Password, Here, Token)).Session!.Setup);
+
+        _time.Advance(TimeSpan.FromSeconds(1));
+        var session = (await access.LogInAsync(Password, Here, Token)).Session!;
+        Assert.True(session.Setup);
+        Assert.Contains("present password", (await Assert.ThrowsAsync<UserError>(() => access.SetPasswordAsync(session, null, "another one, long", Here, Token))).Message, StringComparison.Ordinal);
+        await Assert.ThrowsAsync<UserError>(() => access.SetPasswordAsync(session, Password, Password, Here, Token));
+        await access.SetPasswordAsync(session, Password, "another one, long", Here, Token);
+
+        Assert.Equal(_time.GetUtcNow() + TimeSpan.FromDays(90), access.PasswordUntil);
+        Assert.False((await access.LogInAsync("another one, long", IPAddress.Loopback, Token)).Session!.Setup);
+    }
+
     private static async Task<(Session Session, string Token)> OwnAsync(OwnerAccess access)
     {
         var begun = await access.LogInAsync(access.SetupCode!, Here, Token);
@@ -172,9 +191,9 @@ public sealed class OwnerAccessTests : IDisposable
         return (access.Find(begun.Token)!, begun.Token!);
     }
 
-    private OwnerAccess Open()
+    private OwnerAccess Open(TimeSpan? life = null)
     {
-        _opened.Add(new OwnerAccess(Record, _time));
+        _opened.Add(new OwnerAccess(Record, _time, life));
         return _opened[^1];
     }
 }

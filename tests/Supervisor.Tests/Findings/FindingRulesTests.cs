@@ -52,7 +52,6 @@ public sealed class FindingRulesTests
         ["too-hot"] = Fine with { Temperature = 86 },
         ["clock-wrong"] = Fine with { Now = Now.AddDays(-21) },
         ["clock-not-set"] = Fine with { ClockSet = false, Uptime = TimeSpan.FromMinutes(16) },
-        ["credential-due"] = Fine with { Credentials = [new() { Name = "owner-password", Title = "Password of the owner", DueAt = Now.AddDays(-1), Renewal = "Set a new one." }, new() { Name = "ssh-host-key", Title = "SSH host key", DueAt = Now.AddDays(-1), CanRotate = true }] },
         ["credential-not-rotated"] = Fine with { Credentials = [new() { Name = "wireguard", Title = "key of WireGuard", Trouble = "proving: no handshake", CanRotate = true }] },
         ["credential-ends"] = Fine with { Credentials = [new() { Name = CredentialNames.DeviceCertificate, Title = "Certificate of the device", ExpiresAt = Now.AddDays(8) }, Ends(Now.AddDays(400)), Ends(Now.AddDays(29))] },
         ["collector-unreachable"] = Fine with { Reports = Delivery with { Trouble = new("it answers 401 Unauthorized", Now.AddMinutes(-16)) } },

@@ -173,7 +173,7 @@ internal sealed class FleetDevice : IWorker, IAsyncDisposable
     }
 
     private CredentialDesk NewDesk() => new(Engine, this, new OwnerAccess(Path.Combine(_folder.FullName, "access.json"), _time), new RotationEngine(Path.Combine(_folder.FullName, "rotations"), _time),
-        new PageCredential(new PageCertificate(Path.Combine(_folder.FullName, PageCertificate.FileName), () => "edge-7"), _ => Task.FromResult(ProbeResult.Pass("it is shown"))), new CredentialSettings(), [], _time);
+        new PageCredential(new PageCertificate(Path.Combine(_folder.FullName, PageCertificate.FileName), () => "edge-7"), _ => Task.FromResult(ProbeResult.Pass("it is shown"))), [], _time);
 
     private void NoteWrite()
     {
