@@ -1,10 +1,13 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using System.Text.Json.Nodes;
 using Appliance.Core.Access;
 using Appliance.Core.Tuf.Keys;
 using Appliance.UpdateServer.Access;
+using Appliance.UpdateServer.Certificates;
 using Appliance.UpdateServer.Fleet;
 using Appliance.UpdateServer.Rollouts;
 using Appliance.UpdateServer.Serve;
@@ -82,6 +85,24 @@ internal sealed class ServerScene : IAsyncDisposable
     /// <summary>A device that speaks DDI.</summary>
     public DdiDevice Device(string id) => new(Client("GatewayToken", GatewayToken), id);
 
+    /// <summary>Issues a certificate to a device, with its key.</summary>
+    public async Task<X509Certificate2> IssueAsync(string id)
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var device = await Service<DeviceAuthentication>().FindOrRegisterAsync(id, Token) ?? throw new InvalidOperationException();
+        using var issued = await Service<DeviceCertificates>().IssueAsync(device, new CertificateRequest($"CN={id}", key, HashAlgorithmName.SHA256), null, renews: false, Token);
+        return issued.CopyWithPrivateKey(key);
+    }
+
+    /// <summary>A device asks what there is to do, by its certificate.</summary>
+    public async Task ShowAsync(string id, X509Certificate2 certificate)
+    {
+        using var shown = certificate;
+        using var http = new HttpClient(new HttpClientHandler { ServerCertificateCustomValidationCallback = (_, _, _, _) => true, ClientCertificateOptions = ClientCertificateOption.Manual, ClientCertificates = { shown } }) { BaseAddress = Address };
+        using var answer = await http.GetAsync($"/default/controller/v1/{id}", Token);
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+    }
+
     /// <summary>Uploads a file as a release, and says its number.</summary>
     public async Task<long> UploadAsync(string name, string version, byte[] content)
     {
@@ -94,6 +115,25 @@ internal sealed class ServerScene : IAsyncDisposable
 
     /// <summary>Tells the management API.</summary>
     public async Task<JsonNode> PostAsync(string path, object? body = null) => await ReadAsync(await Admin.PostAsJsonAsync(path, body ?? new { }, Token));
+
+    /// <summary>A page, as somebody sees it who has logged in with the administrator's key.</summary>
+    public async Task<string> PageAsync(string path)
+    {
+        using var answer = await AskPageAsync(new HttpRequestMessage(HttpMethod.Get, path));
+        return await answer.EnsureSuccessStatusCode().Content.ReadAsStringAsync(Token);
+    }
+
+    /// <summary>Sends a form of a page.</summary>
+    public Task<HttpResponseMessage> SendFormAsync(string path, params (string Name, string Value)[] fields) =>
+        AskPageAsync(new HttpRequestMessage(HttpMethod.Post, path) { Content = new FormUrlEncodedContent(fields.Select(field => KeyValuePair.Create(field.Name, field.Value))) });
+
+    private async Task<HttpResponseMessage> AskPageAsync(HttpRequestMessage request)
+    {
+        using var http = new HttpClient(new HttpClientHandler { UseCookies = false, AllowAutoRedirect = false }) { BaseAddress = Address };
+        request.Headers.Add("Cookie", $"__Host-fleet={Key}");
+        request.Headers.Add("Origin", Address.GetLeftPart(UriPartial.Authority));
+        return await http.SendAsync(request, Token);
+    }
 
     /// <summary>Gives a device a release.</summary>
     public async Task<long> AssignAsync(string device, long release, bool forced = false, bool confirm = false, string? window = null) =>

@@ -25,7 +25,7 @@ internal static class FleetCommand
     private static Command Overview() => Verb("overview", "Counts the fleet.", "appliance fleet overview", [], (_, client, stop) => client.GetAsync("overview", stop), answer =>
     {
         FleetTable.Say($"{answer["devices"]} devices, {answer["silent"]} silent, {answer["connected"]} connected, {answer["failedToday"]} failures in 24 hours");
-        if ((int)answer["certificatesExpiring"]! is > 0 and var expiring) FleetTable.Say($"  certificates that end within 7 days and were not renewed: {expiring}");
+        if ((int?)answer["certificatesExpiring"] is > 0 and var expiring) FleetTable.Say($"  certificates that end within 7 days and were not renewed: {expiring}");
         if (answer["authorityEndsAt"] is { } end) FleetTable.Say($"  the authority that issues certificates ends: {FleetTable.Moment(end)}");
         foreach (var (name, key) in new[] { ("version", "versions"), ("health", "health"), ("under way", "actions") })
             foreach (var share in answer[key]!.AsArray()) FleetTable.Say($"  {name} {share!["name"]}: {share["count"]}");

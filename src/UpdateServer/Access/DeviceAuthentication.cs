@@ -56,14 +56,14 @@ internal sealed class DeviceAuthentication(FleetDatabase database, ServeOptions 
         // One that is not written down was issued by another authority, or after the backup that this database is from.
         if (issued is null) return device.RevokedAt is { } revoked && certificate.NotBefore.ToUniversalTime() < revoked.UtcDateTime ? null : device;
         if (issued.DeviceId != device.Id) return null;
-        if (issued.EndsToken) await EndTokenAsync(issued, cancellationToken);
+        if (issued.ShownAt is null) await ShowAsync(issued, cancellationToken);
         return device;
     }
 
-    /// <summary>The device has shown the certificate that it got for its token: whoever has copied the token gets nothing for it any more.</summary>
-    private Task EndTokenAsync(DeviceCertificate issued, CancellationToken cancellationToken) => database.WriteAsync(async context =>
+    /// <summary>A device shows a certificate for the first time. When it got it for its token, whoever has copied the token gets nothing for it any more.</summary>
+    private Task ShowAsync(DeviceCertificate issued, CancellationToken cancellationToken) => database.WriteAsync(async context =>
     {
-        if (await context.Certificates.Where(row => row.Id == issued.Id && row.EndsToken).ExecuteUpdateAsync(set => set.SetProperty(row => row.EndsToken, false), cancellationToken) > 0)
+        if (await context.Certificates.Where(row => row.Id == issued.Id && row.ShownAt == null).ExecuteUpdateAsync(set => set.SetProperty(row => row.ShownAt, time.GetUtcNow()), cancellationToken) > 0 && issued.EndsToken)
             await context.Devices.Where(row => row.Id == issued.DeviceId).ExecuteUpdateAsync(set => set.SetProperty(row => row.TokenHash, (byte[]?)null), cancellationToken);
     }, cancellationToken);
 

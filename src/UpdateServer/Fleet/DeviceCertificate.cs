@@ -18,6 +18,9 @@ internal sealed class DeviceCertificate
     /// <summary>When it ends.</summary>
     public DateTimeOffset ExpiresAt { get; set; }
 
+    /// <summary>When the device first showed it; null for one that it may not have.</summary>
+    public DateTimeOffset? ShownAt { get; set; }
+
     /// <summary>Whether the device's token ends with the certificate's first use: it was issued for it.</summary>
     public bool EndsToken { get; set; }
 

@@ -50,10 +50,11 @@ internal abstract class FleetContext(DbContextOptions options) : DbContext(optio
     public Task<int> RevokeCertificatesAsync(long device, DateTimeOffset now, CancellationToken cancellationToken) =>
         Certificates.Where(row => row.DeviceId == device && row.RevokedAt == null).ExecuteUpdateAsync(set => set.SetProperty(row => row.RevokedAt, now), cancellationToken);
 
-    /// <summary>Devices whose certificates all end until a moment, the last one after now: they were not renewed.</summary>
-    public IQueryable<long> WithoutRenewal(DateTimeOffset now, DateTimeOffset until) =>
-        Certificates.Where(row => row.RevokedAt == null && Devices.Any(device => device.Id == row.DeviceId && device.State == DeviceState.Registered))
-            .GroupBy(row => row.DeviceId).Where(device => device.Max(row => row.ExpiresAt) > now && device.Max(row => row.ExpiresAt) <= until).Select(device => device.Key);
+    /// <summary>The certificates that devices use and that end until a moment, after now: they were not renewed. One that its device never showed may never have reached it.</summary>
+    public IQueryable<DeviceCertificate> WithoutRenewal(DateTimeOffset now, DateTimeOffset until) =>
+        Certificates.Where(row => row.ExpiresAt > now && row.ExpiresAt <= until && row.ShownAt != null && row.RevokedAt == null
+            && Devices.Any(device => device.Id == row.DeviceId && device.State == DeviceState.Registered)
+            && !Certificates.Any(newer => newer.DeviceId == row.DeviceId && newer.Id > row.Id && newer.ShownAt != null && newer.RevokedAt == null));
 
     /// <summary>What people call releases.</summary>
     public Task<Dictionary<long, string>> NamesOfAsync(IReadOnlyCollection<long> releases, CancellationToken cancellationToken) =>
@@ -84,6 +85,7 @@ internal abstract class FleetContext(DbContextOptions options) : DbContext(optio
         modelBuilder.Entity<DeviceCertificate>(certificate =>
         {
             certificate.HasIndex(row => row.Serial).IsUnique();
+            certificate.HasIndex(row => row.ExpiresAt);
             certificate.HasOne<Device>().WithMany().HasForeignKey(row => row.DeviceId);
         });
         modelBuilder.Entity<ApiKey>().HasOne<ApiKey>().WithMany().HasForeignKey(row => row.SessionOf).OnDelete(DeleteBehavior.Cascade);

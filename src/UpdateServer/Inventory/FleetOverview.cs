@@ -6,7 +6,7 @@ using Microsoft.EntityFrameworkCore;
 namespace Appliance.UpdateServer.Inventory;
 
 /// <summary>The fleet at a glance.</summary>
-internal sealed class FleetOverview(FleetDatabase database, DeviceSignals signals, AuthorityWatch authority, ServeOptions options, TimeProvider time)
+internal sealed class FleetOverview(FleetDatabase database, DeviceSignals signals, AuthorityWatch authority, RenewalWatch renewals, ServeOptions options, TimeProvider time)
 {
     /// <summary>How many intervals a device may miss before it counts as silent.</summary>
     private const int MissedPolls = 3;
@@ -25,9 +25,9 @@ internal sealed class FleetOverview(FleetDatabase database, DeviceSignals signal
     /// <param name="Health">By how they say they are.</param>
     /// <param name="Actions">What is under way, by state.</param>
     /// <param name="FailedToday">Actions that failed in the last 24 hours.</param>
-    /// <param name="CertificatesExpiring">Devices whose certificate ends within 7 days and was not renewed.</param>
+    /// <param name="CertificatesExpiring">Devices whose certificate ends within 7 days and was not renewed, as they were a minute ago at most; null before they were counted first.</param>
     /// <param name="AuthorityEndsAt">When the authority ends that issues certificates; null while that is more than 180 days away.</param>
-    public sealed record Numbers(int Devices, int Silent, int Never, int Connected, IReadOnlyList<Share> Versions, IReadOnlyList<Share> Health, IReadOnlyList<Share> Actions, int FailedToday, int CertificatesExpiring, DateTimeOffset? AuthorityEndsAt);
+    public sealed record Numbers(int Devices, int Silent, int Never, int Connected, IReadOnlyList<Share> Versions, IReadOnlyList<Share> Health, IReadOnlyList<Share> Actions, int FailedToday, int? CertificatesExpiring, DateTimeOffset? AuthorityEndsAt);
 
     /// <summary>Counts.</summary>
     public async Task<Numbers> CountAsync(CancellationToken cancellationToken)
@@ -46,14 +46,13 @@ internal sealed class FleetOverview(FleetDatabase database, DeviceSignals signal
         var health = await devices.GroupBy(device => device.Health).Select(group => new { group.Key, Count = group.Count() }).ToListAsync(cancellationToken);
         var actions = await context.Actions.AsNoTracking().Where(action => action.IsActive).GroupBy(action => action.State).Select(group => new { group.Key, Count = group.Count() }).ToListAsync(cancellationToken);
         var failed = await context.Actions.CountAsync(action => action.State == ActionState.Failed && action.ChangedAt > yesterday, cancellationToken);
-        var expiring = await context.WithoutRenewal(now, now + options.CertificateNotice).CountAsync(cancellationToken);
 
         var shown = versions.Select(share => new Share(share.Key, share.Count)).ToList();
         if (known - versions.Sum(share => share.Count) is > 0 and var others) shown.Add(new Share("others", others));
         if (total - known is > 0 and var unknown) shown.Add(new Share("unknown", unknown));
         return new Numbers(total, silent, never, signals.Connected, shown,
             [.. health.OrderBy(share => share.Key).Select(share => new Share(Word(share.Key), share.Count))],
-            [.. actions.OrderBy(share => share.Key).Select(share => new Share(Word(share.Key), share.Count))], failed, expiring, authority.NearEnd);
+            [.. actions.OrderBy(share => share.Key).Select(share => new Share(Word(share.Key), share.Count))], failed, renewals.Expiring, authority.NearEnd);
     }
 
     private static string Word<T>(T state) where T : struct, Enum => System.Text.Json.JsonNamingPolicy.CamelCase.ConvertName(state.ToString());

@@ -74,7 +74,7 @@ internal static class ServerApplication
             .AddSingleton<KeyAuthentication>().AddSingleton<FailedLogIns>().AddSingleton<KeyRing>().AddSingleton<AuditLog>().AddSingleton<Enrolment>().AddSingleton<DeviceDialogue>().AddSingleton<ArtifactStore>().AddSingleton<RolloutBook>().AddSingleton<RolloutReader>().AddSingleton<ReleaseReader>().AddSingleton<RotationBook>()
             .AddSingleton<DeviceRegister>().AddSingleton<DeviceReports>().AddSingleton<FleetOverview>().AddSingleton<SeenDevices>().AddSingleton<RolloutEngine>().AddSingleton<DeviceSignals>()
             .AddHostedService(services => services.GetRequiredService<SeenDevices>()).AddHostedService(services => services.GetRequiredService<RolloutEngine>()).AddHostedService(services => services.GetRequiredService<DeviceSignals>());
-        builder.Services.AddSingleton(new AuthorityWatch(issuer, time)).AddHostedService(services => services.GetRequiredService<AuthorityWatch>());
+        builder.Services.AddSingleton(new AuthorityWatch(issuer, time)).AddHostedService(services => services.GetRequiredService<AuthorityWatch>()).AddSingleton<RenewalWatch>().AddHostedService(services => services.GetRequiredService<RenewalWatch>());
         if (issuer is not null) builder.Services.AddSingleton<IDeviceIssuer>(issuer).AddSingleton<DeviceCertificates>();
         if (options.Repository is not null) builder.Services.AddSingleton<RepositoryCatalogue>().AddSingleton<RepositoryPublisher>()
             .AddHostedService(services => services.GetRequiredService<RepositoryCatalogue>()).AddHostedService(services => services.GetRequiredService<RepositoryPublisher>());

@@ -2,7 +2,6 @@ using System.Diagnostics.Metrics;
 using Appliance.UpdateServer.Access;
 using Appliance.UpdateServer.Certificates;
 using Appliance.UpdateServer.Fleet;
-using Microsoft.EntityFrameworkCore;
 using OpenTelemetry.Metrics;
 
 namespace Appliance.UpdateServer.Serve;
@@ -15,7 +14,7 @@ internal sealed class ServerMetrics : IDisposable
     private readonly Counter<long> _polls, _reports;
 
     /// <summary>Counts in a database and its server.</summary>
-    public ServerMetrics(FleetDatabase database, DeviceSignals signals, AuthorityWatch authority, ServeOptions options, TimeProvider time)
+    public ServerMetrics(FleetDatabase database, DeviceSignals signals, AuthorityWatch authority, RenewalWatch renewals)
     {
         _polls = _meter.CreateCounter<long>("appliance.server.polls", "{poll}", "Questions of devices whether there is something to do.");
         _reports = _meter.CreateCounter<long>("appliance.server.reports", "{report}", "What devices said about actions, by execution.");
@@ -23,7 +22,7 @@ internal sealed class ServerMetrics : IDisposable
         _meter.CreateObservableGauge("appliance.server.devices", () => Count(database, context => context.Devices.GroupBy(device => device.State).Select(group => KeyValuePair.Create(group.Key.ToString(), group.Count()))), "{device}", "Devices by state.");
         _meter.CreateObservableGauge("appliance.server.actions", () => Count(database, context => context.Actions.Where(action => action.IsActive).GroupBy(action => action.State).Select(group => KeyValuePair.Create(group.Key.ToString(), group.Count()))), "{action}", "Actions that are not over, by state.");
         _meter.CreateObservableGauge("appliance.server.rollouts", () => Count(database, context => context.Rollouts.GroupBy(rollout => rollout.State).Select(group => KeyValuePair.Create(group.Key.ToString(), group.Count()))), "{rollout}", "Rollouts by state.");
-        _meter.CreateObservableGauge("appliance.server.device_certificates.expiring", () => CountExpiring(database, options, time), "{device}", "Devices whose certificate ends within 7 days and was not renewed.");
+        _meter.CreateObservableGauge("appliance.server.device_certificates.expiring", () => renewals.Expiring is { } expiring ? [new Measurement<int>(expiring)] : Array.Empty<Measurement<int>>(), "{device}", "Devices whose certificate ends within 7 days and was not renewed.");
         _meter.CreateObservableGauge("appliance.server.authority.expiry", () => authority.End is { } end ? [new Measurement<long>(end.ToUnixTimeSeconds())] : Array.Empty<Measurement<long>>(), "s", "When the authority ends that issues devices' certificates, in seconds since 1970.");
     }
 
@@ -51,12 +50,6 @@ internal sealed class ServerMetrics : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _meter.Dispose();
-
-    private static int CountExpiring(FleetDatabase database, ServeOptions options, TimeProvider time)
-    {
-        using var context = database.Open();
-        return context.WithoutRenewal(time.GetUtcNow(), time.GetUtcNow() + options.CertificateNotice).Count();
-    }
 
     private static List<Measurement<int>> Count(FleetDatabase database, Func<FleetContext, IQueryable<KeyValuePair<string, int>>> query)
     {

@@ -1,6 +1,4 @@
 using System.Net;
-using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
 using System.Text.RegularExpressions;
 using Appliance.UpdateServer.Access;
 using Appliance.UpdateServer.Certificates;
@@ -104,8 +102,7 @@ public sealed class FleetPageTests : IAsyncLifetime
         await Assertions.Expect(page.Locator("tbody .state")).ToHaveTextAsync("finished"); // by itself
         await Chromium.PictureAsync(page, "fleet-device");
 
-        using var key = ECDsa.Create();
-        await _scene.Service<DeviceCertificates>().IssueAsync(await _scene.Service<DeviceAuthentication>().FindOrRegisterAsync("edge-03", Token) ?? throw new InvalidOperationException(), new CertificateRequest("CN=edge-03", key, HashAlgorithmName.SHA256), null, renews: false, Token);
+        using var certificate = await _scene.IssueAsync("edge-03");
         await page.ReloadAsync();
         await page.GetByLabel("It needs another way in then: a token").CheckAsync();
         await page.GetByRole(AriaRole.Button, new() { Name = "Revoke" }).ClickAsync();
@@ -153,12 +150,12 @@ public sealed class FleetPageTests : IAsyncLifetime
     public async Task TheOverview_TellsOfCertificatesThatEnd()
     {
         await MakeFleetAsync(1);
-        using var key = ECDsa.Create();
-        await _scene.Service<DeviceCertificates>().IssueAsync(await _scene.Service<DeviceAuthentication>().FindOrRegisterAsync("edge-00", Token) ?? throw new InvalidOperationException(), new CertificateRequest("CN=edge-00", key, HashAlgorithmName.SHA256), null, renews: false, Token);
+        await _scene.ShowAsync("edge-00", await _scene.IssueAsync("edge-00"));
         var message = (await LogInAsync(_scene.Key)).Locator("main .message");
         await Assertions.Expect(message).ToHaveCountAsync(0);
 
         _time.Now = Noon.AddDays(25);
+        await _scene.Service<RenewalWatch>().LookAsync(Token);
         await Assertions.Expect((await LogInAsync(_scene.Key)).Locator("main .message")).ToHaveTextAsync("The certificates of 1 device end within 7 days and were not renewed.");
         _time.Now = Noon.AddYears(10).AddDays(-100);
         await Assertions.Expect((await LogInAsync(_scene.Key)).Locator("main .message")).ToContainTextAsync("The authority that issues devices' certificates ends on 2036-11-28 12:00:00");

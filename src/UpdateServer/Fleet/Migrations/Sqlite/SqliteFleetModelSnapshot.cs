@@ -267,9 +267,14 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Sqlite
                         .HasMaxLength(256)
                         .HasColumnType("TEXT");
 
+                    b.Property<long?>("ShownAt")
+                        .HasColumnType("INTEGER");
+
                     b.HasKey("Id");
 
                     b.HasIndex("DeviceId");
+
+                    b.HasIndex("ExpiresAt");
 
                     b.HasIndex("Serial")
                         .IsUnique();

@@ -143,6 +143,7 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Sqlite
                     Serial = table.Column<string>(type: "TEXT", maxLength: 256, nullable: false),
                     IssuedAt = table.Column<long>(type: "INTEGER", nullable: false),
                     ExpiresAt = table.Column<long>(type: "INTEGER", nullable: false),
+                    ShownAt = table.Column<long>(type: "INTEGER", nullable: true),
                     EndsToken = table.Column<bool>(type: "INTEGER", nullable: false),
                     RevokedAt = table.Column<long>(type: "INTEGER", nullable: true)
                 },
@@ -415,6 +416,11 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Sqlite
                 name: "IX_Certificates_DeviceId",
                 table: "Certificates",
                 column: "DeviceId");
+
+            migrationBuilder.CreateIndex(
+                name: "IX_Certificates_ExpiresAt",
+                table: "Certificates",
+                column: "ExpiresAt");
 
             migrationBuilder.CreateIndex(
                 name: "IX_Certificates_Serial",

@@ -11,7 +11,7 @@ using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
 namespace Appliance.UpdateServer.Fleet.Migrations.Postgres
 {
     [DbContext(typeof(PostgresFleet))]
-    [Migration("20261130014813_Initial")]
+    [Migration("20261130082345_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -287,9 +287,14 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Postgres
                         .HasMaxLength(256)
                         .HasColumnType("character varying(256)");
 
+                    b.Property<long?>("ShownAt")
+                        .HasColumnType("bigint");
+
                     b.HasKey("Id");
 
                     b.HasIndex("DeviceId");
+
+                    b.HasIndex("ExpiresAt");
 
                     b.HasIndex("Serial")
                         .IsUnique();

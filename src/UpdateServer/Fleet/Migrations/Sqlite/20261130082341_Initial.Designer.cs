@@ -10,7 +10,7 @@ using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 namespace Appliance.UpdateServer.Fleet.Migrations.Sqlite
 {
     [DbContext(typeof(SqliteFleet))]
-    [Migration("20261130014809_Initial")]
+    [Migration("20261130082341_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -270,9 +270,14 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Sqlite
                         .HasMaxLength(256)
                         .HasColumnType("TEXT");
 
+                    b.Property<long?>("ShownAt")
+                        .HasColumnType("INTEGER");
+
                     b.HasKey("Id");
 
                     b.HasIndex("DeviceId");
+
+                    b.HasIndex("ExpiresAt");
 
                     b.HasIndex("Serial")
                         .IsUnique();

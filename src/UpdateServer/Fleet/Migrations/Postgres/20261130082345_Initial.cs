@@ -144,6 +144,7 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Postgres
                     Serial = table.Column<string>(type: "character varying(256)", maxLength: 256, nullable: false),
                     IssuedAt = table.Column<long>(type: "bigint", nullable: false),
                     ExpiresAt = table.Column<long>(type: "bigint", nullable: false),
+                    ShownAt = table.Column<long>(type: "bigint", nullable: true),
                     EndsToken = table.Column<bool>(type: "boolean", nullable: false),
                     RevokedAt = table.Column<long>(type: "bigint", nullable: true)
                 },
@@ -416,6 +417,11 @@ namespace Appliance.UpdateServer.Fleet.Migrations.Postgres
                 name: "IX_Certificates_DeviceId",
                 table: "Certificates",
                 column: "DeviceId");
+
+            migrationBuilder.CreateIndex(
+                name: "IX_Certificates_ExpiresAt",
+                table: "Certificates",
+                column: "ExpiresAt");
 
             migrationBuilder.CreateIndex(
                 name: "IX_Certificates_Serial",
