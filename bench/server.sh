@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# What a fleet costs the update server, on SQLite: devices that ask every five minutes, as many questions as it answers, and a rollout
-# to all of them in one group, for 1000, 10,000 and 100,000 devices.
+# What a fleet costs the update server, on SQLite: devices that ask every five minutes while /metrics is scraped every 15 s and the
+# overview is opened once a minute, as many questions as it answers, and a rollout to all of them in one group, for 1000, 10,000 and
+# 100,000 devices. Every device has the certificates of half a year, one of 30 days every 20 days.
 # bench/server.sh [DEVICES…]
 # The simulated devices (bench/FleetSimulator) run on the same machine and take their part of it; server and devices speak HTTP, as
 # behind a proxy. CPU and memory are the server's alone, from /proc. Needs curl and python3.
@@ -21,9 +22,31 @@ spent() { awk -v hz="$(getconf CLK_TCK)" '{ sub(/.*\) /, ""); print ($12 + $13) 
 memory() { awk -v name="$2:" '$1 == name { print $2 / 1024 }' "/proc/$1/status"; }
 now() { date +%s.%N; }
 minus() { awk -v a="$1" -v b="$2" 'BEGIN { print a - b }'; }
+worst() { awk -v name="$1" '$1 == name && $2 > most { most = $2 } END { print most * 1000 }' "$work/watch"; }
+# The certificates that devices have got in half a year, each of them shown; one device in fifty is late with its renewal.
+certify() {
+    python3 - "$data/fleet.db" <<'END'
+import sqlite3, sys, time
+fleet, day, now = sqlite3.connect(sys.argv[1], timeout=60), 86400000, int(time.time() * 1000)
+for age in range(180, -1, -20):
+    with fleet: fleet.execute("""
+        INSERT INTO "Certificates" ("DeviceId", "Serial", "IssuedAt", "ExpiresAt", "ShownAt", "EndsToken")
+        SELECT "Id", hex(randomblob(16)), at, at + 30 * :day, at + 60000, 0
+        FROM (SELECT "Id", :now - (:age + "Id" / 7 % 20 + CASE WHEN "Id" % 50 = 0 THEN 6 ELSE 0 END) * :day AS at FROM "Devices")""", dict(now=now, day=day, age=age))
+END
+}
+# What else asks: Prometheus, and somebody who has the overview open. How long each answer took goes into a file.
+ask() { echo "$1 $(api --cookie "__Host-fleet=$key" --output /dev/null --write-out '%{time_total}' "http://127.0.0.1:$port$2")" >>"$work/watch"; }
+watch() {
+    for ((turn = 0; ; turn++)); do
+        ask metrics /metrics
+        [ $((turn % 4)) -ne 2 ] || ask overview /
+        sleep 15
+    done
+}
 simulate() { "$work/sim/fleet-simulator" --server "http://127.0.0.1:$port" --gateway-token-file "$work/token" --devices "$devices" "$@"; }
 
-printf '%8s  %12s %12s  %9s %7s  %9s %9s  %10s %10s %12s %10s\n' devices "5 min: CPU %" "RSS MiB" "polls/s" "p99 ms" "create s" "start s" "devices/s" "CPU s" "verdict s" "HWM MiB"
+printf '%8s  %12s %10s %11s %12s  %9s %7s  %9s %9s  %10s %10s %12s %10s\n' devices "5 min: CPU %" "scrape ms" "overview ms" "RSS MiB" "polls/s" "p99 ms" "create s" "start s" "devices/s" "CPU s" "verdict s" "HWM MiB"
 for devices in "$@"; do
     data=$work/$devices
     key=$("$work/bin/appliance-server" key bench --data "$data" 2>/dev/null)
@@ -33,11 +56,19 @@ for devices in "$@"; do
     # Everybody becomes known.
     until [ "$(api "http://127.0.0.1:$port/api/v1/devices?take=1" | field '["total"]')" = "$devices" ]; do simulate --seconds "$((devices / 300 + 2))" >/dev/null; done
 
+    certify
+
     # The runtime goes on compiling what has run often for a while.
+    watch & watcher=$!
     simulate --interval 300 --offline 0.01 --seconds 60 >/dev/null
+    kill $watcher; wait $watcher 2>/dev/null || true
+    : >"$work/watch"
     cpu=$(spent $server)
+    watch & watcher=$!
     simulate --interval 300 --offline 0.01 --seconds 60 >/dev/null
+    kill $watcher; wait $watcher 2>/dev/null || true
     idle=$(awk -v a="$(spent $server)" -v b="$cpu" 'BEGIN { print (a - b) / 60 * 100 }') rss=$(memory $server VmRSS)
+    [ "$(api "http://127.0.0.1:$port/api/v1/overview" | field '["certificatesExpiring"]')" -gt 0 ] || { echo "No certificate ends: nothing was counted" >&2; exit 1; }
     rate=$(simulate --seconds 15)
 
     release=$(api --upload-file "$work/token" "http://127.0.0.1:$port/api/v1/releases/app/1/files/app.swu" | field '["id"]')
@@ -50,6 +81,6 @@ for devices in "$@"; do
     took=$(minus "$(now)" "$start") cost=$(minus "$(spent $server)" "$cpu") start=$(now)
     until [ "$(api "http://127.0.0.1:$port/api/v1/rollouts/$rollout" | field '["state"]')" = finished ]; do sleep 0.1; done
     verdict=$(minus "$(now)" "$start")
-    printf '%8d  %12.1f %12.0f  %9.0f %7.1f  %9.2f %9.2f  %10.0f %10.1f %12.1f %10.0f\n' "$devices" "$idle" "$rss" "$(field '["pollsPerSecond"]' <<<"$rate")" "$(field '["p99"]' <<<"$rate")" "$create" "$begin" "$(awk -v n="$devices" -v t="$took" 'BEGIN { print n / t }')" "$cost" "$verdict" "$(memory $server VmHWM)"
+    printf '%8d  %12.1f %10.0f %11.0f %12.0f  %9.0f %7.1f  %9.2f %9.2f  %10.0f %10.1f %12.1f %10.0f\n' "$devices" "$idle" "$(worst metrics)" "$(worst overview)" "$rss" "$(field '["pollsPerSecond"]' <<<"$rate")" "$(field '["p99"]' <<<"$rate")" "$create" "$begin" "$(awk -v n="$devices" -v t="$took" 'BEGIN { print n / t }')" "$cost" "$verdict" "$(memory $server VmHWM)"
     kill $server; wait $server || true
 done
