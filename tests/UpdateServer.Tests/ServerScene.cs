@@ -75,7 +75,7 @@ internal sealed class ServerScene : IAsyncDisposable
     /// <summary>SHA-256 of the certificate that it made.</summary>
     public string Fingerprint()
     {
-        using var certificate = ServerCertificate.Open(new ServeOptions { DataFolder = DataFolder, Listen = Address }, TimeProvider.System);
+        using var certificate = ServerCertificate.Open(new ServeOptions { DataFolder = DataFolder, Listen = Address }, TimeProvider.System).Certificate;
         return PemCertificate.Fingerprint(certificate);
     }
 

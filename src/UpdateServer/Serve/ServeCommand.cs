@@ -26,7 +26,7 @@ internal static class ServeCommand
             await database.MigrateAsync(cancellationToken);
             await using var application = ServerApplication.Build(serve, database, TimeProvider.System);
             await application.StartAsync(cancellationToken);
-            Log.Information("Listening at {Address}{Certificate}; make a first key with appliance-server key", serve.Listen, Fingerprint(serve));
+            Log.Information("Listening at {Address}{Certificate}; make a first key with appliance-server key", serve.Listen, Fingerprint(application));
             using var end = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, application.Lifetime.ApplicationStopping);
             await Task.Delay(Timeout.Infinite, end.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             Log.Information("Ending: requests under way are finished");
@@ -37,10 +37,6 @@ internal static class ServeCommand
     }
 
     /// <summary>For a certificate that nobody knows otherwise.</summary>
-    private static string Fingerprint(ServeOptions serve)
-    {
-        if (serve.Listen.Scheme != Uri.UriSchemeHttps) return "";
-        using var certificate = ServerCertificate.Open(serve, TimeProvider.System);
-        return $", certificate (SHA-256) {PemCertificate.Fingerprint(certificate)}";
-    }
+    private static string Fingerprint(WebApplication application) =>
+        application.Services.GetService<ServerCertificate>() is { } shown ? $", certificate (SHA-256) {PemCertificate.Fingerprint(shown.Certificate)}" : "";
 }

@@ -32,6 +32,7 @@ internal static class ServerApplication
         // Servers that share a database would each make an authority of their own.
         var issuer = options.DeviceIssuer is { } file ? IssuingAuthority.Open(file) : database.Shared is null ? IssuingAuthority.OpenOwn(options.DataFolder, HasIssued, time) : null;
         var authority = ReadAuthority(options, issuer);
+        var shown = options.Listen.Scheme == Uri.UriSchemeHttps ? ServerCertificate.Open(options, time) : null;
         var builder = WebApplication.CreateSlimBuilder();
         builder.Host.UseSerilog();
         builder.WebHost.UseKestrelHttpsConfiguration();
@@ -44,8 +45,7 @@ internal static class ServerApplication
             kestrel.Limits.KeepAliveTimeout = KeepAlive;
             kestrel.Listen(Endpoint(options.Listen), listen =>
             {
-                if (options.Listen.Scheme != Uri.UriSchemeHttps) return;
-                var (certificate, above) = (ServerCertificate.Open(options, time), ServerCertificate.OpenAbove(options));
+                if (shown is not var (certificate, above)) return;
                 listen.UseHttps(https =>
                 {
                     (https.ServerCertificate, https.ServerCertificateChain) = (certificate, above);
@@ -53,9 +53,9 @@ internal static class ServerApplication
                     // Who it is for is judged when a device shows one; browsers and CI show none.
                     (https.ClientCertificateMode, https.ClientCertificateValidation) = (ClientCertificateMode.AllowCertificate, (_, _, _) => true);
                     // The authority's name goes along, so that browsers do not ask people for one of theirs.
-                    var shown = SslStreamCertificateContext.Create(certificate, above, offline: true, SslCertificateTrust.CreateForX509Collection(authority.Certificates, sendTrustInHandshake: true));
+                    var named = SslStreamCertificateContext.Create(certificate, above, offline: true, SslCertificateTrust.CreateForX509Collection(authority.Certificates, sendTrustInHandshake: true));
                     // And whatever a stranger shows, nothing is fetched from addresses that stand in it.
-                    https.OnAuthenticate = (_, tls) => (tls.ServerCertificateContext, tls.CertificateChainPolicy) = (shown, authority.PolicyAt(time.GetUtcNow()));
+                    https.OnAuthenticate = (_, tls) => (tls.ServerCertificateContext, tls.CertificateChainPolicy) = (named, authority.PolicyAt(time.GetUtcNow()));
                 });
             });
         });
@@ -75,6 +75,7 @@ internal static class ServerApplication
             .AddSingleton<DeviceRegister>().AddSingleton<DeviceReports>().AddSingleton<FleetOverview>().AddSingleton<SeenDevices>().AddSingleton<RolloutEngine>().AddSingleton<DeviceSignals>()
             .AddHostedService(services => services.GetRequiredService<SeenDevices>()).AddHostedService(services => services.GetRequiredService<RolloutEngine>()).AddHostedService(services => services.GetRequiredService<DeviceSignals>());
         builder.Services.AddSingleton(new AuthorityWatch(issuer, time)).AddHostedService(services => services.GetRequiredService<AuthorityWatch>()).AddSingleton<RenewalWatch>().AddHostedService(services => services.GetRequiredService<RenewalWatch>());
+        if (shown is not null) builder.Services.AddSingleton(shown);
         if (issuer is not null) builder.Services.AddSingleton<IDeviceIssuer>(issuer).AddSingleton<DeviceCertificates>();
         if (options.Repository is not null) builder.Services.AddSingleton<RepositoryCatalogue>().AddSingleton<RepositoryPublisher>()
             .AddHostedService(services => services.GetRequiredService<RepositoryCatalogue>()).AddHostedService(services => services.GetRequiredService<RepositoryPublisher>());
