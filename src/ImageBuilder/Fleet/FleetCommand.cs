@@ -77,24 +77,12 @@ internal static class FleetCommand
         return Verb("rotate", "Makes a rotation of a credential, for a device or for a rollout.", "appliance fleet rotate ssh-host-key --device edge-12", [credential, device, forced], async (result, client, stop) =>
         {
             if (result.GetValue(forced) && result.GetValue(device) is null) throw new UserError("--forced is for a device.", "Name it with --device, or leave --forced to the rollout.");
-            var rotation = (await client.SendAsync(HttpMethod.Post, "rotations", new JsonObject { ["credential"] = result.GetValue(credential) }, stop))!;
-            if (result.GetValue(device) is { } id) rotation["action"] = await AssignAsync(client, id, rotation, result.GetValue(forced), stop);
+            if (result.GetValue(device) is not { } id) return await client.SendAsync(HttpMethod.Post, "rotations", new JsonObject { ["credential"] = result.GetValue(credential) }, stop);
+            var given = (await client.SendAsync(HttpMethod.Post, $"devices/{Uri.EscapeDataString(id)}/rotations", new JsonObject { ["credential"] = result.GetValue(credential), ["forced"] = result.GetValue(forced) }, stop))!;
+            var rotation = given["rotation"]!.DeepClone();
+            rotation["action"] = given["action"]!.DeepClone();
             return rotation;
         }, answer => FleetTable.Say(answer["action"] is { } action ? $"It is action {action}." : $"It is release {answer["id"]}: appliance fleet rollout create NAME --release {answer["id"]}"));
-    }
-
-    /// <summary>Gives a device a rotation that was just made.</summary>
-    /// <exception cref="UserError">It could not be given; the message names the release.</exception>
-    private static async Task<JsonNode?> AssignAsync(FleetClient client, string device, JsonNode rotation, bool forced, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return (await client.SendAsync(HttpMethod.Post, $"devices/{Uri.EscapeDataString(device)}/actions", new JsonObject { ["release"] = rotation["id"]!.DeepClone(), ["forced"] = forced }, cancellationToken))!.DeepClone();
-        }
-        catch (UserError e)
-        {
-            throw new UserError($"Release {rotation["id"]} was made but not given to {device}: {e.Message}", $"appliance fleet assign DEVICE --release {rotation["id"]}", e);
-        }
     }
 
     private static Command Label()

@@ -67,11 +67,11 @@ internal sealed class DeviceCertificates(FleetDatabase database, IDeviceIssuer i
     }, cancellationToken);
 
     /// <summary>The certificates of a device, the newest first.</summary>
-    /// <exception cref="MissingException">There is no such device.</exception>
-    public async Task<IReadOnlyList<CertificateView>> ListAsync(string deviceId, CancellationToken cancellationToken)
+    /// <param name="device">Number of its row.</param>
+    /// <param name="cancellationToken">Ends the work.</param>
+    public async Task<IReadOnlyList<CertificateView>> ListAsync(long device, CancellationToken cancellationToken)
     {
         await using var context = database.Open();
-        var device = await context.NumberOfAsync(deviceId, cancellationToken);
         return [.. (await context.Certificates.AsNoTracking().Where(row => row.DeviceId == device).OrderByDescending(row => row.Id).Take(MostListed).ToListAsync(cancellationToken)).Select(row => new CertificateView(row.Serial, row.IssuedAt, row.ExpiresAt, row.RevokedAt))];
     }
 

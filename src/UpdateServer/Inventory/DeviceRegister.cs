@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Appliance.Core;
 using Appliance.UpdateServer.Access;
 using Appliance.UpdateServer.Assignments;
@@ -12,8 +13,8 @@ internal sealed class DeviceRegister(FleetDatabase database, TimeProvider time)
 {
     private const int LongestLabel = 100;
 
-    /// <summary>A device.</summary>
-    public sealed record DeviceView(string Id, string Name, DeviceState State, DateTimeOffset CreatedAt, DateTimeOffset? LastSeenAt, DeviceHealth Health, string? HealthReason, DateTimeOffset? ReportedAt, string? Installed, IReadOnlyDictionary<string, string> Attributes);
+    /// <summary>A device; the number is that of its row.</summary>
+    public sealed record DeviceView([property: JsonIgnore] long Number, string Id, string Name, DeviceState State, DateTimeOffset CreatedAt, DateTimeOffset? LastSeenAt, DeviceHealth Health, string? HealthReason, DateTimeOffset? ReportedAt, string? Installed, IReadOnlyDictionary<string, string> Attributes);
 
     /// <summary>Devices, and how many there are in all.</summary>
     public sealed record DevicePage(int Total, IReadOnlyList<DeviceView> Devices);
@@ -40,6 +41,14 @@ internal sealed class DeviceRegister(FleetDatabase database, TimeProvider time)
     {
         await using var context = database.Open();
         return (await ViewAsync(context, [await FindAsync(context, id, cancellationToken)], cancellationToken))[0];
+    }
+
+    /// <summary>Number of a device's row.</summary>
+    /// <exception cref="MissingException">There is none such.</exception>
+    public async Task<long> NumberOfAsync(string id, CancellationToken cancellationToken)
+    {
+        await using var context = database.Open();
+        return await context.NumberOfAsync(id, cancellationToken);
     }
 
     /// <summary>Makes a device known.</summary>
@@ -76,11 +85,12 @@ internal sealed class DeviceRegister(FleetDatabase database, TimeProvider time)
     /// <exception cref="MissingException">There is none such.</exception>
     public Task DecommissionAsync(string id, string who, CancellationToken cancellationToken) => database.WriteAsync(async context =>
     {
-        var device = await FindAsync(context, id, cancellationToken);
-        await context.RevokeCertificatesAsync(device.Id, time.GetUtcNow(), cancellationToken);
-        (device.State, device.TokenHash, device.RevokedAt) = (DeviceState.Decommissioned, null, time.GetUtcNow());
-        var journal = new ActionJournal(context, time.GetUtcNow());
-        foreach (var action in await context.Actions.AsNoTracking().Where(row => row.DeviceId == device.Id && row.IsActive).OrderBy(row => row.Id).ToListAsync(cancellationToken))
+        var (device, now) = (await context.NumberOfAsync(id, cancellationToken), time.GetUtcNow());
+        // First of all: who gives it something at this moment is either seen below, or finds that it has left.
+        await context.Devices.Where(row => row.Id == device).ExecuteUpdateAsync(set => set.SetProperty(row => row.State, DeviceState.Decommissioned).SetProperty(row => row.TokenHash, (byte[]?)null).SetProperty(row => row.RevokedAt, now), cancellationToken);
+        await context.RevokeCertificatesAsync(device, now, cancellationToken);
+        var journal = new ActionJournal(context, now);
+        foreach (var action in await context.Actions.AsNoTracking().Where(row => row.DeviceId == device && row.IsActive).OrderBy(row => row.Id).ToListAsync(cancellationToken))
             await journal.EndAsync(action, ActionState.Canceled, "the device left the fleet", null, cancellationToken);
         Note(context, who, "decommission", id, null);
     }, cancellationToken);
@@ -101,12 +111,13 @@ internal sealed class DeviceRegister(FleetDatabase database, TimeProvider time)
     }, cancellationToken);
 
     /// <summary>What a device was given, the newest first, each with at most <see cref="ActionJournal.MostMessages"/> messages, the newest ones.</summary>
-    /// <exception cref="MissingException">There is none such.</exception>
-    public async Task<IReadOnlyList<ActionView>> ListActionsAsync(string id, int take, CancellationToken cancellationToken)
+    /// <param name="device">Number of the device's row.</param>
+    /// <param name="take">At most so many.</param>
+    /// <param name="cancellationToken">Ends the work.</param>
+    public async Task<IReadOnlyList<ActionView>> ListActionsAsync(long device, int take, CancellationToken cancellationToken)
     {
         await using var context = database.Open();
-        var device = await FindAsync(context, id, cancellationToken);
-        var actions = await context.Actions.AsNoTracking().Where(row => row.DeviceId == device.Id).OrderByDescending(row => row.Id).Take(take).ToListAsync(cancellationToken);
+        var actions = await context.Actions.AsNoTracking().Where(row => row.DeviceId == device).OrderByDescending(row => row.Id).Take(take).ToListAsync(cancellationToken);
         var releases = await context.NamesOfAsync(actions.Select(action => action.ReleaseId).Distinct().ToList(), cancellationToken);
         var ids = actions.Select(action => action.Id).ToList();
         var messages = (await context.Messages.AsNoTracking().Where(row => ids.Contains(row.ActionId)).OrderBy(row => row.Id).ToListAsync(cancellationToken)).ToLookup(row => row.ActionId);
@@ -118,17 +129,25 @@ internal sealed class DeviceRegister(FleetDatabase database, TimeProvider time)
     /// <returns>The action.</returns>
     /// <exception cref="UserError">The release is not for it.</exception>
     /// <exception cref="MissingException">There is no such device.</exception>
-    public Task<long> AssignAsync(string id, Assignment given, string who, CancellationToken cancellationToken) => database.WriteAsync(async context =>
+    public Task<long> AssignAsync(string id, Assignment given, string who, CancellationToken cancellationToken) => database.WriteAsync(context => AssignAsync(context, id, given, who, cancellationToken), cancellationToken);
+
+    /// <summary>Gives a device a release, in a transaction that does more.</summary>
+    /// <returns>The action.</returns>
+    /// <exception cref="UserError">The release is not for it.</exception>
+    /// <exception cref="MissingException">There is no such device.</exception>
+    public async Task<long> AssignAsync(FleetContext context, string id, Assignment given, string who, CancellationToken cancellationToken)
     {
         var device = await FindAsync(context, id, cancellationToken);
-        if (device.State == DeviceState.Decommissioned) throw new UserError($"{id} has left the fleet.");
+        if (device.State == DeviceState.Decommissioned) throw Left(id);
         var release = await context.Releases.FirstOrDefaultAsync(row => row.Id == given.Release && row.IsAvailable, cancellationToken) ?? throw new UserError($"There is no release {given.Release}.", "GET /api/v1/releases lists them.");
         if (release.Board.Length > 0 && device.Attributes.Find(attribute => attribute.Key == DeviceAttribute.Board) is { } board && board.Value != release.Board) throw new UserError($"{release.Name} {release.Version} is for {release.Board}, and {id} is a {board.Value}.");
         AssignmentTerms.RequireWindow(given.Window);
         var action = await new ActionJournal(context, time.GetUtcNow()).GiveAsync(device, release.Id, new AssignmentTerms { IsForced = given.Forced, NeedsConfirmation = given.Confirm, Window = given.Window }, cancellationToken);
+        // Somebody else may take it out at this moment; one of the two waits here for the other.
+        if (await context.Devices.Where(row => row.Id == device.Id && row.State == DeviceState.Registered).ExecuteUpdateAsync(set => set.SetProperty(row => row.State, DeviceState.Registered), cancellationToken) == 0) throw Left(id);
         Note(context, who, "assign", id, $"{release.Name} {release.Version}");
         return action.Id;
-    }, cancellationToken);
+    }
 
     /// <summary>Calls an action off.</summary>
     /// <exception cref="UserError">It is over.</exception>
@@ -142,6 +161,8 @@ internal sealed class DeviceRegister(FleetDatabase database, TimeProvider time)
         Note(context, who, "cancel", id, $"action {action}");
     }, cancellationToken);
 
+    private static UserError Left(string id) => new($"{id} has left the fleet.");
+
     private static async Task<Device> FindAsync(FleetContext context, string id, CancellationToken cancellationToken) =>
         await context.Devices.Include(device => device.Attributes).FirstOrDefaultAsync(device => device.ControllerId == id, cancellationToken) ?? throw new MissingException($"device {id}");
 
@@ -149,7 +170,7 @@ internal sealed class DeviceRegister(FleetDatabase database, TimeProvider time)
     {
         var wanted = devices.Select(device => device.InstalledReleaseId).OfType<long>().Distinct().ToList();
         var releases = await context.NamesOfAsync(wanted, cancellationToken);
-        return [.. devices.Select(device => new DeviceView(device.ControllerId, device.Name, device.State, device.CreatedAt, device.LastSeenAt, device.Health, device.HealthReason, device.ReportedAt, device.InstalledReleaseId is { } id ? releases.GetValueOrDefault(id) : null, device.Attributes.OrderBy(attribute => attribute.Key, StringComparer.Ordinal).ToDictionary(attribute => attribute.Key, attribute => attribute.Value)))];
+        return [.. devices.Select(device => new DeviceView(device.Id, device.ControllerId, device.Name, device.State, device.CreatedAt, device.LastSeenAt, device.Health, device.HealthReason, device.ReportedAt, device.InstalledReleaseId is { } id ? releases.GetValueOrDefault(id) : null, device.Attributes.OrderBy(attribute => attribute.Key, StringComparer.Ordinal).ToDictionary(attribute => attribute.Key, attribute => attribute.Value)))];
     }
 
     private void Note(FleetContext context, string who, string what, string device, string? detail) => context.Note(time.GetUtcNow(), who, $"device.{what}", $"device {device}", detail);

@@ -46,16 +46,14 @@ internal sealed class DeviceReports(FleetDatabase database, SeenDevices seen, Ti
     }
 
     /// <summary>Lines of a device's log, the newest first.</summary>
-    /// <param name="id">The device.</param>
+    /// <param name="device">Number of the device's row.</param>
     /// <param name="priority">The least that they matter, 7 for all.</param>
     /// <param name="unit">Of one unit only; null for all.</param>
     /// <param name="take">At most so many.</param>
     /// <param name="cancellationToken">Ends the work.</param>
-    /// <exception cref="MissingException">There is no such device.</exception>
-    public async Task<IReadOnlyList<LogLine>> LogAsync(string id, int priority, string? unit, int take, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<LogLine>> LogAsync(long device, int priority, string? unit, int take, CancellationToken cancellationToken)
     {
         await using var context = database.Open();
-        var device = await context.NumberOfAsync(id, cancellationToken);
         var found = new List<LogLine>();
         await foreach (var batch in context.Reports.AsNoTracking().Where(row => row.DeviceId == device && row.Log != null).OrderByDescending(row => row.At).ThenByDescending(row => row.Id).Select(row => row.Log).AsAsyncEnumerable().WithCancellation(cancellationToken))
         {

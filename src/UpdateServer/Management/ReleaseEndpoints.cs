@@ -18,10 +18,13 @@ internal static class ReleaseEndpoints
     /// <summary>Adds the endpoints.</summary>
     public static void Map(IEndpointRouteBuilder api)
     {
-        api.MapGet("/releases", (ReleaseReader releases, int? take, CancellationToken stop) => releases.ListAsync(ManagementApi.Rows(take, 100), stop)).Requires(Role.Viewer).WithSummary("Releases, the newest first.");
+        api.MapGet("/releases", (ReleaseReader releases, string? kind, int? take, CancellationToken stop) => releases.ListAsync(Kinds(kind), ManagementApi.Rows(take, 100), stop)).Requires(Role.Viewer).WithSummary("Releases, the newest first: of one kind, or of all; take is how many of each kind at most.");
         api.MapPut("/releases/{name}/{version}/files/{file}", UploadAsync).Requires(Role.Operator).WithSummary("Uploads a file: for devices that are not ours (SWUpdate, RAUC), or a bundle; the body is the file. part is os (the default) or bApp, for a workload.");
         api.MapPost("/rotations", async (RotationBook rotations, HttpContext http, NewRotation given, CancellationToken stop) => ReleaseReader.View(await rotations.CreateAsync(given.Credential, given.Version, http.Who(), stop))).Requires(Role.Operator).WithSummary("Makes a release without files, by which devices make a credential anew; without a version it has the time's.");
     }
+
+    private static IReadOnlyList<ReleaseKind> Kinds(string? kind) => kind is null ? [.. ReleaseReader.Software, ReleaseKind.Rotation]
+        : Enum.TryParse<ReleaseKind>(kind, ignoreCase: true, out var one) && Enum.IsDefined(one) ? [one] : throw new UserError($"There is no kind {kind}.", $"They are {string.Join(", ", Enum.GetNames<ReleaseKind>()).ToLowerInvariant()}.");
 
     private static async Task<ReleaseReader.ReleaseView> UploadAsync(ArtifactStore store, HttpContext http, string name, string version, string file, string? part, CancellationToken cancellationToken)
     {

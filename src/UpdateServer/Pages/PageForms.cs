@@ -22,11 +22,10 @@ internal static class PageForms
             await devices.AssignAsync(id, new DeviceRegister.Assignment(Number(form, "release"), Checked(form, "forced"), Checked(form, "confirm"), null), visitor.Key!.Name, http.RequestAborted);
             return ToDevice(id);
         }).Requires(Role.Operator);
-        pages.MapPost("/devices/{id}/rotate", async (HttpContext http, RotationBook rotations, DeviceRegister devices, PageVisitor visitor, string id) =>
+        pages.MapPost("/devices/{id}/rotate", async (HttpContext http, RotationBook rotations, PageVisitor visitor, string id) =>
         {
             var form = await http.Request.ReadFormAsync(http.RequestAborted);
-            var rotation = await rotations.CreateAsync(Text(form, "credential"), null, visitor.Key!.Name, http.RequestAborted);
-            await devices.AssignAsync(id, new DeviceRegister.Assignment(rotation.Id, Checked(form, "forced"), false, null), visitor.Key!.Name, http.RequestAborted);
+            await rotations.GiveAsync(id, Text(form, "credential"), Checked(form, "forced"), visitor.Key!.Name, http.RequestAborted);
             return ToDevice(id);
         }).Requires(Role.Operator);
         pages.MapPost("/devices/{id}/labels", async (HttpContext http, DeviceRegister devices, PageVisitor visitor, string id) =>

@@ -2,6 +2,8 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using Appliance.UpdateServer.Access;
+using Appliance.UpdateServer.Fleet;
+using Core.Tests.Tuf;
 
 namespace UpdateServer.Tests.Releases;
 
@@ -83,6 +85,65 @@ public sealed class RotationTests
             using var answer = await client.PostAsJsonAsync("/api/v1/rotations", body, Token);
             Assert.Equal(expected, answer.StatusCode);
         }
+    }
+
+    /// <summary>Each is a release, and a fleet has many; what devices run is chosen from among software.</summary>
+    [Theory, EveryDatabase]
+    public async Task ManyRotations_HideNoSoftware_AndTheNewestIsOffered(DatabaseKind kind)
+    {
+        await using var scene = await ServerScene.StartAsync(kind);
+        await scene.Device("edge-1").PollAsync();
+        var software = await scene.UploadAsync("app", "1.1", [1, 2, 3]);
+        var oldest = (long)(await scene.PostAsync("/api/v1/rotations", new { credential = "all", version = "0" }))["id"]!;
+        await scene.Database.WriteAsync(context =>
+        {
+            context.Releases.AddRange(Enumerable.Range(1, 600).Select(version => new Release { Kind = ReleaseKind.Rotation, Part = "rotation", Name = "all", Version = $"{version}", CreatedAt = DateTimeOffset.UtcNow }));
+            return Task.CompletedTask;
+        }, Token);
+
+        Assert.Contains((await scene.GetAsync("/api/v1/releases")).AsArray(), release => (long)release!["id"]! == software);
+        Assert.Equal(["app"], (await scene.GetAsync("/api/v1/releases?kind=files")).AsArray().Select(release => (string?)release!["name"]));
+        Assert.Equal(["600", "599"], (await scene.GetAsync("/api/v1/releases?kind=rotation&take=2")).AsArray().Select(release => (string?)release!["version"]));
+
+        foreach (var page in new[] { "/releases", "/rollouts/new", "/devices/edge-1" }) Assert.Contains("app 1.1", await PageAsync(page), StringComparison.Ordinal);
+        foreach (var page in new[] { "/releases", "/rollouts/new" })
+        {
+            Assert.Contains("all 600", await PageAsync(page), StringComparison.Ordinal);
+            Assert.DoesNotContain("all 599", await PageAsync(page), StringComparison.Ordinal);
+        }
+        Assert.DoesNotContain("all 600", await PageAsync("/devices/edge-1"), StringComparison.Ordinal); // it has a form of its own
+        Assert.Matches($"<option value=\"{oldest}\" selected>all 0<", await PageAsync($"/rollouts/new?release={oldest}"));
+
+        Task<string> PageAsync(string path) => scene.PageAsync(path);
+    }
+
+    [Theory, EveryDatabase]
+    public async Task ForADeviceThatHasLeft_NothingIsMade(DatabaseKind kind)
+    {
+        await using var scene = await ServerScene.StartAsync(kind);
+        await scene.Device("edge-1").PollAsync();
+        using (var left = await scene.Admin.DeleteAsync("/api/v1/devices/edge-1", Token)) Assert.Equal(HttpStatusCode.OK, left.StatusCode);
+
+        using var byPage = await scene.SendFormAsync("/devices/edge-1/rotate", ("credential", "all"));
+        using var byApi = await scene.Admin.PostAsJsonAsync("/api/v1/devices/edge-1/rotations", new { credential = "all" }, Token);
+        using var nobody = await scene.Admin.PostAsJsonAsync("/api/v1/devices/edge-2/rotations", new { credential = "all" }, Token);
+
+        Assert.Equal((HttpStatusCode.BadRequest, HttpStatusCode.BadRequest, HttpStatusCode.NotFound), (byPage.StatusCode, byApi.StatusCode, nobody.StatusCode));
+        Assert.Contains("edge-1 has left the fleet", await byApi.Content.ReadAsStringAsync(Token), StringComparison.Ordinal);
+        Assert.Empty((await scene.GetAsync("/api/v1/releases")).AsArray());
+        Assert.DoesNotContain((await scene.GetAsync("/api/v1/audit")).AsArray(), entry => (string?)entry!["what"] == "rotation.create");
+    }
+
+    [Theory, EveryDatabase]
+    public async Task ForOneDevice_ItIsMadeAndGiven_AndOneThatThereIsIsGivenAgain(DatabaseKind kind)
+    {
+        await using var scene = await ServerScene.StartAsync(kind, time: new SettableTime(DateTimeOffset.UtcNow));
+        foreach (var id in new[] { "edge-1", "edge-2" }) await scene.Device(id).PollAsync();
+
+        var given = await Task.WhenAll(new[] { "edge-1", "edge-2" }.Select(id => scene.PostAsync($"/api/v1/devices/{id}/rotations", new { credential = "all", forced = true })));
+
+        Assert.Single(given.Select(answer => (long)answer["rotation"]!["id"]!).Distinct()); // of one minute
+        foreach (var id in new[] { "edge-1", "edge-2" }) await scene.Device(id).DoAsync("success");
     }
 
     [Theory, EveryDatabase]
