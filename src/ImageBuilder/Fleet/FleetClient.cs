@@ -14,7 +14,10 @@ namespace Appliance.ImageBuilder.Fleet;
 /// <summary>Requests to an update server's management API (docs/server.md).</summary>
 internal sealed class FleetClient : IDisposable
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(100), FileLimit = TimeSpan.FromHours(6);
+    /// <summary>How long the server may take over files.</summary>
+    public static readonly TimeSpan FileLimit = TimeSpan.FromHours(6);
+
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(100);
     private readonly HttpClient _http;
     private readonly Uri _server;
     private readonly string? _fingerprint;
@@ -45,10 +48,20 @@ internal sealed class FleetClient : IDisposable
     /// <param name="cancellationToken">Ends the work.</param>
     /// <returns>What it answers; null for nothing.</returns>
     /// <exception cref="UserError">The server refuses, or cannot be reached.</exception>
-    public async Task<JsonNode?> SendAsync(HttpMethod method, string path, JsonObject? body, CancellationToken cancellationToken)
+    public Task<JsonNode?> SendAsync(HttpMethod method, string path, JsonObject? body, CancellationToken cancellationToken) => SendAsync(method, path, body, Limit, cancellationToken);
+
+    /// <summary>Tells it something that may take it a while.</summary>
+    /// <param name="method">The method.</param>
+    /// <param name="path">The path below <c>/api/v1/</c>.</param>
+    /// <param name="body">What to send; null for nothing.</param>
+    /// <param name="limit">How long it may take.</param>
+    /// <param name="cancellationToken">Ends the work.</param>
+    /// <returns>What it answers; null for nothing.</returns>
+    /// <exception cref="UserError">The server refuses, or cannot be reached.</exception>
+    public async Task<JsonNode?> SendAsync(HttpMethod method, string path, JsonObject? body, TimeSpan limit, CancellationToken cancellationToken)
     {
         using var content = body is null ? null : new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json");
-        return await AskAsync(method, path, content, Limit, ReadJsonAsync, cancellationToken);
+        return await AskAsync(method, path, content, limit, ReadJsonAsync, cancellationToken);
     }
 
     /// <summary>Sends a file.</summary>

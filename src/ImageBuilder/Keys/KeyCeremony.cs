@@ -2,6 +2,7 @@ using Appliance.Core;
 using Appliance.Core.Tuf;
 using Appliance.Core.Tuf.Keys;
 using Appliance.Core.Tuf.Publishing;
+using Appliance.ImageBuilder.Publish;
 
 namespace Appliance.ImageBuilder.Keys;
 
@@ -33,8 +34,16 @@ internal static class KeyCeremony
     }
 
     /// <summary>Gives a role new keys, or completes a rotation of it that was interrupted after it was published.</summary>
-    public static KeyRotation Rotate(KeyFolder folder, string repository, string role, int? count, int? threshold)
+    /// <param name="folder">The keys.</param>
+    /// <param name="repository">The repository's folder, or the working copy of a server's.</param>
+    /// <param name="server">The server that the repository is of; null when the folder is the repository.</param>
+    /// <param name="role">The role.</param>
+    /// <param name="count">Number of new keys; null for as many as there are.</param>
+    /// <param name="threshold">How many of them must sign; null for as before.</param>
+    /// <param name="cancellationToken">Ends the work.</param>
+    public static async Task<KeyRotation> RotateAsync(KeyFolder folder, string repository, ServerRepository? server, string role, int? count, int? threshold, CancellationToken cancellationToken)
     {
+        if (server is not null) await server.PullAsync(cancellationToken);
         using var writer = Open(folder, repository);
         var before = RoleOf(writer, role);
         var pending = folder.Keys.Where(key => key.Role == role && key.IsPending).ToList();
@@ -45,9 +54,11 @@ internal static class KeyCeremony
             if (wanted is < 1 or > 20 || (threshold ?? before.Threshold) is var needed && (needed < 1 || needed > wanted))
                 throw new UserError($"{threshold ?? before.Threshold} of {wanted} keys cannot be required for role {role}.", "Give --keys from 1 to 20 and --threshold from 1 to that number.");
             folder.CheckPassphrase();
+            var known = pending.Count;
             while (pending.Count < wanted) pending.Add(folder.Add(role, pending: true));
+            if (server is not null && IsOnline(role) && known < wanted) throw new UserError($"The server signs with the new keys of {role}, and has to have them first; nothing was published yet.", $"Copy {string.Join(", ", pending.Select(key => key.Path))} into its folder of online keys, start it anew, and run the same command again.");
             writer.ReplaceKeys(role, [.. pending.Take(wanted).Select(key => key.Key)], threshold ?? before.Threshold);
-            writer.Commit();
+            await CommitAsync(writer, server, cancellationToken);
         }
         folder.WriteRoot(writer.Root.Envelope.Bytes.Span);
         var retired = folder.Settle(role, RoleOf(writer, role).KeyIds);
@@ -55,14 +66,30 @@ internal static class KeyCeremony
     }
 
     /// <summary>Renews roles, or all that are due.</summary>
-    public static DueRoles Renew(KeyFolder folder, string repository, IReadOnlyList<string> roles)
+    /// <param name="folder">The keys.</param>
+    /// <param name="repository">The repository's folder, or the working copy of a server's.</param>
+    /// <param name="server">The server that the repository is of, which renews snapshot and timestamp by itself; null when the folder is the repository.</param>
+    /// <param name="roles">The roles; none for all that are due.</param>
+    /// <param name="cancellationToken">Ends the work.</param>
+    public static async Task<DueRoles> RenewAsync(KeyFolder folder, string repository, ServerRepository? server, IReadOnlyList<string> roles, CancellationToken cancellationToken)
     {
+        if (server is not null)
+        {
+            if (roles.FirstOrDefault(IsOnline) is { } online) throw new UserError($"The server renews {online} by itself.", "Its keys are among its online keys; its log says when it cannot.");
+            await server.PullAsync(cancellationToken);
+        }
         using var writer = Open(folder, repository);
         foreach (var role in roles) writer.Renew(role);
-        var renewed = roles.Count == 0 ? writer.RenewDue() : new DueRoles(roles, []);
-        if (writer.Commit()) folder.WriteRoot(writer.Root.Envelope.Bytes.Span);
-        return renewed;
+        var due = roles.Count == 0 ? writer.RenewDue() : new DueRoles(roles, []);
+        if (server is not null) due = new DueRoles([.. due.Renewed.Where(role => !IsOnline(role))], [.. due.Left.Where(left => !IsOnline(left.Role))]);
+        if (await CommitAsync(writer, server, cancellationToken)) folder.WriteRoot(writer.Root.Envelope.Bytes.Span);
+        return due;
     }
+
+    private static bool IsOnline(string role) => role is TufRole.Snapshot or TufRole.Timestamp;
+
+    private static async Task<bool> CommitAsync(TufRepositoryWriter writer, ServerRepository? server, CancellationToken cancellationToken) =>
+        server is null ? writer.Commit() : await server.CommitAsync(writer, [], (_, _) => { }, cancellationToken);
 
     private static TufRepositoryWriter Open(KeyFolder folder, string repository) =>
         File.Exists(Path.Combine(repository, "metadata", "timestamp.json"))

@@ -2,6 +2,8 @@ using System.CommandLine;
 using System.Text.Json.Nodes;
 using Appliance.Core.Tuf;
 using Appliance.Core.Tuf.Keys;
+using Appliance.ImageBuilder.Fleet;
+using Appliance.ImageBuilder.Publish;
 
 namespace Appliance.ImageBuilder.Keys;
 
@@ -16,6 +18,7 @@ internal static class KeysCommand
           appliance keys init --dir keys
           appliance keys rotate --dir keys --repo /srv/updates --role timestamp
           appliance keys renew --dir keys --repo /srv/updates
+          appliance keys renew --dir keys --repo work --server https://updates.example:8443 --key-file ci.key
         """)
     { CreateInit(), CreateAdd(), CreateRotate(), CreateRenew(), CreateShow() };
 
@@ -79,12 +82,17 @@ internal static class KeysCommand
             Examples:
               appliance keys rotate --dir keys --repo /srv/updates --role timestamp
               appliance keys rotate --dir keys --repo /srv/updates --role root --keys 3 --threshold 2
+              appliance keys rotate --dir keys --repo work --role stable --server https://updates.example:8443 --key-file ci.key
+                                                    of the repository of an update server; --repo is a working copy of what it needs
             """)
         { dir, repo, role, count, threshold, passphrase, json };
-        command.SetAction(result =>
+        var server = new FleetOptions();
+        server.AddTo(command, json: false);
+        command.SetAction(async (result, cancellationToken) =>
         {
             var folder = Open(result.GetValue(dir)!, result.GetValue(passphrase));
-            var rotation = KeyCeremony.Rotate(folder, result.GetValue(repo)!, result.GetValue(role)!, result.GetValue(count), result.GetValue(threshold));
+            using var client = server.IsNamed(result) ? server.Open(result) : null;
+            var rotation = await KeyCeremony.RotateAsync(folder, result.GetValue(repo)!, Remote(client, result.GetValue(repo)!, folder), result.GetValue(role)!, result.GetValue(count), result.GetValue(threshold), cancellationToken);
             KeyReport.Rotated(rotation, result.GetValue(json));
         });
         return command;
@@ -101,12 +109,17 @@ internal static class KeysCommand
             Examples:
               appliance keys renew --dir keys --repo /srv/updates
               appliance keys renew --dir keys --repo /srv/updates --role timestamp
+              appliance keys renew --dir keys --repo work --server https://updates.example:8443 --key-file ci.key
+                                                    of the repository of an update server; --repo is a working copy of what it needs
             """)
         { dir, repo, role, passphrase, json };
-        command.SetAction(result =>
+        var server = new FleetOptions();
+        server.AddTo(command, json: false);
+        command.SetAction(async (result, cancellationToken) =>
         {
             var folder = Open(result.GetValue(dir)!, result.GetValue(passphrase));
-            var renewed = KeyCeremony.Renew(folder, result.GetValue(repo)!, result.GetValue(role) ?? []);
+            using var client = server.IsNamed(result) ? server.Open(result) : null;
+            var renewed = await KeyCeremony.RenewAsync(folder, result.GetValue(repo)!, Remote(client, result.GetValue(repo)!, folder), result.GetValue(role) ?? [], cancellationToken);
             foreach (var warning in renewed.Warnings) Console.Error.WriteLine($"warning: {warning}");
             if (result.GetValue(json)) Console.WriteLine(new JsonObject { ["renewed"] = Names(renewed.Renewed), ["left"] = Names(renewed.Left.Select(left => left.Role)) }.ToJsonString());
             else Console.WriteLine(renewed.Renewed.Count > 0 ? $"Renewed: {string.Join(", ", renewed.Renewed)}" : renewed.Left.Count > 0 ? "Nothing could be renewed." : "Nothing is due.");
@@ -132,9 +145,11 @@ internal static class KeysCommand
 
     private static KeyFolder Open(string dir, string? passphraseFile) => KeyFolder.Open(dir, PassphraseOption.Reader(passphraseFile));
 
+    private static ServerRepository? Remote(FleetClient? client, string repository, KeyFolder folder) => client is null ? null : new ServerRepository(client, repository, folder.ReadRoot());
+
     private static Option<string> Dir() => new("--dir") { Description = "The folder of keys.", DefaultValueFactory = _ => "keys" };
 
-    private static Option<string> Repo() => new("--repo") { Description = "The repository's folder.", Required = true };
+    private static Option<string> Repo() => new("--repo") { Description = "The repository's folder; with --server, a working copy of what is needed of it.", Required = true };
 
     private static Option<bool> Json() => new("--json") { Description = "JSON on standard output." };
 }

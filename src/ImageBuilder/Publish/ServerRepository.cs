@@ -82,13 +82,14 @@ internal sealed class ServerRepository(FleetClient client, string path, ReadOnly
     /// <exception cref="UserError">A key is not at hand, or the server refuses; nothing was published.</exception>
     public async Task<bool> CommitAsync(TufRepositoryWriter writer, IReadOnlyList<string> files, Action<long, long> progress, CancellationToken cancellationToken)
     {
+        // Also where nothing else changed: what the server's disk has lost or spoilt is there again afterwards.
+        if (files.Count > 0) await SendAsync(files, progress, cancellationToken);
         var versions = (await client.GetAsync("repository", cancellationToken))!["versions"]!.AsObject().ToDictionary(pair => pair.Key, pair => (long)pair.Value!);
         var signed = writer.SignChanges(versions);
         if (signed.Count == 0) return false;
-        await SendAsync(files, progress, cancellationToken);
         var body = new JsonObject();
         foreach (var (role, bytes) in signed) body[role] = Convert.ToBase64String(bytes);
-        await client.SendAsync(HttpMethod.Post, "repository/metadata", new JsonObject { ["files"] = body }, cancellationToken);
+        await client.SendAsync(HttpMethod.Post, "repository/metadata", new JsonObject { ["files"] = body }, FleetClient.FileLimit, cancellationToken); // it reads every new object
         await PullAsync(cancellationToken);
         writer.Refresh();
         return true;
@@ -99,7 +100,7 @@ internal sealed class ServerRepository(FleetClient client, string path, ReadOnly
         var sizes = files.Distinct().ToDictionary(file => file, file => new FileInfo(Folder.Locate(file)).Length);
         var asked = new JsonObject();
         foreach (var (file, size) in sizes) asked[file] = size;
-        var answer = (await client.SendAsync(HttpMethod.Post, "repository/missing", new JsonObject { ["files"] = asked }, cancellationToken))!["files"]!.AsArray().Select(file => (string)file!).ToHashSet();
+        var answer = (await client.SendAsync(HttpMethod.Post, "repository/missing", new JsonObject { ["files"] = asked }, FleetClient.FileLimit, cancellationToken))!["files"]!.AsArray().Select(file => (string)file!).ToHashSet();
         // Whatever the server answers, it gets nothing else.
         var missing = sizes.Where(file => answer.Contains(file.Key)).ToList();
         var (done, total) = (0L, missing.Sum(file => file.Value));

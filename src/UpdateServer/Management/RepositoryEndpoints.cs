@@ -24,7 +24,7 @@ internal static class RepositoryEndpoints
     public static void Map(IEndpointRouteBuilder api)
     {
         api.MapGet("/repository", (RepositoryPublisher publisher) => new { Versions = publisher.ReadVersions() }).Requires(Role.Operator).WithSummary("Versions of the metadata that there are, by role.");
-        api.MapPost("/repository/missing", async (RepositoryPublisher publisher, HttpContext http) => new Paths(publisher.FindMissing((await ReadAsync<Sizes>(http)).Files ?? throw Incomplete())))
+        api.MapPost("/repository/missing", async (RepositoryPublisher publisher, HttpContext http) => new Paths(await publisher.FindMissingAsync((await ReadAsync<Sizes>(http)).Files ?? throw Incomplete(), http.RequestAborted)))
             .Accepts<Sizes>("application/json").WithMetadata(new RequestSizeLimitAttribute(LargestMetadata)).Requires(Role.Operator).WithSummary("Which files of a publication have to be sent.");
         api.MapPut("/repository/files/{**path}", (RepositoryPublisher publisher, HttpContext http, string path, CancellationToken stop) => publisher.StoreAsync(path, http.Request.Body, stop)).WithMetadata(new DisableRequestSizeLimitAttribute()).Requires(Role.Operator).WithSummary("Sends a file of a publication; its name says its content.");
         api.MapPost("/repository/metadata", async (RepositoryPublisher publisher, HttpContext http) => await publisher.PublishAsync((await ReadAsync<SignedFiles>(http)).Files ?? throw Incomplete(), http.Who(), http.RequestAborted))

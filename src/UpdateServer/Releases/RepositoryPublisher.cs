@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text.RegularExpressions;
 using Appliance.Core;
 using Appliance.Core.Releases;
@@ -34,14 +35,19 @@ internal sealed partial class RepositoryPublisher(ServeOptions options, FleetDat
         return TufRepositoryWriter.ReadVersions(_folder.Path);
     }
 
-    /// <summary>Which of some files are not there in their size.</summary>
+    /// <summary>Which of some files are not there as they should be. They are read: a disk that spoils a file leaves its size as it was.</summary>
+    /// <param name="files">Sizes of the files.</param>
+    /// <param name="cancellationToken">Ends the work.</param>
     /// <exception cref="UserError">A path is none of the repository.</exception>
-    public IReadOnlyList<string> FindMissing(IReadOnlyDictionary<string, long> files)
+    public async Task<IReadOnlyList<string>> FindMissingAsync(IReadOnlyDictionary<string, long> files, CancellationToken cancellationToken)
     {
         RequireKeys();
         if (files.Count > MostPaths) throw new UserError($"A request asks about at most {MostPaths} files.");
-        foreach (var path in files.Keys) HashIn(path);
-        return [.. files.Where(file => new FileInfo(_folder.Locate(file.Key)) is not { Exists: true } there || there.Length != file.Value).Select(file => file.Key)];
+        var hashes = files.Keys.ToDictionary(path => path, HashIn);
+        var missing = new List<string>();
+        foreach (var (path, size) in files)
+            if (!await IsWholeAsync(new FileInfo(_folder.Locate(path)), size, hashes[path], cancellationToken)) missing.Add(path);
+        return missing;
     }
 
     /// <summary>Takes a file of a publication, whose name says its content. It is whole and on the disk when it has that name.</summary>
@@ -191,6 +197,13 @@ internal sealed partial class RepositoryPublisher(ServeOptions options, FleetDat
             keep.UnionWith(folder.EnumerateFiles("*", SearchOption.AllDirectories).Where(file => file.LastWriteTimeUtc > young).Select(file => Path.GetRelativePath(_folder.Path, file.FullName)));
             _folder.Sweep(name, keep);
         }
+    }
+
+    private static async Task<bool> IsWholeAsync(FileInfo file, long size, string hash, CancellationToken cancellationToken)
+    {
+        if (!file.Exists || file.Length != size) return false;
+        await using var content = file.OpenRead();
+        return Convert.ToHexStringLower(await SHA256.HashDataAsync(content, cancellationToken)) == hash;
     }
 
     private static string HashIn(string path) => NamedByContent().Match(path) is { Success: true } match && TargetFile.IsSafePath(path) && (!match.Groups["first"].Success || match.Groups["hash"].Value.StartsWith(match.Groups["first"].Value, StringComparison.Ordinal))

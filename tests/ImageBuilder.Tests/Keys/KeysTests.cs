@@ -12,6 +12,8 @@ public sealed class KeysTests : IDisposable
 {
     private const string Passphrase = QuickKeys.Passphrase;
 
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
     private readonly Temporary _temporary = new();
 
     public void Dispose() => _temporary.Dispose();
@@ -73,13 +75,13 @@ public sealed class KeysTests : IDisposable
     public void Init_WithAThresholdThatCannotBeMet_IsRefused(int keys, int threshold) => Assert.Throws<UserError>(() => Init(keys, threshold));
 
     [Fact]
-    public void AWrongPassphrase_IsAnErrorBeforeAnythingIsWritten()
+    public async Task AWrongPassphrase_IsAnErrorBeforeAnythingIsWritten()
     {
         QuickKeys.Create(_temporary["keys"]);
         Publish();
         var keys = Files(_temporary["keys"]);
 
-        var error = Assert.Throws<UserError>(() => KeyCeremony.Rotate(Open("wrong passphrase"), Repository, "stable", null, null));
+        var error = await Assert.ThrowsAsync<UserError>(() => KeyCeremony.RotateAsync(Open("wrong passphrase"), Repository, null, "stable", null, null, Token));
 
         Assert.Contains("cannot be decrypted", error.Message, StringComparison.Ordinal);
         Assert.Equal(keys, Files(_temporary["keys"]));
@@ -96,14 +98,14 @@ public sealed class KeysTests : IDisposable
     }
 
     [Fact]
-    public void Rotate_RetiresTheOldKey_AndPublishingGoesOnWithTheNew()
+    public async Task Rotate_RetiresTheOldKey_AndPublishingGoesOnWithTheNew()
     {
         var old = QuickKeys.Create(_temporary["keys"]).Keys.ToLookup(key => key.Role, key => key.Key.Id);
         Publish();
 
         foreach (var role in (string[])["root", "timestamp", "stable"])
         {
-            var rotation = KeyCeremony.Rotate(Open(), Repository, role, null, null);
+            var rotation = await KeyCeremony.RotateAsync(Open(), Repository, null, role, null, null, Token);
             Assert.Equal(old[role], rotation.Retired.Select(key => key.Key.Id));
             Assert.DoesNotContain(rotation.Keys, key => key.IsPending);
         }
@@ -114,26 +116,26 @@ public sealed class KeysTests : IDisposable
     }
 
     [Fact]
-    public void Rotate_ToMoreKeysAndAHigherThreshold_TakesEffect()
+    public async Task Rotate_ToMoreKeysAndAHigherThreshold_TakesEffect()
     {
         QuickKeys.Create(_temporary["keys"]);
         Publish();
 
-        KeyCeremony.Rotate(Open(), Repository, "root", 3, 2);
+        await KeyCeremony.RotateAsync(Open(), Repository, null, "root", 3, 2, Token);
 
         var role = RootMetadata.Parse(Open().ReadRoot(), "root.json").Roles["root"];
         Assert.Equal((3, 2), (role.KeyIds.Count, role.Threshold));
-        KeyCeremony.Renew(Open(), Repository, ["root"]);
+        await KeyCeremony.RenewAsync(Open(), Repository, null, ["root"], Token);
     }
 
     [Fact]
-    public void Rotate_InterruptedBeforeItWasPublished_UsesTheSameNewKey()
+    public async Task Rotate_InterruptedBeforeItWasPublished_UsesTheSameNewKey()
     {
         QuickKeys.Create(_temporary["keys"]);
         Publish();
         var pending = Open().Add("timestamp", pending: true);
 
-        var rotation = KeyCeremony.Rotate(Open(), Repository, "timestamp", null, null);
+        var rotation = await KeyCeremony.RotateAsync(Open(), Repository, null, "timestamp", null, null, Token);
 
         Assert.False(rotation.Completed);
         Assert.Equal(pending.Key.Id, Assert.Single(rotation.Keys).Key.Id);
@@ -142,7 +144,7 @@ public sealed class KeysTests : IDisposable
     [Theory]
     [InlineData("timestamp", 2)]
     [InlineData("stable", 1)]
-    public void Rotate_InterruptedAfterItWasPublished_IsOnlyCompleted(string role, long rootVersion)
+    public async Task Rotate_InterruptedAfterItWasPublished_IsOnlyCompleted(string role, long rootVersion)
     {
         QuickKeys.Create(_temporary["keys"]);
         Publish();
@@ -155,7 +157,7 @@ public sealed class KeysTests : IDisposable
         }
         Publish("b.json"); // publishing works in between
 
-        var rotation = KeyCeremony.Rotate(Open(), Repository, role, null, null);
+        var rotation = await KeyCeremony.RotateAsync(Open(), Repository, null, role, null, null, Token);
 
         Assert.True(rotation.Completed);
         Assert.Equal(rootVersion, rotation.RootVersion);
@@ -164,11 +166,11 @@ public sealed class KeysTests : IDisposable
     }
 
     [Fact]
-    public void Rotate_OfAFolderThatIsNoRepository_SaysSo_AndMakesNothing()
+    public async Task Rotate_OfAFolderThatIsNoRepository_SaysSo_AndMakesNothing()
     {
         QuickKeys.Create(_temporary["keys"]);
 
-        Assert.Contains("holds no repository", Assert.Throws<UserError>(() => KeyCeremony.Rotate(Open(), Repository, "root", null, null)).Message, StringComparison.Ordinal);
+        Assert.Contains("holds no repository", (await Assert.ThrowsAsync<UserError>(() => KeyCeremony.RotateAsync(Open(), Repository, null, "root", null, null, Token))).Message, StringComparison.Ordinal);
         Assert.False(Directory.Exists(Repository));
     }
 

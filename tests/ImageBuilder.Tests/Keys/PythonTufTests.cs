@@ -60,7 +60,7 @@ public sealed class PythonTufTests : IDisposable
         Assert.Equal("one", await python.FetchAsync(client, server.Url, "stable/a.json"));
         Assert.Equal("none", await python.FetchAsync(client, server.Url, "stable/b.json"));
 
-        foreach (var role in (string[])["root", "timestamp", "snapshot", "targets", "stable"]) KeyCeremony.Rotate(Keys, Repository, role, null, null);
+        foreach (var role in (string[])["root", "timestamp", "snapshot", "targets", "stable"]) await KeyCeremony.RotateAsync(Keys, Repository, null, role, null, null, TestContext.Current.CancellationToken);
         Publish("b.json", "two");
         Assert.Equal("two", await python.FetchAsync(client, server.Url, "stable/b.json"));
         var newcomer = python.NewClient(root);
