@@ -17,8 +17,16 @@ namespace Appliance.Supervisor.Credentials;
 /// <param name="isShown">Connects to the page, and says whether it shows the certificate and answers.</param>
 internal sealed class PageCredential(PageCertificate certificate, Func<CancellationToken, Task<ProbeResult>> isShown) : ICredential
 {
+    private const string LogsHint = "appliancectl logs --unit appliance-supervisor.service";
+
     /// <inheritdoc/>
     public string Name => CredentialNames.PageCertificate;
+
+    /// <summary>How long the page is asked before the old one comes back.</summary>
+    public TimeSpan Within { get; init; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>How long one answer is waited for.</summary>
+    public TimeSpan AnswerLimit { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <inheritdoc/>
     public TimeSpan Grace => TimeSpan.FromDays(1);
@@ -41,22 +49,18 @@ internal sealed class PageCredential(PageCertificate certificate, Func<Cancellat
     public async Task ProveAsync(RotationWork work, CancellationToken cancellationToken)
     {
         using var next = PemCertificate.Load(File.ReadAllText(New(work)));
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        using var client = new TcpClient();
-        var accepted = listener.AcceptTcpClientAsync(cancellationToken);
-        await client.ConnectAsync(IPAddress.Loopback, ((IPEndPoint)listener.LocalEndpoint).Port, cancellationToken);
-        using var server = await accepted;
-        await using var ours = new SslStream(server.GetStream());
-        await using var theirs = new SslStream(client.GetStream(), false, (_, shown, _, _) => Is(shown, next));
-        try
+        await TryAsync(async limit =>
         {
-            await Task.WhenAll(ours.AuthenticateAsServerAsync(new SslServerAuthenticationOptions { ServerCertificate = next }, cancellationToken), theirs.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = "localhost" }, cancellationToken));
-        }
-        catch (AuthenticationException e)
-        {
-            throw new UserError($"No TLS connection comes about with the new certificate: {e.Message}", null, e);
-        }
+            using var listener = new TcpListener(IPAddress.Loopback, 0);
+            listener.Start();
+            using var client = new TcpClient();
+            var accepted = listener.AcceptTcpClientAsync(limit);
+            await client.ConnectAsync(IPAddress.Loopback, ((IPEndPoint)listener.LocalEndpoint).Port, limit);
+            using var server = await accepted;
+            await using var ours = new SslStream(server.GetStream());
+            await using var theirs = new SslStream(client.GetStream(), false, (_, shown, _, _) => Is(shown, next));
+            await Task.WhenAll(ours.AuthenticateAsServerAsync(new SslServerAuthenticationOptions { ServerCertificate = next }, limit), theirs.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = "localhost" }, limit));
+        }, "No TLS connection comes about with the new certificate", cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -76,10 +80,10 @@ internal sealed class PageCredential(PageCertificate certificate, Func<Cancellat
     {
         using var next = PemCertificate.Load(File.ReadAllText(New(work)));
         if (!Is(certificate.Current, next)) throw new UserError("The page has another certificate.");
-        await CredentialCommand.RetryAsync(async () =>
+        await CredentialCommand.RetryAsync(() => TryAsync(async limit =>
         {
-            if (await isShown(cancellationToken) is { Outcome: not ProbeOutcome.Passed } shown) throw new UserError(shown.Message);
-        }, TimeSpan.FromMinutes(1), TimeProvider.System, cancellationToken);
+            if (await isShown(limit).WaitAsync(limit) is { Outcome: not ProbeOutcome.Passed } shown) throw new UserError($"{shown.Message}.", LogsHint);
+        }, "The page does not answer with the new certificate", cancellationToken), Within, TimeProvider.System, cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -87,9 +91,30 @@ internal sealed class PageCredential(PageCertificate certificate, Func<Cancellat
     {
         if (!File.Exists(Old(work))) return Task.CompletedTask;
         work.Say("before the old certificate is back");
-        DurableFile.Write(certificate.Path, File.ReadAllBytes(Old(work)));
+        var old = File.ReadAllBytes(Old(work));
+        // One that is there still needs no space on the disk.
+        if (!File.Exists(certificate.Path) || !old.AsSpan().SequenceEqual(File.ReadAllBytes(certificate.Path))) DurableFile.Write(certificate.Path, old);
         certificate.Load();
         return Task.CompletedTask;
+    }
+
+    /// <summary>Whatever goes wrong with a connection is a failure that can be told, and an answer that does not come is one, too.</summary>
+    private async Task TryAsync(Func<CancellationToken, Task> connect, string failure, CancellationToken cancellationToken)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(AnswerLimit);
+        try
+        {
+            await connect(limit.Token);
+        }
+        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new UserError($"{failure} within {AnswerLimit.TotalSeconds:0.##} s.", LogsHint, e);
+        }
+        catch (Exception e) when (e is SocketException or AuthenticationException or IOException or HttpRequestException)
+        {
+            throw new UserError($"{failure}: {e.Message.TrimEnd('.')}.", LogsHint, e);
+        }
     }
 
     private static string New(RotationWork work) => Path.Combine(work.New, PageCertificate.FileName);
