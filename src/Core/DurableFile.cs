@@ -12,9 +12,20 @@ public static partial class DurableFile
     /// <summary>Mode 0644: everybody may read it, the owner write it.</summary>
     public const UnixFileMode Readable = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
 
+    private const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+
+    /// <summary>For tests: told of what a power cut leaves, a file's content or the names in a folder.</summary>
+    internal static event Action<string>? Synced;
+
     /// <summary>Replaces <paramref name="path"/> with <paramref name="content"/>; <paramref name="mode"/> applies from the first byte on.</summary>
     /// <exception cref="IOException">The disk is full, read-only or failing; the old file is untouched.</exception>
-    public static void Write(string path, ReadOnlySpan<byte> content, UnixFileMode mode = UnixFileMode.UserRead | UnixFileMode.UserWrite)
+    public static void Write(string path, ReadOnlySpan<byte> content, UnixFileMode mode = Private) => Write(path, content, mode, null);
+
+    /// <summary>Replaces <paramref name="path"/> with <paramref name="content"/>; it has the owner, the group and the mode of <paramref name="status"/> from the first byte on.</summary>
+    /// <exception cref="IOException">The disk is full, read-only or failing, or the file cannot be given away; the old file is untouched.</exception>
+    public static void Write(string path, ReadOnlySpan<byte> content, FileStatus status) => Write(path, content, Private, status);
+
+    private static void Write(string path, ReadOnlySpan<byte> content, UnixFileMode mode, FileStatus? status)
     {
         var full = Path.GetFullPath(path);
         var folder = Path.GetDirectoryName(full)!;
@@ -25,9 +36,11 @@ public static partial class DurableFile
             if (!OperatingSystem.IsWindows()) options.UnixCreateMode = mode;
             using (var stream = new FileStream(temporary, options))
             {
+                if (status is { } wanted) Give(stream.SafeFileHandle, temporary, wanted);
                 stream.Write(content);
                 stream.Flush(flushToDisk: true);
             }
+            Synced?.Invoke(temporary);
             File.Move(temporary, full, overwrite: true);
         }
         catch
@@ -52,6 +65,14 @@ public static partial class DurableFile
         if (OperatingSystem.IsWindows()) return;
         using var handle = OpenFolder(folder);
         if (fsync(handle) != 0) throw new IOException($"fsync of the folder {folder} failed: {Marshal.GetLastPInvokeErrorMessage()}");
+        Synced?.Invoke(folder);
+    }
+
+    /// <summary>The mode comes last: a change of the owner takes bits of it away, and the umask none.</summary>
+    private static void Give(SafeFileHandle file, string path, FileStatus status)
+    {
+        if (fchown(file, status.User, status.Group) != 0) throw new IOException($"{path} cannot be given to user {status.User} and group {status.Group}: {Marshal.GetLastPInvokeErrorMessage()}");
+        if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(file, status.Mode);
     }
 
     private static SafeFileHandle OpenFolder(string folder)
@@ -67,4 +88,7 @@ public static partial class DurableFile
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int fsync(SafeFileHandle handle);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int fchown(SafeFileHandle file, uint user, uint group);
 }

@@ -12,8 +12,8 @@ public sealed record CredentialFile
     /// <summary>Where it is; on the data partition.</summary>
     public string Path { get; set; } = "";
 
-    /// <summary>Its mode, octal.</summary>
-    public string Mode { get; set; } = "0600";
+    /// <summary>Its mode, octal; null for that of the file which is there, or 0600. Its owner and group are those of that file, or root.</summary>
+    public string? Mode { get; set; }
 
     /// <summary>A program that writes a new one to <c>APPLIANCE_NEW</c>; without it, somebody brings the new one.</summary>
     public string? Make { get; set; }

@@ -32,7 +32,7 @@ internal static class CredentialShapes
             [
                 new("name", new TextShape("a name such as wireguard, none of the supervisor's own", "[a-z0-9][a-z0-9.-]{0,63}", text => !CredentialNames.Reserved.Contains(text)), "What the credential is called.", null),
                 new("path", new TextShape("an absolute path on the data partition such as /var/lib/edge/key", "/[!-~]+", text => (text.StartsWith("/var/", StringComparison.Ordinal) || text.StartsWith("/etc/", StringComparison.Ordinal)) && !text.Contains("/..", StringComparison.Ordinal)), "Where the file is: below /var, or below what `persist` keeps of /etc.", null),
-                new("mode", new TextShape("an octal mode such as 0600", "0[0-7]{3}"), "Its mode.", defaults.Mode),
+                new("mode", new TextShape("an octal mode such as 0600", "0[0-7]{3}"), "Its mode. Without it, that of the file which is there, or 0600; owner and group are kept, too.", ""),
                 new("make", Program, "A program that writes a new one to the file that `APPLIANCE_NEW` names. Without it, somebody brings the new one.", ""),
                 new("prove", Program, "A program that ends with 0 when the new one (`APPLIANCE_NEW`) works, before it takes the old one's place.", ""),
                 new("reload", CommonShapes.Unit, "The unit that is reloaded (restarted where it cannot be) with the new one in its place.", ""),
@@ -48,7 +48,7 @@ internal static class CredentialShapes
                 {
                     Name = bag.Get<string>("name"),
                     Path = bag.Get<string>("path"),
-                    Mode = bag.Get("mode", defaults.Mode),
+                    Mode = bag.Get<string?>("mode", null),
                     Make = bag.Get<string?>("make", null),
                     Prove = bag.Get<string?>("prove", null),
                     Reload = bag.Get<string?>("reload", null),

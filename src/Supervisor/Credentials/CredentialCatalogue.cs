@@ -22,7 +22,7 @@ internal static class CredentialCatalogue
         {
             var options = new KubernetesOptions { Root = root };
             all.AddRange(Enum.GetValues<KubernetesSecret>().Select(kind => new KubernetesCredential(kind, options, units, IsReadyAsync, time)));
-            var settings = new CredentialFile { Name = CredentialNames.Registry, Path = "/etc/rancher/k3s/registries.yaml", Reload = options.Unit, Within = options.Within };
+            var settings = new CredentialFile { Name = CredentialNames.Registry, Path = "/etc/rancher/k3s/registries.yaml", Mode = "0600", Reload = options.Unit, Within = options.Within };
             all.Add(new FileCredential(settings, root, units, time) { Title = "Log-ins to registries", Confirmed = RequireReadyAsync });
         }
         all.AddRange(ImageSettings.ReadCredentials(root).Files.Select(file => new FileCredential(file, root, units, time)));

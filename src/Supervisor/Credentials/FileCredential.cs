@@ -1,10 +1,14 @@
 using System.Security.Cryptography;
 using Appliance.Core;
 using Appliance.Core.Credentials;
+using Appliance.Supervisor.Processes;
 
 namespace Appliance.Supervisor.Credentials;
 
-/// <summary>A file with a secret, and the unit that uses it (<see cref="CredentialFile"/>).</summary>
+/// <summary>
+/// A file with a secret, and the unit that uses it (<see cref="CredentialFile"/>). Owner and group of the file that is there are kept. A
+/// link to it is followed where it is root's: one of somebody else could lead root anywhere.
+/// </summary>
 /// <param name="settings">What the image says of it.</param>
 /// <param name="root">Root of the files.</param>
 /// <param name="units">The units.</param>
@@ -12,8 +16,8 @@ namespace Appliance.Supervisor.Credentials;
 internal sealed class FileCredential(CredentialFile settings, string root, IUnits units, TimeProvider time) : ICredential
 {
     private const string NewName = "file", OldName = "file", NoneName = "none";
-    private const int LargestFile = 1 << 20;
-    private static readonly TimeSpan UnitLimit = TimeSpan.FromMinutes(5);
+    private const int LargestFile = 1 << 20, MostLinks = 40; // path_resolution(7)
+    private static readonly TimeSpan UnitLimit = TimeSpan.FromMinutes(5), ShortestTry = TimeSpan.FromMinutes(1), LongestTry = TimeSpan.FromMinutes(5);
 
     private readonly string _path = Path.Join(root, settings.Path);
 
@@ -38,7 +42,7 @@ internal sealed class FileCredential(CredentialFile settings, string root, IUnit
     /// <inheritdoc/>
     public CredentialFacts? Read()
     {
-        var file = new FileInfo(_path);
+        var file = new FileInfo(Resolve());
         // One that is not there yet can be brought, or made.
         return new CredentialFacts(Title ?? $"File {settings.Path}") { IssuedAt = file.Exists ? file.LastWriteTimeUtc : null };
     }
@@ -49,11 +53,12 @@ internal sealed class FileCredential(CredentialFile settings, string root, IUnit
     /// <inheritdoc/>
     public async Task PrepareAsync(RotationWork work, CancellationToken cancellationToken)
     {
+        RequireReplaceable();
         var next = Path.Combine(work.New, NewName);
         if (File.Exists(work.Given)) DurableFile.Write(next, File.ReadAllBytes(work.Given));
         else if (settings.Make is { } make)
         {
-            await CredentialCommand.RunAsync(make, [], Environment(work), cancellationToken);
+            await MakeAsync(make, work, cancellationToken);
             if (!File.Exists(next)) throw new UserError($"{make} has written no file.", "It writes the new secret to the file that APPLIANCE_NEW names.");
             DurableFile.Write(next, File.ReadAllBytes(next)); // on the disk, and readable by nobody else
         }
@@ -67,16 +72,18 @@ internal sealed class FileCredential(CredentialFile settings, string root, IUnit
     /// <inheritdoc/>
     public async Task SwitchAsync(RotationWork work, CancellationToken cancellationToken)
     {
-        var (old, none, next) = (Path.Combine(work.Old, OldName), Path.Combine(work.Old, NoneName), File.ReadAllBytes(Path.Combine(work.New, NewName)));
+        var (path, old, none, next) = (Resolve(), Path.Combine(work.Old, OldName), Path.Combine(work.Old, NoneName), File.ReadAllBytes(Path.Combine(work.New, NewName)));
         if (!File.Exists(old) && !File.Exists(none))
         {
             work.Say("before the old file is kept");
-            if (File.Exists(_path)) DurableFile.Write(old, File.ReadAllBytes(_path));
+            // With its owner and mode, for when it comes back; its folder is nobody else's.
+            if (File.Exists(path)) DurableFile.Write(old, File.ReadAllBytes(path), FileStatus.Of(path));
             else DurableFile.Write(none, []);
         }
         work.Say("before the new file is in its place");
-        Directory.CreateDirectory(Path.GetDirectoryName(_path)!);
-        DurableFile.Write(_path, next, Mode);
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        var status = File.Exists(old) ? FileStatus.Of(old) : new FileStatus(0, 0, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        DurableFile.Write(path, next, settings.Mode is { } mode ? status with { Mode = (UnixFileMode)Convert.ToInt32(mode, 8) } : status);
         work.Say("after the new file is in its place");
         await ReloadAsync(cancellationToken);
     }
@@ -84,9 +91,14 @@ internal sealed class FileCredential(CredentialFile settings, string root, IUnit
     /// <inheritdoc/>
     public async Task ConfirmAsync(RotationWork work, CancellationToken cancellationToken)
     {
-        if (!CryptographicOperations.FixedTimeEquals(File.ReadAllBytes(_path), File.ReadAllBytes(Path.Combine(work.New, NewName)))) throw new UserError($"{settings.Path} was written by somebody else meanwhile.");
+        if (!CryptographicOperations.FixedTimeEquals(File.ReadAllBytes(Resolve()), File.ReadAllBytes(Path.Combine(work.New, NewName)))) throw new UserError($"{settings.Path} was written by somebody else meanwhile.");
         if (settings.Reload is { } unit && !await units.IsActiveAsync(unit, cancellationToken)) throw new UserError($"{unit} does not run.", $"appliancectl logs --unit {unit}");
-        if (settings.Check is { } check) await CredentialCommand.RetryAsync(() => CredentialCommand.RunAsync(check, [], Environment(work), cancellationToken), settings.Within, time, cancellationToken);
+        if (settings.Check is { } check)
+        {
+            // One that hangs is a failure, too.
+            var command = new ProcessCommand(check) { Environment = Environment(work), Limit = settings.Within < ShortestTry ? ShortestTry : settings.Within < LongestTry ? settings.Within : LongestTry };
+            await CredentialCommand.RetryAsync(() => CredentialCommand.RunAsync(command, isSecret: true, cancellationToken), settings.Within, time, cancellationToken);
+        }
         if (Confirmed is not null) await CredentialCommand.RetryAsync(() => Confirmed(cancellationToken), settings.Within, time, cancellationToken);
     }
 
@@ -96,12 +108,50 @@ internal sealed class FileCredential(CredentialFile settings, string root, IUnit
         var (old, none) = (Path.Combine(work.Old, OldName), Path.Combine(work.Old, NoneName));
         if (!File.Exists(old) && !File.Exists(none)) return; // it was not touched
         work.Say("before the old file is back");
-        if (File.Exists(old)) DurableFile.Write(_path, File.ReadAllBytes(old), Mode);
-        else DurableFile.Delete(_path);
+        var path = Resolve();
+        if (!File.Exists(old)) DurableFile.Delete(path);
+        else if (!IsSame(old, path)) DurableFile.Write(path, File.ReadAllBytes(old), FileStatus.Of(old)); // one that is there still needs no space on the disk
         await ReloadAsync(cancellationToken);
     }
 
-    private UnixFileMode Mode => (UnixFileMode)Convert.ToInt32(settings.Mode, 8);
+    /// <summary>Where the file is, or is to be.</summary>
+    /// <exception cref="UserError">A link that is not root's leads to it, or links lead nowhere.</exception>
+    private string Resolve()
+    {
+        var path = _path;
+        for (var links = 0; new FileInfo(path).LinkTarget is { } target; links++)
+        {
+            if (links == MostLinks) throw new UserError($"{settings.Path} is a link that leads nowhere.");
+            if (FileStatus.Of(path, followsLink: false).User is not 0 and var user) throw new UserError($"{path} is a link of user {user}: root does not follow it.", $"Name the file itself in the settings of {Name}.");
+            path = Path.GetFullPath(target, Path.GetDirectoryName(path)!);
+        }
+        return path;
+    }
+
+    /// <summary>Finds out before anything is made whether the file can be replaced, by a rename, and brought back.</summary>
+    private void RequireReplaceable()
+    {
+        var path = Resolve();
+        if (Directory.Exists(path)) throw new UserError($"{path} is a folder, and {Name} is to be a file.");
+        if (!File.Exists(path)) return;
+        if (FileStatus.Of(path).IsMountPoint) throw new UserError($"{path} is mounted by itself, and a mounted file cannot be replaced.", $"Have the image persist its folder {Path.GetDirectoryName(settings.Path)} instead.");
+        if (new FileInfo(path).Length > LargestFile) throw new UserError($"{path} is larger than {ByteSize.Format(LargestFile)}.");
+    }
+
+    /// <summary>What it prints is not told, so that it had no room is.</summary>
+    private async Task MakeAsync(string make, RotationWork work, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await CredentialCommand.RunAsync(make, [], Environment(work), cancellationToken);
+        }
+        catch (UserError e) when (new DriveInfo(work.New).AvailableFreeSpace is < LargestFile and var left)
+        {
+            throw new UserError($"{e.Message.TrimEnd('.')}; the disk has {ByteSize.Format(left)} left.", "Free space on the data partition.", e);
+        }
+    }
+
+    private static bool IsSame(string one, string other) => File.Exists(other) && FileStatus.Of(one) == FileStatus.Of(other) && File.ReadAllBytes(one).AsSpan().SequenceEqual(File.ReadAllBytes(other));
 
     private Task ReloadAsync(CancellationToken cancellationToken) => settings.Reload is { } unit ? units.ReloadAsync(unit, UnitLimit, cancellationToken) : Task.CompletedTask;
 

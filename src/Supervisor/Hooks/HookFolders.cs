@@ -34,10 +34,10 @@ internal static class HookFolders
         if (!File.Exists(file)) throw new UserError($"{hook} is no hook: it is not a file.", "Hooks are executable files; take it away, or link it to /dev/null.");
         foreach (var path in new[] { Path.GetDirectoryName(hook)!, Path.GetDirectoryName(file)!, file })
         {
-            var owner = FileOwner.Of(path);
+            var owner = FileStatus.Of(path);
             if (owner.User != 0) throw new UserError($"{path} belongs to user {owner.User}, so root does not run it.", $"chown root:root {path}");
             if ((owner.Mode & (UnixFileMode.GroupWrite | UnixFileMode.OtherWrite)) != 0) throw new UserError($"{path} can be written by others than root, so root does not run it.", $"chmod go-w {path}");
         }
-        if ((FileOwner.Of(file).Mode & UnixFileMode.UserExecute) == 0) throw new UserError($"{hook} is not executable.", $"chmod 0755 {hook}, or link it to /dev/null to leave it out.");
+        if ((FileStatus.Of(file).Mode & UnixFileMode.UserExecute) == 0) throw new UserError($"{hook} is not executable.", $"chmod 0755 {hook}, or link it to /dev/null to leave it out.");
     }
 }
