@@ -1,8 +1,11 @@
+using System.Buffers.Text;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Appliance.Core;
 using Appliance.Core.Credentials;
+using Appliance.Supervisor.Processes;
+using Serilog;
 
 namespace Appliance.Supervisor.Credentials;
 
@@ -15,10 +18,11 @@ namespace Appliance.Supervisor.Credentials;
 /// <param name="port">Where sshd listens.</param>
 internal sealed class SshHostKey(string root, IUnits units, int port = 22) : ICredential
 {
-    private const string Key = "ssh_host_ed25519_key", Settings = "host-key.conf", Unit = "ssh.service";
+    private const string Key = "ssh_host_ed25519_key", PublicKey = Key + ".pub", Settings = "host-key.conf", Unit = "ssh.service";
+    private const int MostSettings = 1000; // lines that sshd -T prints
     private static readonly TimeSpan UnitLimit = TimeSpan.FromMinutes(1);
 
-    private readonly string _folder = Path.Join(root, "/var/lib/appliance/ssh"), _next = Path.Join(root, "/var/lib/appliance/ssh/next");
+    private readonly string _folder = Path.Join(root, "/var/lib/appliance/ssh"), _next = Path.Join(root, "/var/lib/appliance/ssh/next"), _server = Path.Join(root, "/etc/ssh/sshd_config");
 
     /// <inheritdoc/>
     public string Name => CredentialNames.SshHostKey;
@@ -29,69 +33,119 @@ internal sealed class SshHostKey(string root, IUnits units, int port = 22) : ICr
     /// <inheritdoc/>
     public CredentialFacts? Read()
     {
-        var file = new FileInfo(Path.Combine(_folder, Key + ".pub"));
+        var file = new FileInfo(Path.Combine(_folder, PublicKey));
         if (!file.Exists) return null;
-        var next = Path.Combine(_next, Key + ".pub");
-        return new CredentialFacts("SSH host key") { IssuedAt = file.LastWriteTimeUtc, Identity = Fingerprint(file.FullName) + (File.Exists(next) ? $", then {Fingerprint(next)}" : "") };
+        return new CredentialFacts("SSH host key") { IssuedAt = file.LastWriteTimeUtc, Identity = Fingerprint(_folder) + (File.Exists(Path.Combine(_next, PublicKey)) ? $", then {Fingerprint(_next)}" : "") };
     }
 
     /// <inheritdoc/>
     public DateTimeOffset? DueAt(CredentialFacts facts, RotationRecord record) => null;
 
     /// <inheritdoc/>
-    public Task PrepareAsync(RotationWork work, CancellationToken cancellationToken) =>
-        CredentialCommand.RunAsync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "", "-f", Path.Combine(work.New, Key)], null, cancellationToken);
+    public async Task PrepareAsync(RotationWork work, CancellationToken cancellationToken)
+    {
+        await RunAsync(new ProcessCommand("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", Path.Combine(work.New, Key)), cancellationToken);
+        Put(work, work.New, work.New); // ssh-keygen leaves it to the kernel when they are on the disk
+    }
 
     /// <inheritdoc/>
-    public async Task ProveAsync(RotationWork work, CancellationToken cancellationToken)
-    {
-        var told = await CredentialCommand.RunAsync("ssh-keygen", ["-y", "-P", "", "-f", Path.Combine(work.New, Key)], null, cancellationToken);
-        if (told is not [var line] || !File.ReadAllText(Path.Combine(work.New, Key + ".pub")).StartsWith(line.Trim(), StringComparison.Ordinal)) throw new UserError("The new key and its public half do not belong together.");
-    }
+    public Task ProveAsync(RotationWork work, CancellationToken cancellationToken) => RequirePairAsync(work.New, cancellationToken);
 
     /// <inheritdoc/>
     public async Task SwitchAsync(RotationWork work, CancellationToken cancellationToken)
     {
+        if (!HasOld(work)) Put(work, _folder, work.Old);
         if (!OperatingSystem.IsWindows()) Directory.CreateDirectory(_next, FolderMode.Private);
+        DurableFile.SyncFolder(_folder);
         Put(work, work.New, _next);
         work.Say("before sshd is to have both");
         DurableFile.Write(Path.Combine(_next, Settings), Encoding.ASCII.GetBytes($"HostKey {Path.Combine(_next, Key)}\n"), DurableFile.Readable);
         await ReloadAsync(cancellationToken);
     }
 
-    /// <inheritdoc/>
-    public Task ConfirmAsync(RotationWork work, CancellationToken cancellationToken) => RequireServedAsync(Path.Combine(_folder, Key + ".pub"), cancellationToken);
+    /// <summary>
+    /// sshd serves the old key over the network, and loads the new one with its settings as they are. That the one which runs has it
+    /// too, since systemd told it to read them anew, only a client that logs in would see.
+    /// </summary>
+    public async Task ConfirmAsync(RotationWork work, CancellationToken cancellationToken)
+    {
+        await RequireServedAsync(cancellationToken);
+        await RequireLoadedAsync(Path.Combine(_next, Key), cancellationToken);
+    }
 
     /// <inheritdoc/>
     public async Task UndoAsync(RotationWork work, CancellationToken cancellationToken)
     {
-        if (!Directory.Exists(_next)) return;
-        RemoveNext(work);
-        await ReloadAsync(cancellationToken);
+        if (!HasOld(work) && !Directory.Exists(_next)) return;
+        await BringBackAsync(work, removesNext: true, cancellationToken);
     }
 
     /// <inheritdoc/>
     public async Task RetireAsync(RotationWork work, CancellationToken cancellationToken)
     {
-        // The private half first: sshd goes by it, also where the other half is still the old one.
-        Put(work, work.New, _folder);
-        await ReloadAsync(cancellationToken);
-        await RequireServedAsync(Path.Combine(_folder, Key + ".pub"), cancellationToken);
-        if (Directory.Exists(_next)) RemoveNext(work);
+        // The settings are the first to go: without them the new one is in its place already.
+        if (File.Exists(Path.Combine(_next, Settings)))
+        {
+            await RequireNextAsync(work, cancellationToken);
+            // The private half first: sshd goes by it, also where the other half is still the old one.
+            Put(work, _next, _folder);
+            try
+            {
+                await ReloadAsync(cancellationToken);
+                await RequireServedAsync(cancellationToken);
+            }
+            catch (UserError)
+            {
+                await BringBackAsync(work, removesNext: false, cancellationToken);
+                throw;
+            }
+        }
+        RemoveNext(work);
         await ReloadAsync(cancellationToken);
     }
 
+    /// <summary>The key that takes the old one's place is the one that sshd has had beside it. One that is damaged is let go of instead of the old one.</summary>
+    private async Task RequireNextAsync(RotationWork work, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await RequirePairAsync(_next, cancellationToken);
+        }
+        catch (Exception e) when (e is UserError or IOException or InvalidDataException)
+        {
+            Log.Error("The new SSH host key is damaged and is let go of; the old one is used on: {Reason}", e.Message);
+            await BringBackAsync(work, removesNext: true, cancellationToken);
+            throw new UserError($"The new SSH host key is damaged, and the old one is used on: {e.Message.TrimEnd('.')}.", $"Make another one: appliancectl credentials rotate {Name}", e);
+        }
+    }
+
+    private async Task BringBackAsync(RotationWork work, bool removesNext, CancellationToken cancellationToken)
+    {
+        if (HasOld(work) && !IsSame(work.Old, _folder)) Put(work, work.Old, _folder);
+        if (removesNext) RemoveNext(work);
+        await ReloadAsync(cancellationToken);
+    }
+
+    /// <summary>Writes both halves, the public one last: where it is, the other one is.</summary>
     private static void Put(RotationWork work, string from, string to)
     {
-        foreach (var (name, mode) in new[] { (Key, UnixFileMode.UserRead | UnixFileMode.UserWrite), (Key + ".pub", DurableFile.Readable) })
+        foreach (var (name, mode) in new[] { (Key, UnixFileMode.UserRead | UnixFileMode.UserWrite), (PublicKey, DurableFile.Readable) })
         {
             work.Say($"before {name} is written");
             DurableFile.Write(Path.Combine(to, name), File.ReadAllBytes(Path.Combine(from, name)), mode);
         }
     }
 
+    private static bool HasOld(RotationWork work) => File.Exists(Path.Combine(work.Old, PublicKey));
+
+    private static bool IsSame(string one, string other) =>
+        new[] { Key, PublicKey }.All(name => File.Exists(Path.Combine(other, name)) && File.ReadAllBytes(Path.Combine(one, name)).AsSpan().SequenceEqual(File.ReadAllBytes(Path.Combine(other, name))));
+
     private void RemoveNext(RotationWork work)
     {
+        if (!Directory.Exists(_next)) return;
+        work.Say("before sshd is to have one key");
+        DurableFile.Delete(Path.Combine(_next, Settings));
         work.Say("before the second key is removed");
         Directory.Delete(_next, recursive: true);
         DurableFile.SyncFolder(_folder);
@@ -102,19 +156,45 @@ internal sealed class SshHostKey(string root, IUnits units, int port = 22) : ICr
         if (await units.IsActiveAsync(Unit, cancellationToken)) await units.ReloadAsync(Unit, UnitLimit, cancellationToken);
     }
 
-    /// <summary>Asks sshd, as a client does, for its key.</summary>
-    private async Task RequireServedAsync(string publicKey, CancellationToken cancellationToken)
+    /// <summary>Asks sshd, as a client does, for its key. It shows one of a kind: the first of its settings.</summary>
+    private async Task RequireServedAsync(CancellationToken cancellationToken)
     {
         if (!await units.IsActiveAsync(Unit, cancellationToken)) return; // nobody is there who could be told apart
+        var key = ReadPublic(_folder);
         await CredentialCommand.RetryAsync(async () =>
         {
-            var told = await CredentialCommand.RunAsync("ssh-keyscan", ["-t", "ed25519", "-T", "5", "-p", port.ToString(CultureInfo.InvariantCulture), "localhost"], null, cancellationToken);
-            var key = File.ReadAllText(publicKey).Split(' ')[1].Trim();
+            var told = await RunAsync(new ProcessCommand("ssh-keyscan", "-t", "ed25519", "-T", "5", "-p", port.ToString(CultureInfo.InvariantCulture), "localhost"), cancellationToken);
             if (!told.Any(line => line.EndsWith(key, StringComparison.Ordinal))) throw new UserError("sshd does not show the key that it should.", $"appliancectl logs --unit {Unit}");
         }, TimeSpan.FromSeconds(20), TimeProvider.System, cancellationToken);
     }
 
+    /// <summary>Has sshd try its settings: it names each key that it has, and complains of each that it cannot use.</summary>
+    private async Task RequireLoadedAsync(string key, CancellationToken cancellationToken)
+    {
+        if (!await units.IsActiveAsync(Unit, cancellationToken)) return;
+        var told = await RunAsync(new ProcessCommand("/usr/sbin/sshd", "-T", "-f", _server) { TailLines = MostSettings }, cancellationToken);
+        var named = $"hostkey {key}";
+        if (told.FirstOrDefault(line => line.Contains(key, StringComparison.Ordinal) && line != named) is { } complaint) throw new UserError($"sshd cannot use the new key: {complaint}.");
+        if (!told.Contains(named)) throw new UserError($"sshd does not have the new key: {_server} does not include {_next}/*.conf.");
+    }
+
+    private static async Task RequirePairAsync(string folder, CancellationToken cancellationToken)
+    {
+        var told = await RunAsync(new ProcessCommand("ssh-keygen", "-y", "-P", "", "-f", Path.Combine(folder, Key)), cancellationToken);
+        if (told is not [var line] || !line.Split(' ').Contains(ReadPublic(folder))) throw new UserError("The key and its public half do not belong together.");
+    }
+
+    /// <summary>What these programs print is no secret.</summary>
+    private static Task<IReadOnlyList<string>> RunAsync(ProcessCommand command, CancellationToken cancellationToken) => CredentialCommand.RunAsync(command, isSecret: false, cancellationToken);
+
+    /// <summary>The public key in base64.</summary>
+    /// <exception cref="InvalidDataException">The file has none.</exception>
+    private static string ReadPublic(string folder)
+    {
+        var path = Path.Combine(folder, PublicKey);
+        return File.ReadAllText(path, Encoding.ASCII).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries) is [_, var key, ..] && Base64.IsValid(key) ? key : throw new InvalidDataException($"{path} is no public key");
+    }
+
     /// <summary>The fingerprint of a public key as ssh-keygen -l shows it.</summary>
-    private static string Fingerprint(string path) =>
-        File.ReadAllText(path, Encoding.ASCII).Split(' ') is [_, var key, ..] ? $"SHA256:{Convert.ToBase64String(SHA256.HashData(Convert.FromBase64String(key.Trim()))).TrimEnd('=')}" : throw new InvalidDataException($"{path} is no public key");
+    private static string Fingerprint(string folder) => $"SHA256:{Convert.ToBase64String(SHA256.HashData(Convert.FromBase64String(ReadPublic(folder)))).TrimEnd('=')}";
 }

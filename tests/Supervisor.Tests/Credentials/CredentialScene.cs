@@ -9,6 +9,8 @@ internal abstract class CredentialScene : IDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("credential");
     private int _steps;
+    private LossyDisk? _disk;
+    private Loss _loss;
 
     public string Root => _folder.FullName;
     public ModelUnits Units { get; } = new();
@@ -16,6 +18,21 @@ internal abstract class CredentialScene : IDisposable
 
     /// <summary>At which step the power goes, from 1; 0 for never.</summary>
     public int CutAt { get; set; }
+
+    /// <summary>What the power takes with it when it goes; set once the scene stands.</summary>
+    /// <param name="loss">What.</param>
+    /// <param name="foreign">A folder whose owner syncs what it writes.</param>
+    public void Lose(Loss loss, string? foreign = null)
+    {
+        _loss = loss;
+        _disk = new LossyDisk(Root) { Foreign = foreign };
+        var start = Units.OnStart;
+        Units.OnStart = async unit =>
+        {
+            await start(unit);
+            _disk.SettleForeign();
+        };
+    }
 
     /// <summary>How many steps there were since the last start.</summary>
     public int Steps => _steps;
@@ -56,12 +73,15 @@ internal abstract class CredentialScene : IDisposable
 
     public void Step(string what)
     {
-        if (++_steps == CutAt) throw new Boot.PowerCutException();
+        if (++_steps != CutAt) return;
+        _disk?.Cut(_loss);
+        throw new Boot.PowerCutException();
     }
 
     public virtual void Dispose()
     {
         GC.SuppressFinalize(this);
+        _disk?.Dispose();
         _folder.Delete(recursive: true);
     }
 }

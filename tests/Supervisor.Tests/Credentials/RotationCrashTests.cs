@@ -5,15 +5,17 @@ namespace Supervisor.Tests.Credentials;
 /// <summary>The power goes at every step of every rotation: at once something whole is used, and what was begun comes to an end.</summary>
 public sealed class RotationCrashTests
 {
-    public static TheoryData<string> Kinds => ["file", "page", "ssh", "certificates", "token", "encryption"];
+    private static readonly string[] Kinds = ["file", "page", "ssh", "certificates", "token", "encryption"];
 
-    [Theory, MemberData(nameof(Kinds))]
-    public async Task WheneverThePowerGoes_SomethingWholeIsUsed_AndTheRotationEnds(string kind)
+    public static TheoryData<string, Loss> Cuts => [.. from kind in Kinds from loss in Enum.GetValues<Loss>() select (kind, loss)];
+
+    [Theory, MemberData(nameof(Cuts))]
+    public async Task WheneverThePowerGoes_SomethingWholeIsUsed_AndTheRotationEnds(string kind, Loss loss)
     {
         var cut = 0;
         for (var done = false; !done;)
         {
-            using var scene = New(kind);
+            using var scene = New(kind, loss);
             scene.CutAt = ++cut;
             try
             {
@@ -54,12 +56,12 @@ public sealed class RotationCrashTests
         Assert.InRange(cut, 12, 200);
     }
 
-    [Theory, MemberData(nameof(Kinds))]
-    public async Task WheneverThePowerGoes_WhileTheOldOneIsLetGo_TheNewOneIsUsed(string kind)
+    [Theory, MemberData(nameof(Cuts))]
+    public async Task WheneverThePowerGoes_WhileTheOldOneIsLetGo_TheNewOneIsUsed(string kind, Loss loss)
     {
         for (var cut = 1; ; cut++)
         {
-            using var scene = New(kind);
+            using var scene = New(kind, loss);
             await scene.RotateAsync();
             scene.Time.Now += TimeSpan.FromDays(30);
             await scene.BootAsync();
@@ -80,13 +82,18 @@ public sealed class RotationCrashTests
         }
     }
 
-    private static CredentialScene New(string kind) => kind switch
+    private static CredentialScene New(string kind, Loss loss)
     {
-        "file" => new FileScene(),
-        "page" => new PageScene(),
-        "ssh" => new SshScene(),
-        "certificates" => new KubernetesScene(KubernetesSecret.Certificates),
-        "token" => new KubernetesScene(KubernetesSecret.Token),
-        _ => new KubernetesScene(KubernetesSecret.EncryptionKey),
-    };
+        CredentialScene scene = kind switch
+        {
+            "file" => new FileScene(),
+            "page" => new PageScene(),
+            "ssh" => new SshScene(),
+            "certificates" => new KubernetesScene(KubernetesSecret.Certificates),
+            "token" => new KubernetesScene(KubernetesSecret.Token),
+            _ => new KubernetesScene(KubernetesSecret.EncryptionKey),
+        };
+        scene.Lose(loss, foreign: scene is KubernetesScene ? "var/lib/rancher/k3s/server" : null);
+        return scene;
+    }
 }

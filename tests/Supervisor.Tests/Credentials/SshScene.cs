@@ -25,6 +25,9 @@ internal sealed class SshScene : CredentialScene
         _seen.Add(PublicKey(Folder));
     }
 
+    /// <summary>Whether sshd's settings have room for a second key.</summary>
+    public bool IncludesNext { get; set; } = true;
+
     public override ICredential Credential => new SshHostKey(Root, Units, _port);
 
     /// <summary>The key that clients know.</summary>
@@ -77,7 +80,7 @@ internal sealed class SshScene : CredentialScene
         _sshd?.Kill();
         _sshd?.WaitForExit();
         // As 10-appliance.conf of the image has it.
-        var settings = Write("sshd_config", $"Port {_port}\nListenAddress 127.0.0.1\nPidFile none\nUsePAM no\nStrictModes no\nPermitRootLogin yes\nAuthorizedKeysFile {this["authorized"]}\nHostKey {Path.Combine(Folder, Key)}\nInclude {Next}/*.conf\n");
+        var settings = Write("etc/ssh/sshd_config", $"Port {_port}\nListenAddress 127.0.0.1\nPidFile none\nUsePAM no\nStrictModes no\nPermitRootLogin yes\nAuthorizedKeysFile {this["authorized"]}\nHostKey {Path.Combine(Folder, Key)}\n{(IncludesNext ? $"Include {Next}/*.conf\n" : "")}");
         _sshd = Process.Start(new ProcessStartInfo("/usr/sbin/sshd", ["-D", "-q", "-f", settings]))!;
         for (var i = 0; i < 200; i++)
         {
