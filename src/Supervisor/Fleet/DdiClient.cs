@@ -166,28 +166,29 @@ internal sealed class DdiClient : IDisposable
         }
         catch (Exception e) when (e is HttpRequestException or IOException or ObjectDisposedException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
+            if (ServerRefusal.AlertIn(e) is { } alert) throw new DdiException(DdiFault.Refused, $"it does not take the device's certificate: {PlainText.Clean(alert)}", inner: e);
             // What is behind it says more: a name that is not known, a certificate that is not trusted.
             throw new DdiException(DdiFault.Unreachable, e is OperationCanceledException ? "it does not answer" : e.InnerException is { } inner and not IOException ? inner.Message : e.Message, inner: e);
         }
         if (answer.IsSuccessStatusCode) return answer;
         using (answer)
         {
-            var fault = answer.StatusCode switch
+            var text = await TextAsync(answer, cancellationToken);
+            var fault = ServerRefusal.Is(answer.StatusCode, text) ? DdiFault.Refused : answer.StatusCode switch
             {
-                HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden => DdiFault.Refused,
                 HttpStatusCode.NotFound or HttpStatusCode.Gone => DdiFault.Gone,
                 HttpStatusCode.BadRequest or HttpStatusCode.RequestEntityTooLarge or HttpStatusCode.UnprocessableEntity or HttpStatusCode.UnsupportedMediaType => DdiFault.Rejected,
                 _ => DdiFault.Unreachable,
             };
-            throw new DdiException(fault, $"it answers {(int)answer.StatusCode} {answer.ReasonPhrase}{await WordsAsync(answer, cancellationToken)}", WaitOf(answer));
+            throw new DdiException(fault, $"it answers {(int)answer.StatusCode} {answer.ReasonPhrase}{WordsIn(answer, text)}", WaitOf(answer));
         }
     }
 
     /// <summary>How long a server wants to be left alone: seconds, or until a moment (RFC 9110, 10.2.3), which is one by its clock, not by the device's.</summary>
     public static TimeSpan? WaitOf(HttpResponseMessage answer) => answer.Headers.RetryAfter is { } wait ? wait.Delta ?? (wait.Date - answer.Headers.Date) : null;
 
-    /// <summary>What an error says of itself, as far as it is worth showing.</summary>
-    private static async Task<string> WordsAsync(HttpResponseMessage answer, CancellationToken cancellationToken)
+    /// <summary>The beginning of what an error says; empty where it does not come.</summary>
+    private static async Task<string> TextAsync(HttpResponseMessage answer, CancellationToken cancellationToken)
     {
         try
         {
@@ -195,13 +196,24 @@ internal sealed class DdiClient : IDisposable
             limit.CancelAfter(ErrorLimit);
             await using var body = await answer.Content.ReadAsStreamAsync(limit.Token);
             var bytes = new byte[LargestError];
-            var text = Encoding.UTF8.GetString(bytes, 0, await body.ReadAtLeastAsync(bytes, bytes.Length, throwOnEndOfStream: false, limit.Token));
-            if (answer.Content.Headers.ContentType?.MediaType == "text/plain") return Shown(text.ReplaceLineEndings(" ").Trim());
-            using var document = JsonDocument.Parse(text);
-            var words = string.Join(" ", ReasonMembers.Select(name => document.RootElement.TryGetProperty(name, out var word) && word.ValueKind == JsonValueKind.String ? word.GetString()! : "").Where(word => word.Length > 0));
-            return Shown(words);
+            return Encoding.UTF8.GetString(bytes, 0, await body.ReadAtLeastAsync(bytes, bytes.Length, throwOnEndOfStream: false, limit.Token));
         }
-        catch (Exception e) when (e is JsonException or HttpRequestException or IOException or InvalidOperationException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        catch (Exception e) when (e is HttpRequestException or IOException || (e is OperationCanceledException && !cancellationToken.IsCancellationRequested))
+        {
+            return "";
+        }
+    }
+
+    /// <summary>What an error says of itself, as far as it is worth showing.</summary>
+    private static string WordsIn(HttpResponseMessage answer, string text)
+    {
+        if (answer.Content.Headers.ContentType?.MediaType == "text/plain") return Shown(text.ReplaceLineEndings(" ").Trim());
+        try
+        {
+            using var document = JsonDocument.Parse(text);
+            return Shown(string.Join(" ", ReasonMembers.Select(name => document.RootElement.TryGetProperty(name, out var word) && word.ValueKind == JsonValueKind.String ? word.GetString()! : "").Where(word => word.Length > 0)));
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
             return "";
         }

@@ -55,6 +55,21 @@ internal sealed class OpensslServer : IAsyncDisposable
     /// <summary>What it answers with first, instead: 202, and to come again.</summary>
     public ConcurrentQueue<RetryConditionHeaderValue> Waits { get; } = new();
 
+    /// <summary>What it answers to the next questions of devices, whoever asks: a status and a body, as a proxy before it might.</summary>
+    public ConcurrentQueue<(int Status, string Body)> Refusals { get; } = new();
+
+    /// <summary>Which certificates of its own it takes; all while it is null.</summary>
+    public Func<X509Certificate2, bool>? Takes { get; set; }
+
+    /// <summary>Whether the token ends with the first question by a certificate.</summary>
+    public bool EndsToken { get; set; }
+
+    /// <summary>Whether the token has ended.</summary>
+    public bool IsTokenOver { get; set; }
+
+    /// <summary>While it is set, requests for a certificate wait for it.</summary>
+    public TaskCompletionSource? Hold { get; set; }
+
     /// <summary>Every request for a certificate, as it came, without the white space.</summary>
     public ConcurrentQueue<string> Requests { get; } = new();
 
@@ -102,11 +117,16 @@ internal sealed class OpensslServer : IAsyncDisposable
             switch (context.Request.Path.Value!.Split('/'))
             {
                 case ["", "default", "controller", "v1", var id]:
-                    if (context.Request.Headers.Authorization == $"TargetToken {DeviceToken}" || await ShowsCertificateAsync(context, id)) await context.Response.WriteAsync("{}", context.RequestAborted);
+                    if (Refusals.TryDequeue(out var refusal))
+                    {
+                        (context.Response.StatusCode, context.Response.ContentType) = (refusal.Status, "text/html");
+                        await context.Response.WriteAsync(refusal.Body, context.RequestAborted);
+                    }
+                    else if ((!IsTokenOver && context.Request.Headers.Authorization == $"TargetToken {DeviceToken}") || await ShowsCertificateAsync(context, id)) await context.Response.WriteAsync("{}", context.RequestAborted);
                     else context.Response.StatusCode = 401;
                     break;
                 case ["", ".well-known", "est", "simpleenroll"]:
-                    if (AuthenticationHeaderValue.TryParse(context.Request.Headers.Authorization, out var basic) && Encoding.UTF8.GetString(Convert.FromBase64String(basic.Parameter!)).EndsWith($":{DeviceToken}", StringComparison.Ordinal)) await IssueAsync(context, "true");
+                    if (!IsTokenOver && AuthenticationHeaderValue.TryParse(context.Request.Headers.Authorization, out var basic) && Encoding.UTF8.GetString(Convert.FromBase64String(basic.Parameter!)).EndsWith($":{DeviceToken}", StringComparison.Ordinal)) await IssueAsync(context, "true");
                     else context.Response.StatusCode = 401;
                     break;
                 case ["", ".well-known", "est", "simplereenroll"]:
@@ -129,13 +149,16 @@ internal sealed class OpensslServer : IAsyncDisposable
     {
         if (context.Connection.ClientCertificate is not { } shown) return false;
         await File.WriteAllTextAsync(_shell["client.pem"], shown.ExportCertificatePem(), context.RequestAborted);
-        return (await _shell.TryAsync($"openssl verify -CAfile ca.pem -purpose sslclient client.pem; openssl x509 -in client.pem -noout -subject -nameopt RFC2253 | grep '^subject=CN={id}'")).ExitCode == 0;
+        var takes = Takes?.Invoke(shown) != false && (await _shell.TryAsync($"openssl verify -CAfile ca.pem -purpose sslclient client.pem; openssl x509 -in client.pem -noout -subject -nameopt RFC2253 | grep '^subject=CN={id}'")).ExitCode == 0;
+        if (takes && EndsToken && id.Length > 0) IsTokenOver = true;
+        return takes;
     }
 
     private async Task IssueAsync(HttpContext context, string condition)
     {
         using var reader = new StreamReader(context.Request.Body);
         var request = await reader.ReadToEndAsync(context.RequestAborted);
+        if (Hold is { } held) await held.Task.WaitAsync(context.RequestAborted);
         Requests.Enqueue(string.Concat(request.Where(letter => !char.IsWhiteSpace(letter))));
         await File.WriteAllTextAsync(_shell["request"], request, context.RequestAborted);
         // Both decoders that a script would use have to take it.
