@@ -1,54 +1,83 @@
 using System.Text;
 using Appliance.Core;
 using Appliance.Supervisor.Processes;
+using Serilog;
 
 namespace Appliance.Supervisor.Secrets;
 
 /// <summary>
 /// Seals with <c>systemd-creds</c>, which needs root: by a key in the machine's TPM2 and the host's own where there is a TPM2 that
-/// systemd can use, else by the host's alone (<c>/var/lib/systemd/credential.secret</c>). Secrets go through its standard input and
-/// output, and what it printed there is in no message.
+/// systemd can use, else by the host's alone (<c>/var/lib/systemd/credential.secret</c>). A TPM2 that does not answer now is no reason
+/// to do without it, which is why systemd-creds' own choice (<c>--with-key=auto</c>) is not used. Secrets go through its standard input
+/// and output, and what it printed there is in no message.
 /// </summary>
 /// <param name="hostSecret">For tests: the file of the host's key; null for the machine's.</param>
-internal sealed class SystemdCreds(string? hostSecret = null) : ISecretSeal
+/// <param name="program">For tests: another program than systemd-creds.</param>
+internal sealed class SystemdCreds(string? hostSecret = null, string program = SystemdCreds.Program) : ISecretSeal
 {
-    private const string Program = "systemd-creds", NeedsRoom = "systemd-creds is in the package systemd; its key needs room in /var/lib/systemd.";
-    private const int LargestOutput = 256 << 10, CannotBeRun = 126;
+    private const string Program = "systemd-creds", WithBoth = "host+tpm2", WithHost = "host", NeedsRoom = "systemd-creds is in the package systemd; its key needs room in /var/lib/systemd.";
+    private const int LargestOutput = 256 << 10;
 
     /// <summary>A TPM takes seconds for it.</summary>
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(40);
 
+    /// <summary>
+    /// What systemd-creds says (creds-util.c of systemd 252 to 261; it ends with 1 whatever it is) when a secret is damaged or under
+    /// another name, or its key is another machine's or TPM's. All else may pass: a TPM that is busy, locked or not there, libraries, memory.
+    /// </summary>
+    private static readonly string[] Lost =
+    [
+        "Decryption failed (incorrect key?)", "Embedded credential name", "Encrypted file too short", "corrupted data", "in header", "Metadata header incomplete",
+        "Failed to read encrypted credential data: Invalid argument", "Failed to determine local credential key: No such file", "Failed to determine local credential key: Invalid argument",
+        "integrity check failed", "PCR bank invalid",
+    ];
+
     /// <inheritdoc/>
     public async Task<string> SealAsync(SecretName name, ReadOnlyMemory<byte> secret, CancellationToken cancellationToken)
     {
-        byte[] content = [.. Mark(name), .. secret.Span];
-        var (outcome, output) = await RunAsync(["encrypt", "--with-key=auto", .. Binding(name)], content, cancellationToken);
-        if (Refuses(outcome)) (outcome, output) = await RunAsync(["encrypt", "--with-key=host", .. Binding(name)], content, cancellationToken);
-        if (!outcome.Succeeded) throw new UserError($"a secret cannot be sealed: {Reason(outcome)}", NeedsRoom) { MayPass = true };
-        return string.Concat(Encoding.ASCII.GetString(output).Split('\n', StringSplitOptions.TrimEntries));
+        if (!await HasTpmAsync(cancellationToken)) return await SealAsync(name, secret, WithHost, cancellationToken);
+        var sealedSecret = await SealAsync(name, secret, WithBoth, cancellationToken);
+        try
+        {
+            var opened = await UnsealAsync(name, sealedSecret, cancellationToken);
+            if (secret.Span.SequenceEqual(opened)) return sealedSecret;
+        }
+        catch (SecretLostException e)
+        {
+            // So does systemd 252 without PCRs. What can be sealed and not unsealed would be the end of a membership.
+            Log.Warning("The TPM seals what it does not unseal ({Reason}); secrets are sealed by the host's key alone", e.Message);
+        }
+        return await SealAsync(name, secret, WithHost, cancellationToken);
     }
 
     /// <inheritdoc/>
     public async Task<byte[]> UnsealAsync(SecretName name, string sealedSecret, CancellationToken cancellationToken)
     {
         var (outcome, output) = await RunAsync(["decrypt", $"--name={name}", "-", "-"], Encoding.ASCII.GetBytes(sealedSecret), cancellationToken);
-        if (Refuses(outcome)) throw new SecretLostException(Reason(outcome));
-        if (!outcome.Succeeded) throw new UserError($"a secret cannot be unsealed: {Reason(outcome)}", NeedsRoom) { MayPass = true };
+        if (!outcome.Succeeded) throw IsLost(outcome) ? new SecretLostException(Reason(outcome)) : new UserError($"a secret cannot be unsealed now: {Reason(outcome)}", NeedsRoom) { MayPass = true };
         var mark = Mark(name);
         return output.AsSpan().StartsWith(mark) ? output[mark.Length..] : throw new SecretLostException("it was sealed under another name, or by somebody else");
     }
 
-    /// <summary>
+    /// <summary>Whether firmware, kernel, systemd and its libraries know a TPM2; whether it answers is another question.</summary>
+    private async Task<bool> HasTpmAsync(CancellationToken cancellationToken) => (await RunAsync(["has-tpm2", "--quiet"], [], cancellationToken)).Outcome.Succeeded;
+
+    /// <remarks>
     /// To no PCRs: systemd-creds' own choice (7) changes with the keys of Secure Boot, and an update or a way back after which the
     /// device does not know who it is would be worse than what that guards against.
-    /// </summary>
-    private static string[] Binding(SecretName name) => ["--tpm2-pcrs=", $"--name={name}", "-", "-"];
+    /// </remarks>
+    private async Task<string> SealAsync(SecretName name, ReadOnlyMemory<byte> secret, string key, CancellationToken cancellationToken)
+    {
+        byte[] content = [.. Mark(name), .. secret.Span];
+        var (outcome, output) = await RunAsync(["encrypt", $"--with-key={key}", "--tpm2-pcrs=", $"--name={name}", "-", "-"], content, cancellationToken);
+        return outcome.Succeeded ? string.Concat(Encoding.ASCII.GetString(output).Split('\n', StringSplitOptions.TrimEntries))
+            : throw new UserError($"a secret cannot be sealed now: {Reason(outcome)}", NeedsRoom) { MayPass = true };
+    }
 
     /// <summary>The name once more: systemd-creds unseals under any name what was sealed without one.</summary>
     private static byte[] Mark(SecretName name) => Encoding.ASCII.GetBytes($"{name}\n");
 
-    /// <summary>It ran to its end and did not want to.</summary>
-    private static bool Refuses(ProcessOutcome outcome) => outcome is { TimedOut: false, ExitCode: > 0 and < CannotBeRun };
+    private static bool IsLost(ProcessOutcome outcome) => !outcome.TimedOut && outcome.Tail.Any(line => Lost.Any(word => line.Contains(word, StringComparison.Ordinal)));
 
     private static string Reason(ProcessOutcome outcome) => outcome.TimedOut ? $"{Program} does not end" : outcome.Tail.Count > 0 ? PlainText.Clean(outcome.Tail[^1]).TrimEnd('.') : $"{Program} ended with {outcome.ExitCode}";
 
@@ -56,6 +85,6 @@ internal sealed class SystemdCreds(string? hostSecret = null) : ISecretSeal
     {
         var environment = new Dictionary<string, string> { ["PATH"] = "/usr/bin:/bin", ["LC_ALL"] = "C.UTF-8" };
         if (hostSecret is not null) environment["SYSTEMD_CREDENTIAL_SECRET"] = hostSecret;
-        return ProcessRunner.FilterAsync(new ProcessCommand(Program, arguments) { Environment = environment, Limit = Limit }, input, LargestOutput, cancellationToken);
+        return ProcessRunner.FilterAsync(new ProcessCommand(program, arguments) { Environment = environment, Limit = Limit }, input, LargestOutput, cancellationToken);
     }
 }

@@ -131,6 +131,48 @@ public sealed class SecretSealTests : IDisposable
         }
     }
 
+    /// <summary>What Debian's systemd 252 and newer ones said with a software TPM that was locked, away, without libraries, and another one.</summary>
+    [Theory]
+    [InlineData("TPM2 device is in dictionary attack lockout mode.", false)]
+    [InlineData("Failed to initialize TCTI context: tcti:IO failure", false)]
+    [InlineData("TPM2 support is not installed.", false)]
+    [InlineData("Failed to unseal secret using TPM2: Device or resource busy", false)]
+    [InlineData("Failed to determine local credential key: Input/output error", false)]
+    [InlineData("Failed to load HMAC key in TPM: tpm:parameter(1):integrity check failed", true)]
+    [InlineData("TPM key integrity check failed. Key most likely does not belong to this TPM.", true)]
+    public async Task WhatCannotBeUnsealedNow_IsToldFromWhatIsLost(string said, bool isLost)
+    {
+        var mine = await Seal.SealAsync(SecretName.Fleet, Plain, Token);
+        var seal = WithTpm(unseal: Fails(said));
+
+        if (isLost) await Assert.ThrowsAsync<SecretLostException>(() => seal.UnsealAsync(SecretName.Fleet, mine, Token));
+        else Assert.True((await Assert.ThrowsAsync<UserError>(() => seal.UnsealAsync(SecretName.Fleet, mine, Token))).MayPass);
+        Assert.Equal(Plain, await Seal.UnsealAsync(SecretName.Fleet, mine, Token));
+    }
+
+    [Fact]
+    public async Task ATpmThatIsBusy_IsNoReasonToDoWithoutIt()
+    {
+        var seal = WithTpm(seal: Fails("Failed to seal to TPM2: Device or resource busy"));
+
+        var error = await Assert.ThrowsAsync<UserError>(() => seal.SealAsync(SecretName.Fleet, Plain, Token));
+        Assert.True(error.MayPass);
+        Assert.Contains("resource busy", error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain(Secret, error.ToString(), StringComparison.Ordinal);
+    }
+
+    /// <summary>As with systemd 252, which seals without PCRs and does not unseal that; and as with a TPM that is away in between.</summary>
+    [Fact]
+    public async Task WhatTheTpmSeals_IsUnsealedOnce_BeforeItIsReliedOn()
+    {
+        var worksNot = WithTpm(seal: "shift 2; exec systemd-creds encrypt --with-key=host \"$@\"", unseal: $"if mkdir '{Path.Combine(_folder.FullName, "once")}' 2>/dev/null; then {Fails("TPM2 PCR bank invalid or not supported")}; fi");
+        Assert.Equal(Plain, await Seal.UnsealAsync(SecretName.Fleet, await worksNot.SealAsync(SecretName.Fleet, Plain, Token), Token));
+        Assert.True(Directory.Exists(Path.Combine(_folder.FullName, "once")));
+
+        var away = WithTpm(seal: "shift 2; exec systemd-creds encrypt --with-key=host \"$@\"", unseal: Fails("Failed to initialize TCTI context: tcti:IO failure"));
+        Assert.True((await Assert.ThrowsAsync<UserError>(() => away.SealAsync(SecretName.Fleet, Plain, Token))).MayPass);
+    }
+
     [Fact]
     public async Task AFilter_ThatPrintsWithoutEnd_ReadsNothing_OrDoesNotEnd_IsEnded()
     {
@@ -139,6 +181,17 @@ public sealed class SecretSealTests : IDisposable
         Assert.Equal((3, 0, "no"), (ended.ExitCode, nothing.Length, Assert.Single(ended.Tail)));
         var (cut, _) = await ProcessRunner.FilterAsync(new ProcessCommand("sleep", "60") { Limit = TimeSpan.FromMilliseconds(200) }, Plain, 1 << 16, Token);
         Assert.True(cut.TimedOut);
+    }
+
+    private static string Fails(string said) => $"echo '{said}' >&2; exit 1";
+
+    /// <summary>The real systemd-creds, on a machine that has a TPM2 as far as it says.</summary>
+    private SystemdCreds WithTpm(string seal = ":", string unseal = ":")
+    {
+        var program = Path.Combine(_folder.FullName, $"creds-{Guid.NewGuid():N}");
+        File.WriteAllText(program, $"#!/bin/sh\ncase \"$*\" in\nhas-tpm2*) exit 0 ;;\n*--with-key=host+tpm2*) {seal} ;;\ndecrypt*) {unseal} ;;\nesac\nexec systemd-creds \"$@\"\n");
+        File.SetUnixFileMode(program, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        return new SystemdCreds(HostSecret, program);
     }
 
     private sealed class Lines : Serilog.Core.ILogEventSink
