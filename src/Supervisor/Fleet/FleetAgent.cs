@@ -97,6 +97,7 @@ internal sealed class FleetAgent : BackgroundService
         try
         {
             await BecomeAsync(membership, CancellationToken.None, first: _work.Forget); // another server's actions have the same numbers
+            _rotation.Reset();
         }
         finally
         {
@@ -116,6 +117,7 @@ internal sealed class FleetAgent : BackgroundService
             if (!_file.Exists) throw new UserError("The device belongs to no fleet.");
             _work.Forget();
             _file.Delete();
+            _rotation.Reset();
             Take(null);
         }
         finally
@@ -127,7 +129,7 @@ internal sealed class FleetAgent : BackgroundService
 
     /// <summary>Gets the device its next certificate now.</summary>
     /// <param name="isEmergency">Whether the one before goes at once.</param>
-    /// <param name="cancellationToken">Ends the work; what was begun is gone on with.</param>
+    /// <param name="cancellationToken">Ends the work; an emergency is gone on with.</param>
     /// <exception cref="UserError">There is none to be had; the one that holds goes on to hold.</exception>
     public async Task RotateCertificateAsync(bool isEmergency, CancellationToken cancellationToken)
     {
@@ -135,9 +137,19 @@ internal sealed class FleetAgent : BackgroundService
         try
         {
             if (_membership?.Certificate is not { } before || Client is not { } client) throw new UserError("The device has no certificate of its fleet's server.", "It gets one when it joins a fleet over https: appliancectl fleet join");
-            _rotation.Want(isEmergency);
+            _membership = await _rotation.WantAsync(_membership, isEmergency, cancellationToken);
             await RotateAsync(client, cancellationToken);
             if (_membership.Certificate == before) throw new UserError($"There is no new certificate: {Status.CertificateTrouble ?? "the server cannot be spoken to"}.", "The one that the device has holds on, and it tries again by itself.") { MayPass = true };
+            PollNow(); // the server is told of it
+        }
+        catch (OperationCanceledException) when (!isEmergency)
+        {
+            _membership = await _rotation.WithdrawAsync(_membership!, CancellationToken.None);
+            throw;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new UserError($"It cannot be written down that there is to be a new certificate: {e.Message}", "The one that the device has holds on.", e) { MayPass = true };
         }
         finally
         {
@@ -274,8 +286,7 @@ internal sealed class FleetAgent : BackgroundService
         {
             NoteTrouble(e);
             _nextPoll = Now + _backoff.Next(e.RetryAfter);
-            if (e.Fault == DdiFault.Refused && _membership is { Previous: not null }) await DoAsync("asked by the certificate before", () => GoBackAsync(cancellationToken));
-            else if (e.Fault == DdiFault.Refused) _rotation.NoteRefusal(_membership?.Certificate);
+            if (e.Fault == DdiFault.Refused) await DoAsync("spoken to by the certificate before", () => GoBackAsync(cancellationToken));
         }
         Show(status => status with { Assignment = _work.Current });
         return Pause();
@@ -309,11 +320,16 @@ internal sealed class FleetAgent : BackgroundService
         }
     }
 
-    /// <summary>The server takes the new certificate no longer: the one before may still do.</summary>
+    /// <summary>The server does not take the certificate that holds: the one before may still do.</summary>
     private async Task GoBackAsync(CancellationToken cancellationToken)
     {
-        await BecomeAsync(_membership! with { Certificate = _membership.Previous, Previous = null, PreviousUntil = null }, cancellationToken);
-        Log.Warning("The server does not take the device's new certificate; the one before is tried");
+        var before = _membership!;
+        _rotation.NoteRefusal(before.Certificate);
+        _membership = await _rotation.GoBackAsync(before, cancellationToken);
+        if (_membership.Certificate == before.Certificate) return;
+        _rotation.NoteRefusal(null);
+        Connect();
+        NoteContact(); // it answers by that one
     }
 
     /// <summary>Gets the device a token of its own for the one that lets it in.</summary>
@@ -340,10 +356,11 @@ internal sealed class FleetAgent : BackgroundService
         {
             _membership = await _rotation.AdvanceAsync(before, cancellationToken);
         }
-        catch (Exception e) when (e is DdiException or IOException or UnauthorizedAccessException or System.Security.Cryptography.CryptographicException or ArgumentException or UserError)
+        catch (Exception e)
         {
+            _membership = _rotation.Reached ?? before; // as the disk has it
+            if (e is not (DdiException or IOException or UnauthorizedAccessException or System.Security.Cryptography.CryptographicException or ArgumentException or UserError)) throw;
             Log.Warning("There is no new certificate yet: {Reason}", e.Message);
-            _membership = _rotation.Reached ?? before;
         }
         Show(status => status with { CertificateTrouble = _rotation.Trouble });
         if (_membership.Certificate == before.Certificate) return client;
@@ -437,7 +454,8 @@ internal sealed class FleetAgent : BackgroundService
 
     private void Take(FleetMembership? membership)
     {
-        (_membership, _isRead) = (membership, true);
+        (_membership, _isRead, _nextPoll, _lastAsk) = (membership, true, Now, Now - Spacing);
+        _backoff.Reset();
         Connect();
     }
 
@@ -467,8 +485,7 @@ internal sealed class FleetAgent : BackgroundService
         DdiClient? old;
         lock (_lock) (old, _client) = (_client, client);
         old?.Dispose();
-        (_described, _nextPoll, _lastAsk) = (null, Now, Now - Spacing);
-        _backoff.Reset();
+        _described = null;
         Show(_ => new FleetStatus
         {
             Device = Id,

@@ -32,6 +32,15 @@ internal sealed record FleetMembership
     /// <summary>Until when <see cref="Previous"/> is kept.</summary>
     public DateTimeOffset? PreviousUntil { get; init; }
 
+    /// <summary>Whether <see cref="Previous"/> is the factory's.</summary>
+    public bool IsPreviousFactorys { get; init; }
+
+    /// <summary>Whether the device went back to an older one: <see cref="Previous"/> is the newer then, and stays until there is another.</summary>
+    public bool IsPreviousNewer { get; init; }
+
+    /// <summary>Whether the next one is wanted before it is due.</summary>
+    public CertificateWish Wish { get; init; }
+
     /// <summary>Whether the device has something to show to the server.</summary>
     [JsonIgnore]
     public bool IsMember => Token is not null || Certificate is not null;
@@ -47,6 +56,19 @@ internal sealed record FleetMembership
 
     /// <inheritdoc/>
     public override string ToString() => $"{Server} ***";
+}
+
+/// <summary>When the device's next certificate is wanted.</summary>
+internal enum CertificateWish
+{
+    /// <summary>When it is due.</summary>
+    WhenDue,
+
+    /// <summary>Now.</summary>
+    Now,
+
+    /// <summary>Now, and the one before goes at once: somebody else may have its key.</summary>
+    Emergency,
 }
 
 /// <summary>The JSON form of what the device keeps of its fleet; <see cref="FleetMembership"/> itself is the file of format 1, which nobody writes any more.</summary>

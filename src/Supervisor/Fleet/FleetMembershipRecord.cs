@@ -27,6 +27,15 @@ internal sealed record FleetMembershipRecord
     /// <inheritdoc cref="FleetMembership.PreviousUntil"/>
     public DateTimeOffset? PreviousUntil { get; init; }
 
+    /// <inheritdoc cref="FleetMembership.IsPreviousFactorys"/>
+    public bool IsPreviousFactorys { get; init; }
+
+    /// <inheritdoc cref="FleetMembership.IsPreviousNewer"/>
+    public bool IsPreviousNewer { get; init; }
+
+    /// <inheritdoc cref="FleetMembership.Wish"/>
+    public CertificateWish Wish { get; init; }
+
     /// <summary><see cref="FleetSecrets"/>, sealed as <see cref="Secrets.SecretName.Fleet"/>.</summary>
     public string? Sealed { get; init; }
 
@@ -41,6 +50,9 @@ internal sealed record FleetMembershipRecord
         IsFactorys = membership.IsFactorys,
         IsGateways = membership.IsGateways,
         PreviousUntil = membership.PreviousUntil,
+        IsPreviousFactorys = membership.IsPreviousFactorys,
+        IsPreviousNewer = membership.IsPreviousNewer,
+        Wish = membership.Wish,
         Sealed = sealedSecrets,
     };
 
@@ -54,6 +66,9 @@ internal sealed record FleetMembershipRecord
         IsFactorys = IsFactorys,
         IsGateways = IsGateways,
         PreviousUntil = PreviousUntil,
+        IsPreviousFactorys = IsPreviousFactorys,
+        IsPreviousNewer = IsPreviousNewer,
+        Wish = Wish,
         EnrolmentToken = secrets.EnrolmentToken,
         Token = secrets.Token,
         Certificate = secrets.Certificate,

@@ -135,36 +135,92 @@ public sealed class CertificateRotationTests : IAsyncLifetime
         await SpeaksAsync(after);
     }
 
-    /// <summary>Wherever the power goes, the device is known to the server afterwards, and in the end by the next certificate.</summary>
+    [Fact]
+    public async Task AnEmergency_OutlivesARestart_AndUsesNoKeyThatWasMadeBefore()
+    {
+        var first = await AdvanceAsync(await BeginAsync());
+        _time.Now = _time.Now.AddDays(25);
+        (_steps, _cutAt) = (0, 5); // before the switch is written
+        await Assert.ThrowsAsync<PowerCutException>(() => AdvanceAsync(first));
+        _cutAt = 0;
+        var begun = await ReadAsync();
+        Assert.True(begun.Next!.IsIssued);
+
+        await Rotation().WantAsync(begun, isEmergency: true, Token);
+        var wanted = await ReadAsync();
+        Assert.Null(wanted.Next);
+        await Rotation().WantAsync(wanted, isEmergency: false, Token); // nobody makes less of it
+        var second = await AdvanceAsync(await ReadAsync());
+        Assert.NotEqual(begun.Next.Key, second.Certificate!.Key);
+        Assert.NotEqual(first.Certificate!.Key, second.Certificate.Key);
+        Assert.Equal((null, CertificateWish.WhenDue), (second.Previous, second.Wish));
+
+        // Nor is it forgotten where nothing is due.
+        await Rotation().WantAsync(second, isEmergency: true, Token);
+        var third = await AdvanceAsync(await ReadAsync());
+        Assert.NotEqual(second.Certificate, third.Certificate);
+        Assert.Null(third.Previous);
+        Assert.Equal(third, await AdvanceAsync(third));
+    }
+
+    [Fact]
+    public async Task OnAFullDisk_WhatHeldBeforeStays_TheReasonIsSaid_AndItIsNotTriedAtOnce()
+    {
+        var first = await AdvanceAsync(await BeginAsync());
+        _time.Now = _time.Now.AddDays(25);
+        var rotation = new CertificateRotation(new FleetMembershipFile(MembershipPath, _seal) { OnStep = _ => throw new IOException("no space left on the device") }, Id, Open, new DeviceClock("/nowhere", _time));
+
+        await Assert.ThrowsAsync<IOException>(() => rotation.AdvanceAsync(first, Token));
+        Assert.Contains("no space left", rotation.Trouble, StringComparison.Ordinal);
+        Assert.Equal(first, rotation.Reached);
+        Assert.Equal(first, await rotation.AdvanceAsync(first, Token));
+        rotation.Reset(); // as by whoever joins again
+        Assert.Null(rotation.Trouble);
+        await Assert.ThrowsAsync<IOException>(() => rotation.AdvanceAsync(first, Token));
+    }
+
+    /// <summary>The power went after the proof, by which the server ends the token, and was away until the first certificate had ended.</summary>
+    [Fact]
+    public async Task AFirstCertificate_ThatEndsBeforeItTookItsPlace_StillGetsTheNext()
+    {
+        var begin = await BeginAsync();
+        (_steps, _cutAt) = (0, 5);
+        await Assert.ThrowsAsync<PowerCutException>(() => AdvanceAsync(begin));
+        _cutAt = 0;
+        _time.Now = _time.Now.AddDays(40);
+        Assert.Equal(DdiFault.Refused, (await Assert.ThrowsAsync<DdiException>(() => SpeaksAsync(begin))).Fault); // the token has ended
+
+        await Assert.ThrowsAsync<DdiException>(async () => await AdvanceAsync(await ReadAsync()));
+        await SpeaksAsync(await AdvanceAsync(await ReadAsync()));
+    }
+
+    /// <summary>Wherever the power goes while the next one is made, the device is known to the server afterwards, and in the end by it.</summary>
     [Fact]
     public async Task WheneverThePowerGoes_TheDeviceIsKnown_AndGoesOn()
     {
-        var cuts = 0;
+        var held = await AdvanceAsync(await BeginAsync());
         for (var cut = 1; ; cut++)
         {
-            (_steps, _cutAt) = (0, 0);
-            var begin = cut == 1 ? await BeginAsync() : await ReadAsync();
-            _time.Now = _time.Now.AddDays(begin.Certificate is null ? 0 : 25);
-            await Membership.WriteAsync(begin, Token);
+            _time.Now = _time.Now.AddDays(25);
             (_steps, _cutAt) = (0, cut);
             FleetMembership? ended = null;
             try
             {
-                ended = await Rotation().AdvanceAsync(begin, Token);
+                ended = await AdvanceAsync(held);
             }
             catch (PowerCutException)
             {
-                cuts++;
+                await SpeaksAsync(await ReadAsync());
             }
             _cutAt = 0;
-            var kept = await ReadAsync();
-            await SpeaksAsync(kept);
-            var done = await AdvanceAsync(kept);
+            var done = await AdvanceAsync(await ReadAsync());
             await SpeaksAsync(done);
-            Assert.NotEqual(begin.Certificate?.Key, done.Certificate!.Key);
-            if (ended is not null) break;
+            Assert.NotEqual(held.Certificate!.Key, done.Certificate!.Key);
+            held = done;
+            if (ended is null) continue;
+            Assert.Equal(1 + 8, cut); // the one before that is let go of, the key, its certificate, the switch: before and after each
+            return;
         }
-        Assert.InRange(cuts, 6, 12);
     }
 
     private async Task<FleetMembership> ReadAsync() => (await Membership.ReadAsync(Token))!;

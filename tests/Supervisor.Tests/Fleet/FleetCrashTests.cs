@@ -2,6 +2,7 @@ using System.Globalization;
 using Appliance.Supervisor.Fleet;
 using Appliance.Supervisor.Updates;
 using Appliance.UpdateServer.Fleet;
+using Core.Tests.Access;
 using UpdateServer.Tests;
 
 namespace Supervisor.Tests.Fleet;
@@ -25,6 +26,51 @@ public sealed class FleetCrashTests : IAsyncLifetime
         Assert.InRange(writes, 6, 40);
         for (var cut = 1; cut <= steps; cut++) await RunAsync(cut, cut, 0);
         for (var cut = 1; cut <= writes; cut++) await RunAsync(1000 + cut, 0, cut);
+    }
+
+    /// <summary>The power goes at every write of the membership, until the device has its first certificate. Each begins with what lets a device in once; nobody comes to help.</summary>
+    [Theory]
+    [InlineData("enrolment token", 10)]
+    [InlineData("token", 8)]
+    [InlineData("factory's certificate", 8)]
+    public async Task WheneverThePowerGoes_OnTheWayToItsCertificate_TheDeviceComesBackByItself(string by, int steps)
+    {
+        using var factory = new SomeAuthority("factory");
+        var authority = Path.GetTempFileName();
+        await File.WriteAllTextAsync(authority, factory.Pem, Token);
+        await using var server = await ServerScene.StartAsync(DatabaseKind.Sqlite, secure: true, factory: authority);
+        var trust = server.Trust();
+        Assert.Equal(steps, await JoinAsync(0));
+        await Task.WhenAll(Enumerable.Range(1, steps).Select(JoinAsync));
+        File.Delete(authority);
+
+        async Task<int> JoinAsync(int cut)
+        {
+            await using var device = new FleetDevice(server.Address, machineId: (5000 + cut).ToString("x32", CultureInfo.InvariantCulture)) { CutAtMembershipWrite = cut };
+            var request = new JoinRequest { Server = server.Address.ToString(), Trust = trust };
+            request = by switch
+            {
+                "token" => request with { Token = (string)(await server.PostAsync("/api/v1/devices", new { id = device.Id }))["token"]! },
+                "enrolment token" => request with { EnrolmentToken = (string)(await server.PostAsync("/api/v1/enrolment-tokens", new { name = $"cut {cut}", uses = 1 }))["value"]! },
+                _ => request with { Certificate = factory.Make($"serial-{cut}") },
+            };
+            await device.StartAsync();
+            if (!await UnlessThePowerGoes(() => device.Agent.JoinAsync(request)) && !device.Membership.Exists)
+            {
+                // Whoever joins it sees that it has not.
+                await RestartAsync(device);
+                await device.Agent.JoinAsync(request);
+            }
+            if (cut > 0)
+            {
+                await Eventually.IsTrueAsync(() => device.World.WasCut, $"the cut ({by}, {cut})");
+                await RestartAsync(device);
+            }
+            await Eventually.IsTrueAsync(() => device.Agent.Status is { State: FleetState.Connected } status && status.CertificateUntil < DateTimeOffset.UtcNow.AddDays(31), $"the certificate ({by}, {cut}: {device.Agent.Status})");
+            var kept = (await device.Membership.ReadAsync(Token))!;
+            Assert.Equal((null, null, false), (kept.Token, kept.Next, kept.IsFactorys));
+            return device.MembershipWrites;
+        }
     }
 
     private async Task<(int Steps, int Writes)> RunAsync(int number, int cutAtStep, int cutAtWrite)

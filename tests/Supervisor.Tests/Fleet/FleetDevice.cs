@@ -62,7 +62,7 @@ internal sealed class FleetDevice : IWorker, IAsyncDisposable
     /// <summary>The worker is away as far as secrets go.</summary>
     public bool SealsNothing { get; set; }
 
-    public FleetMembershipFile Membership => new(MembershipPath, new WorkerSeal(this));
+    public FleetMembershipFile Membership => new(MembershipPath, new WorkerSeal(this)) { OnStep = _ => NoteMembershipWrite() };
 
     /// <summary>What the worker was asked to fetch or install, in order.</summary>
     public IReadOnlyList<WorkerRequest> Fetched => [.. World.Requests.Where(request => request.Verb is WorkerVerb.Install or WorkerVerb.FetchWorkload)];
@@ -75,6 +75,12 @@ internal sealed class FleetDevice : IWorker, IAsyncDisposable
 
     /// <summary>How often the assignment was about to be written, or had been.</summary>
     public int Writes { get; private set; }
+
+    /// <summary>At which write of the membership the power goes, from 1; 0 for never.</summary>
+    public int CutAtMembershipWrite { get; set; }
+
+    /// <summary>How often the membership was about to be written, or had been.</summary>
+    public int MembershipWrites { get; private set; }
 
     public AssignmentStep? Step => Work.Current?.Step;
 
@@ -178,6 +184,12 @@ internal sealed class FleetDevice : IWorker, IAsyncDisposable
     private void NoteWrite()
     {
         if (!World.IsOff && ++Writes == CutAtWrite) World.CutPower();
+        if (World.IsOff) throw new PowerCutException();
+    }
+
+    private void NoteMembershipWrite()
+    {
+        if (!World.IsOff && ++MembershipWrites == CutAtMembershipWrite) World.CutPower();
         if (World.IsOff) throw new PowerCutException();
     }
 

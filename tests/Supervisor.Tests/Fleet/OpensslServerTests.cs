@@ -4,6 +4,7 @@ using Appliance.Core.Fleet;
 using Appliance.Supervisor.Device;
 using Appliance.Supervisor.Fleet;
 using Appliance.Supervisor.Secrets;
+using Supervisor.Tests.Updates;
 
 namespace Supervisor.Tests.Fleet;
 
@@ -169,6 +170,157 @@ public sealed class OpensslServerTests : IAsyncLifetime
 
         await Eventually.IsTrueAsync(() => device.Agent.Status is { State: FleetState.Connected, CertificateTrouble: not null }, "the trouble");
         Assert.Contains("it is for edge-2", device.Agent.Status.CertificateTrouble, StringComparison.Ordinal);
+
+        // Who joins again inherits neither the trouble nor the pause after it.
+        _server.Issue = OpensslServer.Issues;
+        await device.Agent.JoinAsync(new JoinRequest { Server = _server.Address.ToString(), Trust = _server.Trust, Token = OpensslServer.DeviceToken });
+        await Eventually.IsTrueAsync(() => device.Agent.Status is { State: FleetState.Connected, CertificateUntil: not null, CertificateTrouble: null }, "the certificate");
+    }
+
+    /// <summary>A proxy that refuses once, after the server has ended the token: what was issued is all that the device has.</summary>
+    [Fact]
+    public async Task AnIssuedCertificate_ThatIsRefusedOnce_IsKept_WhereTheTokenHasEnded()
+    {
+        _server.EndsToken = true;
+        var cut = await CutBeforeTheSwitchAsync();
+        Assert.True(_server.IsTokenOver);
+
+        foreach (var _ in Enumerable.Range(0, 2)) _server.Refusals.Enqueue((401, ""));
+        _server.Issue = "exit 1"; // nor is there another one
+        Assert.Equal(DdiFault.Refused, (await Assert.ThrowsAsync<DdiException>(() => AdvanceAsync(cut))).Fault);
+        Assert.Equal(cut, await Membership.ReadAsync(Token));
+        var back = await AdvanceAsync((await Membership.ReadAsync(Token))!);
+        Assert.Equal((cut.Next!.Key, null), (back.Certificate!.Key, back.Token));
+        await SpeaksAsync(back);
+    }
+
+    /// <summary>Where the server issues another one for it, that one takes its place in turn.</summary>
+    [Fact]
+    public async Task AnIssuedCertificate_ThatIsRefused_GetsAnother_WhereTheTokenHasEnded()
+    {
+        _server.EndsToken = true;
+        var cut = await CutBeforeTheSwitchAsync();
+        _server.Refusals.Enqueue((401, "")); // by it
+        _server.Refusals.Enqueue((401, "")); // by the token
+
+        await Assert.ThrowsAsync<DdiException>(() => AdvanceAsync(cut));
+        var replaced = (await Membership.ReadAsync(Token))!;
+        Assert.Equal((cut.Next!.Key, true), (replaced.Certificate!.Key, replaced.Next!.IsIssued));
+        using var first = cut.Next.Read();
+        _server.Takes = shown => shown.SerialNumber != first.SerialNumber;
+        await SpeaksAsync(await AdvanceAsync(replaced));
+    }
+
+    [Fact]
+    public async Task AnIssuedCertificate_ThatIsNotTaken_IsLetGoOf_WhereTheTokenHolds()
+    {
+        var cut = await CutBeforeTheSwitchAsync();
+        _server.Refusals.Enqueue((401, ""));
+
+        await Assert.ThrowsAsync<DdiException>(() => AdvanceAsync(cut));
+        var kept = (await Membership.ReadAsync(Token))!;
+        Assert.Equal((OpensslServer.DeviceToken, null), (kept.Token, kept.Next));
+        await SpeaksAsync(await AdvanceAsync(kept));
+    }
+
+    [Fact]
+    public async Task ACertificateThatIsRefused_AndTheOneBefore_ChangePlaces_AndNoneIsLost()
+    {
+        var (first, second) = await TwoAsync();
+        using var older = first.Certificate!.Read();
+        using var newer = second.Certificate!.Read();
+
+        _server.Takes = shown => shown.SerialNumber == older.SerialNumber;
+        var back = await Rotation().GoBackAsync(second, Token);
+        Assert.Equal((first.Certificate, second.Certificate, true), (back.Certificate, back.Previous, back.IsPreviousNewer));
+        Assert.Equal(back, await Membership.ReadAsync(Token));
+        await SpeaksAsync(back);
+
+        // The newer one is not let go of, and takes its place again.
+        _time.Now = back.PreviousUntil!.Value;
+        _server.Issue = "exit 1";
+        await Assert.ThrowsAsync<DdiException>(() => AdvanceAsync(back)); // the older one is due
+        var kept = (await Membership.ReadAsync(Token))!;
+        Assert.Equal((first.Certificate, second.Certificate), (kept.Certificate, kept.Previous));
+        _server.Takes = shown => shown.SerialNumber == newer.SerialNumber;
+        var forth = await Rotation().GoBackAsync(kept, Token);
+        Assert.Equal((second.Certificate, first.Certificate, false), (forth.Certificate, forth.Previous, forth.IsPreviousNewer));
+        await SpeaksAsync(forth);
+    }
+
+    [Fact]
+    public async Task WhereNeitherIsTaken_NothingIsWritten()
+    {
+        var (_, second) = await TwoAsync();
+        var before = await File.ReadAllBytesAsync(Path.Combine(_tree.Root, "fleet.json"), Token);
+        _server.Takes = _ => false;
+
+        Assert.Equal(DdiFault.Refused, (await Assert.ThrowsAsync<DdiException>(() => Rotation().GoBackAsync(second, Token))).Fault);
+        Assert.Equal(before, await File.ReadAllBytesAsync(Path.Combine(_tree.Root, "fleet.json"), Token));
+    }
+
+    [Fact]
+    public async Task WhatHasEndedByASetClock_IsNotGoneBackTo()
+    {
+        var (_, second) = await TwoAsync();
+        _time.Now = _time.Now.AddDays(7);
+        var asked = _server.Asked.Count;
+
+        Assert.Equal(second, await Rotation().GoBackAsync(second, Token));
+        Assert.Equal(asked, _server.Asked.Count);
+    }
+
+    [Fact]
+    public async Task BackToTheFactorysCertificate_ItIsStillTheFactorys()
+    {
+        var first = await AdvanceAsync(await BeginAsync());
+        var factorys = await SwitchedFromFactorysAsync(first);
+        Assert.True(factorys.IsPreviousFactorys);
+        using var newer = factorys.Certificate!.Read();
+        _server.Takes = shown => shown.SerialNumber != newer.SerialNumber;
+
+        var back = await Rotation().GoBackAsync(factorys, Token);
+        Assert.Equal((first.Certificate, true, false), (back.Certificate, back.IsFactorys, back.IsPreviousFactorys));
+    }
+
+    [Fact]
+    public async Task TheAgent_IsRefusedOnce_AndHasBothCertificatesStill()
+    {
+        await using var device = new FleetDevice(_server.Address);
+        await device.StartAsync();
+        await device.Agent.JoinAsync(new JoinRequest { Server = _server.Address.ToString(), Trust = _server.Trust, Token = OpensslServer.DeviceToken });
+        await Eventually.IsTrueAsync(() => device.Agent.Status is { State: FleetState.Connected, CertificateUntil: not null }, "the certificate");
+        await device.Desk.Rotate("device-certificate", "a test").Work;
+        var both = (await device.Membership.ReadAsync(Token))!;
+        Assert.NotNull(both.Previous);
+
+        _server.Refusals.Enqueue((401, ""));
+        await device.RestartAsync();
+        await Eventually.IsTrueAsync(() => _server.Refusals.IsEmpty && device.Agent.Status.State == FleetState.Connected, "the connection");
+        var kept = (await device.Membership.ReadAsync(Token))!;
+        Assert.Equal((both.Previous, both.Certificate), (kept.Certificate, kept.Previous));
+    }
+
+    [Fact]
+    public async Task TheAgent_WhoseRotationIsStopped_WantsNoneAnyMore_AndMakesOneWhenToldAgain()
+    {
+        await using var device = new FleetDevice(_server.Address);
+        await device.StartAsync();
+        await device.Agent.JoinAsync(new JoinRequest { Server = _server.Address.ToString(), Trust = _server.Trust, Token = OpensslServer.DeviceToken });
+        await Eventually.IsTrueAsync(() => device.Agent.Status is { State: FleetState.Connected, CertificateUntil: not null }, "the certificate");
+        var before = (await device.Membership.ReadAsync(Token))!;
+        _server.Hold = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var asked = _server.Asked.Count;
+        var job = device.Desk.Rotate("device-certificate", "a test");
+        await Eventually.IsTrueAsync(() => _server.Asked.Count > asked, "the request");
+        job.Cancel();
+        await job.Work;
+
+        Assert.Equal(before, await device.Membership.ReadAsync(Token));
+        _server.Hold.SetResult();
+        _server.Hold = null;
+        await device.Desk.Rotate("device-certificate", "a test").Work;
+        Assert.NotEqual(before.Certificate, (await device.Membership.ReadAsync(Token))!.Certificate);
     }
 
     private void DateImage(DateTimeOffset built) => File.SetLastWriteTimeUtc(Path.Combine(_tree.Root, "usr/lib/os-release"), built.UtcDateTime);
@@ -184,6 +336,37 @@ public sealed class OpensslServerTests : IAsyncLifetime
         var membership = new FleetMembership { Server = _server.Address.ToString(), Trust = _server.Trust, Token = OpensslServer.DeviceToken };
         await Membership.WriteAsync(membership, Token);
         return membership;
+    }
+
+    /// <summary>The power goes after the proof by the first certificate, and before the membership with it is written.</summary>
+    private async Task<FleetMembership> CutBeforeTheSwitchAsync()
+    {
+        var writes = 0;
+        var begin = await BeginAsync();
+        var rotation = new CertificateRotation(new FleetMembershipFile(Path.Combine(_tree.Root, "fleet.json"), new SystemdCreds(Path.Combine(_tree.Root, "credential.secret"))) { OnStep = step => { if (step.StartsWith("before", StringComparison.Ordinal) && ++writes == 3) throw new PowerCutException(); } }, Id, Open, new DeviceClock(_tree.Root, _time));
+        await Assert.ThrowsAsync<PowerCutException>(() => rotation.AdvanceAsync(begin, Token));
+        var cut = (await Membership.ReadAsync(Token))!;
+        Assert.Equal((OpensslServer.DeviceToken, true), (cut.Token, cut.Next!.IsIssued));
+        return cut;
+    }
+
+    /// <summary>A device that has just got its second certificate.</summary>
+    private async Task<(FleetMembership First, FleetMembership Second)> TwoAsync()
+    {
+        var first = await AdvanceAsync(await BeginAsync());
+        _time.Now = _time.Now.AddDays(25);
+        var second = await AdvanceAsync(first);
+        Assert.Equal(first.Certificate, second.Previous);
+        return (first, second);
+    }
+
+    /// <summary>The device as it is after the server's first certificate has taken the place of the factory's.</summary>
+    private async Task<FleetMembership> SwitchedFromFactorysAsync(FleetMembership held)
+    {
+        _time.Now = _time.Now.AddDays(25);
+        var begun = held with { Next = (await AdvanceAsync(held)).Certificate, IsFactorys = true };
+        await Membership.WriteAsync(begun, Token);
+        return await AdvanceAsync(begun);
     }
 
     private CertificateRotation Rotation() => new(Membership, Id, Open, new DeviceClock(_tree.Root, _time));

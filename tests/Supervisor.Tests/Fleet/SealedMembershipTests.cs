@@ -21,6 +21,9 @@ public sealed class SealedMembershipTests : IAsyncLifetime
         Next = DeviceCredential.Create("edge-1"),
         Previous = DeviceCredential.Create("edge-1") with { Certificate = "before" },
         PreviousUntil = DateTimeOffset.UnixEpoch.AddYears(60),
+        IsPreviousFactorys = true,
+        IsPreviousNewer = true,
+        Wish = CertificateWish.Emergency,
     };
 
     private ServerScene _server = null!;
