@@ -229,6 +229,7 @@ internal sealed class FleetAgent : BackgroundService
         {
             if (Now < _nextPoll) return Pause();
             Take(await _file.ReadAsync(cancellationToken));
+            if (_client is not null) await SealPlainAsync(cancellationToken); // what cannot be used stays as it is
             // All devices of a site come up together after a power cut; their questions do not.
             _nextPoll = Now + (FirstPause * Random.Shared.NextDouble());
             return Timeout.InfiniteTimeSpan;
@@ -239,6 +240,18 @@ internal sealed class FleetAgent : BackgroundService
             Show(status => status with { State = FleetState.Unreadable, Server = e.Server ?? status.Server, Trouble = e.Message, TroubleSince = status.TroubleSince ?? _time.GetUtcNow(), Assignment = _work.Current });
             _nextPoll = Now + _backoff.Next();
             return Pause();
+        }
+    }
+
+    private async Task SealPlainAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await _file.SealPlainAsync(_membership!, cancellationToken);
+        }
+        catch (Exception e) when (e is UserError or IOException or UnauthorizedAccessException or InvalidDataException)
+        {
+            Log.Warning("By what the device is known to its fleet lies in clear on its disk, until the next start: {Reason}", e.Message);
         }
     }
 

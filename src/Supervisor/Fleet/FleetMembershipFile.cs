@@ -43,7 +43,7 @@ internal sealed class FleetMembershipFile(string path, ISecretSeal seal)
             {
                 PlainFormat => RecordFile.TryRead(path, FleetStateJson.Default.FleetMembership, LargestFile),
                 CurrentFormat => record.With(await UnsealAsync(record.Sealed ?? throw new InvalidDataException("nothing is sealed in it"), cancellationToken)),
-                _ => throw new InvalidDataException($"its format is {record.Format}, and this program knows {CurrentFormat}"),
+                _ => throw Unknown(record),
             };
         }
         catch (SecretLostException e)
@@ -54,6 +54,31 @@ internal sealed class FleetMembershipFile(string path, ISecretSeal seal)
         {
             throw new MembershipUnreadableException($"by what the server knows the device cannot be read: {e.Message}", server, e);
         }
+    }
+
+    /// <summary>What of the membership is no secret: the server, and whom it is trusted by. Null for a device that has joined no fleet.</summary>
+    /// <exception cref="MembershipUnreadableException">There is one, and it cannot be read.</exception>
+    public FleetMembership? ReadClear()
+    {
+        try
+        {
+            return RecordFile.TryRead(path, FleetStateJson.Default.FleetMembershipRecord, LargestFile) is not { } record ? null
+                : record.Format is PlainFormat or CurrentFormat ? record.With(FleetSecrets.None)
+                : throw Unknown(record);
+        }
+        catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException)
+        {
+            throw new MembershipUnreadableException($"of which fleet the device is a member cannot be read: {e.Message}", null, e);
+        }
+    }
+
+    /// <summary>Seals what a version that did not seal has left in clear.</summary>
+    /// <param name="membership">The membership as it was read.</param>
+    /// <param name="cancellationToken">Ends the work.</param>
+    /// <exception cref="UserError">It cannot be sealed; what the disk has is untouched.</exception>
+    public async Task SealPlainAsync(FleetMembership membership, CancellationToken cancellationToken)
+    {
+        if (RecordFile.TryRead(path, FleetStateJson.Default.FleetMembershipRecord, LargestFile)?.Format == PlainFormat) await WriteAsync(membership, cancellationToken);
     }
 
     /// <summary>Seals a membership, so that it can be written.</summary>
@@ -85,6 +110,8 @@ internal sealed class FleetMembershipFile(string path, ISecretSeal seal)
 
     /// <summary>Forgets it.</summary>
     public void Delete() => DurableFile.Delete(path);
+
+    private static InvalidDataException Unknown(FleetMembershipRecord record) => new($"its format is {record.Format}, and this program knows {CurrentFormat}");
 
     private async Task<FleetSecrets> UnsealAsync(string sealedSecrets, CancellationToken cancellationToken)
     {

@@ -85,6 +85,9 @@ internal sealed record FleetMembershipRecord
 /// <param name="Previous"><see cref="FleetMembership.Previous"/>.</param>
 internal sealed record FleetSecrets(string? EnrolmentToken, string? Token, DeviceCredential? Certificate, DeviceCredential? Next, DeviceCredential? Previous)
 {
+    /// <summary>None, or none that are known.</summary>
+    public static FleetSecrets None { get; } = new(null, null, null, null, null);
+
     /// <summary>Those of a membership.</summary>
     public static FleetSecrets Of(FleetMembership membership) => new(membership.EnrolmentToken, membership.Token, membership.Certificate, membership.Next, membership.Previous);
 

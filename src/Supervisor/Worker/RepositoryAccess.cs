@@ -35,22 +35,30 @@ internal sealed class RepositoryAccess(WorkerOptions options, TimeProvider time)
         return await RepositoryLocation.OpenAsync(source, (await OptionsAsync(source, settings, cancellationToken)) with { BytesPerSecond = request.BytesPerSecond ?? settings.BytesPerSecond, Time = time }, cancellationToken);
     }
 
-    /// <summary>The fleet's server is trusted by what the image or whoever joined it says, and gives the bundles of an assignment to its members alone.</summary>
+    /// <summary>
+    /// The fleet's server is trusted by what the image or whoever joined it says, which lies in clear. It gives the bundles of an
+    /// assignment to its members alone: only for those is unsealed by what it knows the device.
+    /// </summary>
     private async Task<HttpSourceOptions> OptionsAsync(string source, UpdateSettings settings, CancellationToken cancellationToken)
     {
         var plain = new HttpSourceOptions { Proxy = source == settings.Url && settings.Proxy is { } proxy ? new Uri(proxy) : null };
         if (!Uri.TryCreate(source, UriKind.Absolute, out var address)) return plain;
+        var known = plain;
         try
         {
-            if (FleetServer.Of(ImageSettings.ReadFleet(options.Root), options.Root, await new FleetMembershipFile(options.FleetPath, options.Seal).ReadAsync(cancellationToken)) is not { } server || !server.Hosts(address)) return plain;
-            return plain with { Configure = server.Configure, Authorization = RepositoryLocation.IsBundle(address) ? server.Authorization : null };
+            var file = new FleetMembershipFile(options.FleetPath, options.Seal);
+            if (ServerOf(file.ReadClear()) is not { } server || !server.Hosts(address)) return plain;
+            known = plain with { Configure = server.Configure };
+            if (RepositoryLocation.IsBundle(address) && ServerOf(await file.ReadAsync(cancellationToken)) is { } member) known = plain with { Configure = member.Configure, Authorization = member.Authorization };
         }
         catch (Exception e) when (e is MembershipUnreadableException or UserError or IOException or UnauthorizedAccessException or FormatException or ArgumentException)
         {
             Log.Warning("The fleet's settings cannot be used, and {Source} is asked without them: {Reason}", address.GetLeftPart(UriPartial.Path), e.Message);
-            return plain;
         }
+        return known;
     }
+
+    private FleetServer? ServerOf(FleetMembership? membership) => FleetServer.Of(ImageSettings.ReadFleet(options.Root), options.Root, membership);
 
     /// <summary>Closes it.</summary>
     public static async Task CloseAsync(IRepositorySource source)

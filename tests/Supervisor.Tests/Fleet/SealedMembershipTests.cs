@@ -70,6 +70,22 @@ public sealed class SealedMembershipTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task AFileOfFormat1_IsSealedWhenTheSupervisorStarts_AndWhereThatCannotBe_AtTheNextStart()
+    {
+        await WriteAsync($$"""{"format":1,"token":"{{ServerScene.GatewayToken}}","isGateways":true}""");
+        _device.SealsNothing = true;
+        await _device.StartAsync();
+        await ConnectedAsync(); // what lies in clear needs nobody
+        Assert.Contains(ServerScene.GatewayToken, await ContentAsync(), StringComparison.Ordinal);
+
+        _device.SealsNothing = false;
+        await _device.RestartAsync();
+        await ConnectedAsync();
+        Assert.DoesNotContain(ServerScene.GatewayToken, await ContentAsync(), StringComparison.Ordinal);
+        Assert.Equal(new FleetMembership { Token = ServerScene.GatewayToken, IsGateways = true }, await _device.Membership.ReadAsync(Token));
+    }
+
+    [Fact]
     public async Task OnAnotherMachine_TheDeviceMustJoinAgain_AndNothingIsDeleted()
     {
         await JoinAsync();
