@@ -30,6 +30,7 @@ internal sealed class CredentialDesk
     private IReadOnlyList<CredentialStatus> _workers = [];
     private CredentialStatus? _pages;
     private FleetAgent? _fleet;
+    private bool _isRead;
 
     /// <summary>A desk.</summary>
     /// <param name="engine">Updates of the operating system, which have the same jobs.</param>
@@ -50,6 +51,9 @@ internal sealed class CredentialDesk
 
     /// <summary>The credentials as they were when they were last looked at.</summary>
     public IReadOnlyList<CredentialStatus> Known => [.. Own(), .. Volatile.Read(ref _workers)];
+
+    /// <summary>Whether all of them have been looked at since the start: what is not among <see cref="Known"/> is not there.</summary>
+    public bool IsRead => Volatile.Read(ref _isRead) && _fleet?.IsRead != false;
 
     /// <summary>The agent that keeps the device's certificate; it is there later than the desk.</summary>
     public void Join(FleetAgent agent)
@@ -192,6 +196,7 @@ internal sealed class CredentialDesk
     {
         LookAtPage();
         Volatile.Write(ref _workers, result.Credentials ?? []);
+        Volatile.Write(ref _isRead, true);
         Changed?.Invoke();
     }
 

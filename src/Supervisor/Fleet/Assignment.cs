@@ -44,6 +44,9 @@ internal sealed record Assignment
     /// <summary>When it came.</summary>
     public required DateTimeOffset At { get; init; }
 
+    /// <summary>The credentials that a rotation is about, and what has become of each; empty before it is begun.</summary>
+    public IReadOnlyList<AssignedRotation> Rotations { get => field ?? []; init; }
+
     /// <summary>How it ended, in words; empty before that.</summary>
     public IReadOnlyList<string> Words { get; init; } = [];
 
@@ -57,6 +60,22 @@ internal sealed record Assignment
     /// <summary>Name and version.</summary>
     [JsonIgnore]
     public string Title => $"{Name} {Version}";
+}
+
+/// <summary>A credential that is to be made anew.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Before">What it was told by when the assignment was begun: by something else, once it has been changed.</param>
+internal sealed record AssignedRotation(string Name, string? Before)
+{
+    /// <summary>Whether there is a new one.</summary>
+    public bool IsDone { get; init; }
+
+    /// <summary>Why there will be none, or null.</summary>
+    public string? Failure { get; init; }
+
+    /// <summary>Whether something remains to be done.</summary>
+    [JsonIgnore]
+    public bool IsOpen => !IsDone && Failure is null;
 }
 
 /// <summary>What is assigned.</summary>

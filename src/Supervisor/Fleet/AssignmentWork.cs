@@ -1,4 +1,5 @@
 using Appliance.Core;
+using Appliance.Core.Credentials;
 using Appliance.Supervisor.Credentials;
 using Appliance.Supervisor.Updates;
 using Appliance.Supervisor.Worker;
@@ -27,19 +28,22 @@ internal sealed class AssignmentWork(AssignmentFile file, UpdateEngine engine, W
     /// <summary>How long a server is given to take note of an end before it is told again.</summary>
     private static readonly TimeSpan ReportAgain = TimeSpan.FromMinutes(5);
 
+    /// <summary>How long what is to be stopped is waited for, and how often credentials are looked at that somebody else is busy with.</summary>
+    private static readonly TimeSpan StopLimit = TimeSpan.FromMinutes(1), LookAgain = TimeSpan.FromSeconds(2);
+
     private readonly List<string> _news = [];
     private readonly long _start = time.GetTimestamp();
     private Assignment? _current = file.Read();
     private UpdateJob? _job;
     private TimeSpan _notBefore;
     private TimeSpan? _reportedAt;
-    private bool _saidTrial;
+    private bool _saidTrial, _looksAgain;
 
     /// <summary>The assignment at hand, or the last one.</summary>
     public Assignment? Current => Volatile.Read(ref _current);
 
     /// <summary>How long until the next try, or null when none waits.</summary>
-    public TimeSpan? Wait => _current is { Step: AssignmentStep.Accepted } && _notBefore > Now ? _notBefore - Now : null;
+    public TimeSpan? Wait => _looksAgain ? LookAgain : _current is { Step: AssignmentStep.Accepted } && _notBefore > Now ? _notBefore - Now : null;
 
     /// <summary>The job that does it: also one that the schedule has gone on with after a restart of the supervisor.</summary>
     private UpdateJob? Job => _job is { View.State: JobState.Running } ? _job : _current is not null && engine.Job is { View.State: JobState.Running } job && job.View.By == By ? job : null;
@@ -103,6 +107,7 @@ internal sealed class AssignmentWork(AssignmentFile file, UpdateEngine engine, W
     /// <summary>Does what can be done now, and notes what has become of it.</summary>
     public void Advance()
     {
+        _looksAgain = false;
         // Before that a version that failed lacks its journal, and no job may begin.
         if (_current is not { IsOver: false } current || !engine.IsFollowedUp) return;
         if (IsImage(current)) AdvanceImage(current);
@@ -115,6 +120,7 @@ internal sealed class AssignmentWork(AssignmentFile file, UpdateEngine engine, W
     public async Task<string?> CancelAsync(CancellationToken cancellationToken)
     {
         if (_current is not { IsOver: false } current) return null;
+        if (current.Kind == AssignmentKind.Rotation) return await CancelRotationAsync(current, cancellationToken);
         if (Job is { } job)
         {
             job.Cancel();
@@ -125,7 +131,7 @@ internal sealed class AssignmentWork(AssignmentFile file, UpdateEngine engine, W
         if (IsDone(current))
         {
             Advance();
-            return $"{current.Title} {(current.Kind == AssignmentKind.Rotation ? "is changed" : "runs")} already.";
+            return $"{current.Title} runs already.";
         }
         if (IsImage(current) && engine.State.Pending is { } pending && pending.Version == current.Version)
         {
@@ -151,8 +157,7 @@ internal sealed class AssignmentWork(AssignmentFile file, UpdateEngine engine, W
     private static bool IsWorkload(Assignment assignment) => assignment.Kind is AssignmentKind.Workload or AssignmentKind.WorkloadBundle;
 
     /// <summary>Whether what was assigned runs, and is kept.</summary>
-    private bool IsDone(Assignment assignment) => assignment.Kind == AssignmentKind.Rotation ? assignment.Attempts > 0 && credentials.Known.Any(credential => credential.Name == assignment.Name && credential.RotatedAt >= assignment.At)
-        : IsBundle(assignment) && assignment.Attempts == 0 ? false // its server may call it what it likes
+    private bool IsDone(Assignment assignment) => IsBundle(assignment) && assignment.Attempts == 0 ? false // its server may call it what it likes
         : IsImage(assignment) ? device.Version == assignment.Version && engine.State is { Phase: EnginePhase.Idle, Pending: null }
         : StateOf(assignment) is { Trial: null } known && known.Current == assignment.Version;
 
@@ -210,11 +215,80 @@ internal sealed class AssignmentWork(AssignmentFile file, UpdateEngine engine, W
         Try(current, () => workloads.Apply(new WorkloadRequest { Id = current.Kind == AssignmentKind.Workload ? current.Name : null, Source = current.Source, Channel = current.Channel, Version = current.Kind == AssignmentKind.Workload ? current.Version : null, Force = again, By = By }));
     }
 
+    /// <summary>One credential after the other, so that after a restart only what is missing is done.</summary>
     private void AdvanceRotation(Assignment current)
     {
-        // It was done, and the supervisor went down before it could say so.
-        if (_job is null && IsDone(current)) End(current, true, [$"{current.Name} was changed."]);
-        else Try(current, () => credentials.Rotate(current.Name, By));
+        if (_job is null && !TrySettle(ref current)) return;
+        while (current.Rotations.FirstOrDefault(one => one.IsOpen) is { } open)
+        {
+            Try(current, () => credentials.Rotate(open.Name, By));
+            if (_job is not null || _current == current || _current is not { IsOver: false } next) return;
+            if (next.Rotations == current.Rotations || !TrySettle(ref next)) return; // it is tried again later
+            current = next;
+        }
+        var failures = current.Rotations.Select(one => one.Failure).OfType<string>().ToList();
+        End(current, failures.Count == 0, [.. failures, .. Done(current) is { Length: > 0 } done ? [$"{done}: changed"] : Array.Empty<string>()]);
+    }
+
+    /// <summary>Finds out what has become of what no job of ours is about: it was done when the supervisor went down, or is gone on with by itself.</summary>
+    /// <returns>False while that is not known.</returns>
+    private bool TrySettle(ref Assignment current)
+    {
+        _looksAgain = true;
+        if (!credentials.IsRead) return false; // what there is, is known a while after the start
+        if (current.Rotations.Count == 0) Note(current = current with { Rotations = Choose(current.Name) });
+        while (current.Rotations.FirstOrDefault(one => one.IsOpen) is { } open)
+        {
+            if (Find(open.Name) is { Step: not (RotationStep.Idle or RotationStep.Grace) }) return false;
+            if (open.Before is null || Tell(open.Name) == open.Before) break;
+            current = NoteRotation(current, open with { IsDone = true });
+        }
+        _looksAgain = false;
+        return true;
+    }
+
+    private IReadOnlyList<AssignedRotation> Choose(string name)
+    {
+        var names = name == CredentialNames.All ? credentials.Known.Where(credential => credential.CanRotate).Select(credential => credential.Name).ToList() : [];
+        return [.. names.DefaultIfEmpty(name).Select(one => new AssignedRotation(one, Tell(one)))];
+    }
+
+    private CredentialStatus? Find(string name) => credentials.Known.FirstOrDefault(credential => credential.Name == name);
+
+    /// <summary>What a credential is told by from the one before and after it. Moments are compared for being the same alone: they are of several clocks, which may be wrong.</summary>
+    private string? Tell(string name) => Find(name) is { } known ? $"{known.Identity} {known.RotatedAt:O} {known.ExpiresAt:O}" : null;
+
+    private static string Done(Assignment current) => string.Join(", ", current.Rotations.Where(one => one.IsDone).Select(one => one.Name));
+
+    /// <summary>What has become of one of several; the next one has tries of its own.</summary>
+    private Assignment NoteRotation(Assignment current, AssignedRotation rotation)
+    {
+        _notBefore = TimeSpan.Zero;
+        _news.Add(rotation.Failure is { } failure ? $"{rotation.Name} was not changed: {failure}" : $"{rotation.Name} was changed.");
+        Note(current = current with { Step = AssignmentStep.Accepted, Attempts = 0, Rotations = [.. current.Rotations.Select(one => one.Name == rotation.Name ? rotation : one)] });
+        return current;
+    }
+
+    private async Task<string?> CancelRotationAsync(Assignment current, CancellationToken cancellationToken)
+    {
+        if (_job is { View.State: JobState.Running } job)
+        {
+            job.Cancel();
+            await job.Work.WaitAsync(StopLimit, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            cancellationToken.ThrowIfCancellationRequested();
+            if (job.View.State == JobState.Running) return $"{current.Name} is being changed; its end decides."; // from the switch on it goes to its end
+        }
+        if (_job is { View.State: JobState.Done } ended) EndTry(current, ended);
+        _job = null;
+        current = _current!;
+        if (!TrySettle(ref current) && current.Step == AssignmentStep.Installing) return $"{current.Name} is being changed; its end decides.";
+        if (current.Rotations.Count > 0 && !current.Rotations.Any(one => one.IsOpen))
+        {
+            Advance();
+            return $"{current.Name} is changed already.";
+        }
+        Note(current with { Step = AssignmentStep.Canceled, Words = ["called off by the server", .. Done(current) is { Length: > 0 } done ? [$"{done}: changed before"] : Array.Empty<string>()], IsReported = true });
+        return null;
     }
 
     private bool IsBusy => engine.Job?.View.State == JobState.Running;
@@ -233,7 +307,7 @@ internal sealed class AssignmentWork(AssignmentFile file, UpdateEngine engine, W
         // A try of which nothing is known any more: the supervisor was started anew.
         if (current.Step == AssignmentStep.Installing && current.Attempts > Pauses.Length)
         {
-            End(current, false, ["The supervisor went down during every try."]);
+            Fail(current, "The supervisor went down during every try.");
             return;
         }
         try
@@ -247,10 +321,10 @@ internal sealed class AssignmentWork(AssignmentFile file, UpdateEngine engine, W
         }
         catch (UserError e)
         {
-            End(current, false, [e.ToString()]);
+            Fail(current, e.ToString());
             return;
         }
-        _news.Add(current.Kind == AssignmentKind.Rotation ? $"Changing {current.Name}." : $"Fetching {current.Title}.");
+        _news.Add(current.Kind == AssignmentKind.Rotation ? $"Changing {current.Rotations.First(one => one.IsOpen).Name}." : $"Fetching {current.Title}.");
         Note(current with { Step = AssignmentStep.Installing, Attempts = current.Attempts + 1 });
     }
 
@@ -264,7 +338,10 @@ internal sealed class AssignmentWork(AssignmentFile file, UpdateEngine engine, W
                 Note(current with { Version = version, Name = view.Workload ?? current.Name });
                 Advance();
                 break;
-            case JobState.Done when current.Kind is AssignmentKind.Workload or AssignmentKind.Rotation:
+            case JobState.Done when current.Kind == AssignmentKind.Rotation:
+                NoteRotation(current, current.Rotations.First(one => one.IsOpen) with { IsDone = true });
+                break;
+            case JobState.Done when current.Kind == AssignmentKind.Workload:
                 End(current, true, [view.Message]);
                 break;
             // What is in it, is known only now: it failed before, and is tried again like any other version that is assigned again.
@@ -283,9 +360,16 @@ internal sealed class AssignmentWork(AssignmentFile file, UpdateEngine engine, W
                 Note(current with { Step = AssignmentStep.Accepted });
                 break;
             default:
-                End(current, false, [view.Message]);
+                Fail(current, view.Message);
                 break;
         }
+    }
+
+    /// <summary>There will be no other try.</summary>
+    private void Fail(Assignment current, string why)
+    {
+        if (current.Kind == AssignmentKind.Rotation) NoteRotation(current, current.Rotations.First(one => one.IsOpen) with { Failure = why });
+        else End(current, false, [why]);
     }
 
     /// <summary>Forced: at once; else when the device's settings let it; not at all while the server's window is closed.</summary>

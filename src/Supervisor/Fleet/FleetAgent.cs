@@ -74,6 +74,9 @@ internal sealed class FleetAgent : BackgroundService
     /// <summary>What the server is spoken to with; null while the device is no member.</summary>
     public DdiClient? Client { get { lock (_lock) return _membership?.IsMember != true ? null : _client; } }
 
+    /// <summary>Whether it is known by what the device is known to the server, if by anything.</summary>
+    public bool IsRead => Volatile.Read(ref _isRead);
+
     /// <summary>What the device is called there.</summary>
     private string Id => _membership?.DeviceId ?? _facts.Id;
 

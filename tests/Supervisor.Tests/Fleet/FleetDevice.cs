@@ -26,7 +26,7 @@ internal sealed class FleetDevice : IWorker, IAsyncDisposable
     private readonly Dictionary<string, WorkloadState> _workloads = new() { ["shop"] = new WorkloadState { Current = "1.0" } };
     private readonly FleetSettings _settings;
     private readonly TimeProvider _time;
-    private DateTimeOffset? _rotatedAt;
+    private readonly Dictionary<string, DateTimeOffset> _rotatedAt = [];
 
     /// <summary>A device whose image names a server.</summary>
     public FleetDevice(Uri server, TimeProvider? time = null, string? machineId = null)
@@ -48,6 +48,21 @@ internal sealed class FleetDevice : IWorker, IAsyncDisposable
 
     /// <summary>Called when the worker is asked for its credentials; what it throws comes of the question.</summary>
     public Action OnCredentials { get; set; } = () => { };
+
+    /// <summary>What the worker can change.</summary>
+    public IReadOnlyList<string> Rotating { get; set; } = ["ssh-host-key"];
+
+    /// <summary>Whether the credentials are read when the daemon starts, or some time later.</summary>
+    public bool ReadsCredentials { get; set; } = true;
+
+    /// <summary>The credential whose rotation is held up, and until when; it can be stopped meanwhile unless it has changed already.</summary>
+    public (string Name, TaskCompletionSource Until, bool HasChanged)? Held { get; set; }
+
+    /// <summary>What the worker's clock says when it has changed something, where it is another than the daemon's.</summary>
+    public DateTimeOffset? RotationTime { get; set; }
+
+    /// <summary>Credentials whose rotation was interrupted, and is gone on with.</summary>
+    public HashSet<string> UnderWay { get; } = [];
 
     /// <summary>Why the worker cannot change its credential, or null.</summary>
     public string? RotationTrouble { get; set; }
@@ -95,7 +110,7 @@ internal sealed class FleetDevice : IWorker, IAsyncDisposable
         Work = new AssignmentWork(new AssignmentFile(Path.Combine(_folder.FullName, AssignmentFile.FileName)) { OnStep = _ => NoteWrite() }, Engine, workloads, Desk = NewDesk(), World, _time);
         Agent = new FleetAgent(_settings, Tree.Root, Membership, Work, new DeviceFacts(Tree.Root, _folder.FullName), Engine, workloads, _time);
         Desk.Join(Agent);
-        await Desk.RefreshAsync(Token);
+        if (ReadsCredentials) await Desk.RefreshAsync(Token);
         await Agent.StartAsync(Token);
     }
 
@@ -159,12 +174,17 @@ internal sealed class FleetDevice : IWorker, IAsyncDisposable
             case WorkerVerb.RotateCredential:
                 lock (World.Requests) Rotated.Add(request.Credential!);
                 if (RotationTrouble is { } trouble) throw new UserError(trouble);
-                _rotatedAt = _time.GetUtcNow();
+                if (Held is { } held && held.Name == request.Credential)
+                {
+                    if (held.HasChanged) NoteRotated(held.Name);
+                    await held.Until.Task.WaitAsync(held.HasChanged ? CancellationToken.None : cancellationToken);
+                }
+                NoteRotated(request.Credential!);
                 goto case WorkerVerb.Credentials;
             case WorkerVerb.Credentials:
             case WorkerVerb.ResumeCredentials:
                 OnCredentials();
-                return new WorkerResult { Credentials = [new CredentialStatus { Name = "ssh-host-key", Title = "SSH host key", CanRotate = true, RotatedAt = _rotatedAt, Trouble = RotationTrouble }] };
+                return new WorkerResult { Credentials = [.. Rotating.Select(name => new CredentialStatus { Name = name, Title = name, CanRotate = true, RotatedAt = _rotatedAt.TryGetValue(name, out var at) ? at : null, Step = UnderWay.Contains(name) ? RotationStep.Switching : RotationStep.Idle, Trouble = RotationTrouble })] };
             default:
                 return await World.RunAsync(request, bundle, progress, cancellationToken);
         }
@@ -180,6 +200,9 @@ internal sealed class FleetDevice : IWorker, IAsyncDisposable
 
     private CredentialDesk NewDesk() => new(Engine, this, new OwnerAccess(Path.Combine(_folder.FullName, "access.json"), _time), new RotationEngine(Path.Combine(_folder.FullName, "rotations"), _time),
         new PageCredential(new PageCertificate(Path.Combine(_folder.FullName, PageCertificate.FileName), () => "edge-7"), _ => Task.FromResult(ProbeResult.Pass("it is shown"))), [], _time);
+
+    /// <summary>There is a new one.</summary>
+    public void NoteRotated(string name) => _rotatedAt[name] = RotationTime ?? _time.GetUtcNow();
 
     private void NoteWrite()
     {

@@ -1,0 +1,164 @@
+using System.Text.Json.Nodes;
+using Appliance.Supervisor.Fleet;
+using Appliance.UpdateServer.Fleet;
+using UpdateServer.Tests;
+
+namespace Supervisor.Tests.Fleet;
+
+/// <summary>A rotation that the server assigned: done once, whatever clocks say and whenever the supervisor goes down; and what stopping it means.</summary>
+public sealed class AssignedRotationTests : IAsyncLifetime
+{
+    private const string First = "ssh-host-key", Second = "wireguard";
+
+    private ServerScene _server = null!;
+    private FleetDevice _device = null!;
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    private static TaskCompletionSource NewHold() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public async ValueTask InitializeAsync()
+    {
+        _server = await ServerScene.StartAsync(DatabaseKind.Sqlite);
+        _device = new FleetDevice(_server.Address) { Rotating = [First, Second] };
+        await _device.StartAsync();
+        await _device.Agent.JoinAsync(new JoinRequest { GatewayToken = ServerScene.GatewayToken });
+        await ConnectedAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _device.DisposeAsync();
+        await _server.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task AfterAStart_ItWaits_UntilTheCredentialsHaveBeenRead()
+    {
+        _device.Held = (First, NewHold(), false);
+        await AssignAsync(First);
+        await BeginsAsync(1);
+        _device.ReadsCredentials = false;
+        await _device.RestartAsync();
+        _device.Held = null;
+        await ConnectedAsync();
+        Assert.Equal(AssignmentStep.Installing, _device.Step);
+
+        await _device.Desk.RefreshAsync(Token);
+        await _device.BecomesAsync(AssignmentStep.Succeeded);
+        Assert.Equal([First, First], _device.Rotated); // the first was undone
+    }
+
+    /// <summary>By a clock that was wrong when it was changed.</summary>
+    [Theory]
+    [InlineData(1970)]
+    [InlineData(2100)]
+    public async Task WhatWasChanged_BeforeTheSupervisorWentDown_IsNotChangedAgain(int year)
+    {
+        _device.RotationTime = new DateTimeOffset(year, 1, 1, 0, 0, 0, TimeSpan.Zero);
+        var hold = NewHold();
+        _device.Held = (First, hold, true);
+        await AssignAsync(First);
+        await BeginsAsync(1);
+        await _device.RestartAsync();
+
+        await _device.BecomesAsync(AssignmentStep.Succeeded);
+        hold.SetResult();
+        await _device.ReportsAsync();
+        Assert.Equal([First], _device.Rotated);
+    }
+
+    /// <summary>It was changed long ago, by a clock that is ahead of the assignment's: that is no reason not to do it.</summary>
+    [Fact]
+    public async Task WhatWasChanged_BeforeItWasAssigned_IsChanged()
+    {
+        _device.RotationTime = DateTimeOffset.UtcNow.AddYears(50);
+        _device.NoteRotated(First);
+        await _device.Desk.RefreshAsync(Token);
+        _device.Held = (First, NewHold(), false);
+        await AssignAsync(First);
+        await BeginsAsync(1);
+        await _device.RestartAsync();
+        await BeginsAsync(2);
+        Assert.Equal(AssignmentStep.Installing, _device.Step);
+    }
+
+    [Fact]
+    public async Task OfSeveral_EachIsChangedOnce_AndWhatIsMissing_AfterARestart()
+    {
+        _device.Rotating = [First, Second, "wifi"];
+        await _device.Desk.RefreshAsync(Token);
+        _device.Held = (Second, NewHold(), false);
+        await AssignAsync("all");
+        await Eventually.IsTrueAsync(() => _device.Rotated.Contains(Second), "the second");
+        await _device.RestartAsync();
+        _device.Held = null;
+
+        await _device.BecomesAsync(AssignmentStep.Succeeded);
+        await _device.ReportsAsync();
+        Assert.Equal([First, Second, Second, "wifi"], _device.Rotated);
+        Assert.EndsWith($"{First}, {Second}, wifi: changed", Assert.Single(_device.Work.Current!.Words), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task WhatIsGoneOnWith_IsNotBegunAgain()
+    {
+        _device.Held = (First, NewHold(), false);
+        await AssignAsync(First);
+        await BeginsAsync(1);
+        _device.UnderWay.Add(First);
+        await _device.RestartAsync();
+        await ConnectedAsync();
+        await Eventually.IsTrueAsync(() => _device.Work.Wait is not null, "the wait");
+        Assert.Equal(AssignmentStep.Installing, _device.Step);
+
+        _device.UnderWay.Clear();
+        _device.NoteRotated(First);
+        await _device.Desk.RefreshAsync(Token);
+        await _device.BecomesAsync(AssignmentStep.Succeeded);
+        Assert.Equal([First], _device.Rotated);
+    }
+
+    [Fact]
+    public async Task WhatIsCalledOff_BeforeTheSwitch_IsStopped()
+    {
+        _device.Held = (First, NewHold(), false);
+        var action = await AssignAsync(First);
+        await BeginsAsync(1);
+        await CancelAsync(action);
+
+        await _device.BecomesAsync(AssignmentStep.Canceled);
+        await Eventually.IsTrueAsync(async () => (string?)(await ActionAsync(action))["state"] == "canceled", "the end");
+    }
+
+    [Fact]
+    public async Task WhatIsCalledOff_AfterTheSwitch_IsReportedAsChanged()
+    {
+        var hold = NewHold();
+        _device.Held = (First, hold, true);
+        var action = await AssignAsync(First);
+        await BeginsAsync(1);
+        var job = _device.Engine.Job!;
+        await CancelAsync(action);
+        await Eventually.IsTrueAsync(() => job.Cancelled.IsCancellationRequested, "the wish to stop it");
+        hold.SetResult();
+
+        await _device.BecomesAsync(AssignmentStep.Succeeded);
+        await Eventually.IsTrueAsync(async () => (string?)(await ActionAsync(action))["state"] == "finished", "the end");
+        Assert.Contains((await ActionAsync(action))["messages"]!.AsArray(), message => ((string)message!).Contains("is changed already", StringComparison.Ordinal));
+    }
+
+    private async Task<long> AssignAsync(string credential) => await _server.AssignAsync(_device.Id, (long)(await _server.PostAsync("/api/v1/rotations", new { credential }))["id"]!);
+
+    private Task BeginsAsync(int rotations) => Eventually.IsTrueAsync(() => _device.Rotated.Count == rotations && _device.Step == AssignmentStep.Installing, $"rotation {rotations}");
+
+    private Task ConnectedAsync() => Eventually.IsTrueAsync(() => _device.Agent.Status.State == FleetState.Connected, "the connection");
+
+    private async Task<JsonNode> ActionAsync(long action) => (await _server.GetAsync($"/api/v1/devices/{_device.Id}/actions")).AsArray().Single(row => (long)row!["id"]! == action)!;
+
+    private async Task CancelAsync(long action)
+    {
+        using var answer = await _server.Admin.DeleteAsync($"/api/v1/devices/{_device.Id}/actions/{action}", Token);
+        Assert.True(answer.IsSuccessStatusCode);
+    }
+}
