@@ -1,6 +1,4 @@
-using System.Runtime.InteropServices;
 using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using Appliance.Core;
 using Appliance.Core.Credentials;
@@ -10,27 +8,31 @@ namespace Appliance.Supervisor.Credentials;
 
 /// <summary>
 /// What k3s keeps secret: its certificates, the token that nodes join by, and the key that secrets are encrypted with in its datastore.
-/// Before it is changed, all that belongs together is copied with k3s stopped (datastore, certificates, keys, token), because an old
-/// token or key cannot read what the new one has written; when the node is not ready afterwards, the copy comes back.
+/// Before it is changed, all that belongs together is copied with k3s stopped: with token and key the datastore and the certificates,
+/// because an old token or key cannot read what the new one has written. When the node is not ready afterwards, the copy comes back.
 /// </summary>
 /// <param name="kind">Which of the three.</param>
 /// <param name="options">Where k3s is.</param>
 /// <param name="units">The units.</param>
 /// <param name="isReady">Whether the node takes workloads.</param>
 /// <param name="time">Clock.</param>
-internal sealed partial class KubernetesCredential(KubernetesSecret kind, KubernetesOptions options, IUnits units, Func<CancellationToken, Task<Readiness>> isReady, TimeProvider time) : ICredential
+internal sealed class KubernetesCredential(KubernetesSecret kind, KubernetesOptions options, IUnits units, Func<CancellationToken, Task<Readiness>> isReady, TimeProvider time) : ICredential
 {
-    private const string TokenName = "token", CopyMark = "complete";
-    private const int TokenBytes = 24, CurrentFolder = -100; // AT_FDCWD
-    private const uint Exchange = 2; // RENAME_EXCHANGE, rename(2)
+    private const string TokenName = "token", BackupsName = "backups", BackupPrefix = "tls-", BegunMark = "begun", ChangedMark = "changed";
+    private const int TokenBytes = 24;
 
-    /// <summary>k3s makes new leaf certificates when it starts with less than this left of them.</summary>
+    /// <summary>k3s makes new certificates when it starts with less than this left of them.</summary>
     private static readonly TimeSpan RenewedBefore = TimeSpan.FromDays(120);
+
+    /// <summary>Not sooner after the last rotation: k3s can be told to make such as last less than the 120 days.</summary>
+    private static readonly TimeSpan RestAfterRotation = TimeSpan.FromDays(30);
     private static readonly TimeSpan UnitLimit = TimeSpan.FromMinutes(5);
 
     private string Server => Path.Join(options.Root, "/var/lib/rancher/k3s/server");
 
     private string TlsFolder => Path.Combine(Server, "tls");
+
+    private string AgentFolder => Path.Join(options.Root, "/var/lib/rancher/k3s/agent");
 
     /// <summary>What k3s is to start with, once its token was changed; on the data partition like all of /etc/rancher.</summary>
     private string TokenSettings => Path.Join(options.Root, "/etc/rancher/k3s/config.yaml.d/90-appliance-token.yaml");
@@ -50,22 +52,23 @@ internal sealed partial class KubernetesCredential(KubernetesSecret kind, Kubern
         if (kind == KubernetesSecret.Token) return File.Exists(TokenPath) ? new CredentialFacts("Token by which nodes join") { IssuedAt = File.GetLastWriteTimeUtc(TokenPath) } : null;
         var encryption = Path.Combine(Server, "cred", "encryption-config.json");
         if (kind == KubernetesSecret.EncryptionKey) return File.Exists(encryption) ? new CredentialFacts("Key of the secrets in the datastore") { IssuedAt = File.GetLastWriteTimeUtc(encryption) } : null;
-        var leaves = Leaves();
-        return leaves.Count == 0 ? null : new CredentialFacts("Certificates of Kubernetes")
+        KubernetesCertificate[] all = [.. KubernetesCertificates.ReadServer(TlsFolder).Values, .. KubernetesCertificates.ReadNode(AgentFolder).Values];
+        return all.MinBy(certificate => certificate.Until) is not { } first ? null : new CredentialFacts("Certificates of Kubernetes")
         {
-            IssuedAt = leaves.Max(leaf => leaf.From),
-            ExpiresAt = leaves.Min(leaf => leaf.Until),
-            Identity = $"{leaves.Count} certificates",
+            IssuedAt = first.WrittenAt,
+            ExpiresAt = first.Until,
+            Identity = $"{all.Length} certificates",
         };
     }
 
     /// <inheritdoc/>
-    public DateTimeOffset? DueAt(CredentialFacts facts, RotationRecord record) => kind == KubernetesSecret.Certificates && facts is { ExpiresAt: { } end, IssuedAt: { } start } ? Later(start, end - RenewedBefore) : null;
+    public DateTimeOffset? DueAt(CredentialFacts facts, RotationRecord record) => kind == KubernetesSecret.Certificates && facts.ExpiresAt is { } end ? Later(end - RenewedBefore, record.RotatedAt + RestAfterRotation) : null;
 
     /// <inheritdoc/>
     public Task PrepareAsync(RotationWork work, CancellationToken cancellationToken)
     {
         if (kind == KubernetesSecret.Token) DurableFile.Write(Path.Combine(work.New, TokenName), Encoding.ASCII.GetBytes(Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(TokenBytes))));
+        if (kind == KubernetesSecret.Certificates) DurableFile.Write(Path.Combine(work.New, BackupsName), Encoding.UTF8.GetBytes(string.Join('\n', Backups())));
         return Task.CompletedTask;
     }
 
@@ -79,28 +82,71 @@ internal sealed partial class KubernetesCredential(KubernetesSecret kind, Kubern
     /// <inheritdoc/>
     public async Task SwitchAsync(RotationWork work, CancellationToken cancellationToken)
     {
-        if (File.Exists(Path.Combine(work.Old, CopyMark)))
+        var changed = Path.Combine(work.Old, ChangedMark);
+        if (!File.Exists(changed))
         {
-            await RestoreAsync(work, cancellationToken); // it was interrupted: nobody knows how far it had come
+            await KeepAsync(work, cancellationToken);
+            await ChangeAsync(work, cancellationToken);
+            work.Say("before it is noted that k3s has changed its secrets");
+            DurableFile.Write(changed, []);
         }
-        else
+        work.Say("before k3s starts with its new secrets");
+        await units.RestartAsync(options.Unit, UnitLimit, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public async Task ConfirmAsync(RotationWork work, CancellationToken cancellationToken)
+    {
+        await RequireReadyAsync(cancellationToken);
+        if (kind == KubernetesSecret.Certificates) RequireNewCertificates(work);
+        if (kind == KubernetesSecret.Token && !Text(TokenPath).EndsWith(Text(Path.Combine(work.New, TokenName)), StringComparison.Ordinal)) throw new UserError("k3s does not have the new token.");
+    }
+
+    /// <inheritdoc/>
+    public async Task UndoAsync(RotationWork work, CancellationToken cancellationToken)
+    {
+        if (!File.Exists(Path.Combine(work.Old, BegunMark))) return; // k3s was left alone, and is as somebody else has it
+        var copy = CopyOf(work);
+        if (copy.IsNeeded) await RestoreAsync(work, copy, cancellationToken);
+        if (!await units.IsActiveAsync(options.Unit, cancellationToken)) await units.RestartAsync(options.Unit, UnitLimit, cancellationToken);
+        RemoveBackups(work);
+    }
+
+    /// <inheritdoc/>
+    public Task RetireAsync(RotationWork work, CancellationToken cancellationToken)
+    {
+        RemoveBackups(work);
+        return Task.CompletedTask;
+    }
+
+    /// <summary>Copies what will be changed.</summary>
+    private async Task KeepAsync(RotationWork work, CancellationToken cancellationToken)
+    {
+        var copy = CopyOf(work);
+        if (copy.IsNeeded) await RestoreAsync(work, copy, cancellationToken); // it was interrupted: nobody knows how far it had come
+        DurableFile.Write(Path.Combine(work.Old, BegunMark), []);
+        await units.StopAsync(options.Unit, UnitLimit, cancellationToken);
+        // Anew where there is one: k3s has perhaps run since.
+        await copy.TakeAsync(cancellationToken);
+        if (kind == KubernetesSecret.Token && File.Exists(TokenSettings)) DurableFile.Write(Path.Combine(work.Old, TokenName), File.ReadAllBytes(TokenSettings));
+        if (kind != KubernetesSecret.Certificates)
         {
-            await units.StopAsync(options.Unit, UnitLimit, cancellationToken);
-            work.Say("before the copy is made");
-            await CopyAsync(Server, Path.Combine(work.Old, "server"), cancellationToken);
-            if (File.Exists(TokenSettings)) DurableFile.Write(Path.Combine(work.Old, TokenName), File.ReadAllBytes(TokenSettings));
-            DurableFile.Write(Path.Combine(work.Old, CopyMark), []);
+            await units.RestartAsync(options.Unit, UnitLimit, cancellationToken);
+            await RequireReadyAsync(cancellationToken);
         }
+        work.Say("before the copy is needed");
+        copy.Need();
+    }
+
+    private async Task ChangeAsync(RotationWork work, CancellationToken cancellationToken)
+    {
         work.Say("before k3s changes its secrets");
         switch (kind)
         {
             case KubernetesSecret.Certificates:
-                await units.StopAsync(options.Unit, UnitLimit, cancellationToken);
                 await RunAsync(["certificate", "rotate"], cancellationToken);
                 break;
             case KubernetesSecret.Token:
-                await units.RestartAsync(options.Unit, UnitLimit, cancellationToken);
-                await RequireReadyAsync(cancellationToken);
                 var next = Text(Path.Combine(work.New, TokenName));
                 await CredentialCommand.RunAsync(options.Program, ["token", "rotate", "--new-token", next], new Dictionary<string, string> { ["K3S_TOKEN"] = Text(TokenPath) }, cancellationToken);
                 work.Say("before k3s is to start with the new token");
@@ -108,8 +154,6 @@ internal sealed partial class KubernetesCredential(KubernetesSecret kind, Kubern
                 DurableFile.Write(TokenSettings, Encoding.ASCII.GetBytes($"# Changed by the supervisor (appliancectl credentials).\ntoken: {next}\n"));
                 break;
             default:
-                await units.RestartAsync(options.Unit, UnitLimit, cancellationToken);
-                await RequireReadyAsync(cancellationToken);
                 await RunAsync(["secrets-encrypt", "rotate-keys"], cancellationToken);
                 await CredentialCommand.RetryAsync(async () =>
                 {
@@ -118,47 +162,50 @@ internal sealed partial class KubernetesCredential(KubernetesSecret kind, Kubern
                 }, options.Within, time, cancellationToken);
                 break;
         }
-        await units.RestartAsync(options.Unit, UnitLimit, cancellationToken);
     }
 
-    /// <inheritdoc/>
-    public async Task ConfirmAsync(RotationWork work, CancellationToken cancellationToken)
+    /// <summary>What is changed: with the certificates nothing of the datastore, which goes on meanwhile.</summary>
+    private KubernetesCopy CopyOf(RotationWork work) => new(kind == KubernetesSecret.Certificates ? TlsFolder : Server, work);
+
+    private async Task RestoreAsync(RotationWork work, KubernetesCopy copy, CancellationToken cancellationToken)
     {
-        await RequireReadyAsync(cancellationToken);
-        if (kind == KubernetesSecret.Certificates && Directory.Exists(work.Old) && Leaves().Max(leaf => leaf.From) <= Leaves(Path.Combine(work.Old, "server", "tls")).Max(leaf => leaf.From)) throw new UserError("k3s has made no new certificates.");
-        if (kind == KubernetesSecret.Token && !Text(TokenPath).EndsWith(Text(Path.Combine(work.New, TokenName)), StringComparison.Ordinal)) throw new UserError("k3s does not have the new token.");
+        if (!copy.IsBack)
+        {
+            await units.StopAsync(options.Unit, UnitLimit, cancellationToken);
+            if (kind == KubernetesSecret.Token)
+            {
+                var settings = Path.Combine(work.Old, TokenName);
+                work.Say("before the token's settings are brought back");
+                if (File.Exists(settings)) DurableFile.Write(TokenSettings, File.ReadAllBytes(settings));
+                else DurableFile.Delete(TokenSettings);
+            }
+            await copy.BringBackAsync(cancellationToken);
+        }
+        copy.Forget();
     }
 
-    /// <inheritdoc/>
-    public async Task UndoAsync(RotationWork work, CancellationToken cancellationToken)
+    private void RequireNewCertificates(RotationWork work)
     {
-        if (File.Exists(Path.Combine(work.Old, CopyMark))) await RestoreAsync(work, cancellationToken);
-        if (!await units.IsActiveAsync(options.Unit, cancellationToken)) await units.RestartAsync(options.Unit, UnitLimit, cancellationToken);
+        var (before, now) = (KubernetesCertificates.ReadServer(CopyOf(work).Folder), KubernetesCertificates.ReadServer(TlsFolder));
+        // One that is not made again is used no longer.
+        var same = now.Where(certificate => before.TryGetValue(certificate.Key, out var old) && old.Thumbprint == certificate.Value.Thumbprint).Select(certificate => certificate.Key).ToList();
+        if (same.Count > 0 || now.Count == 0) throw new UserError($"k3s has made no new certificates: {(same.Count > 0 ? string.Join(", ", same) : "there are none")}.");
     }
 
-    /// <summary>Brings the copy back: beside the place first, and then into it in one step.</summary>
-    private async Task RestoreAsync(RotationWork work, CancellationToken cancellationToken)
-    {
-        await units.StopAsync(options.Unit, UnitLimit, cancellationToken);
-        var back = Server + ".back";
-        work.Say("before the copy is brought back");
-        await CopyAsync(Path.Combine(work.Old, "server"), back, cancellationToken);
-        var settings = Path.Combine(work.Old, TokenName);
-        work.Say("before the copy is in its place");
-        if (File.Exists(settings)) DurableFile.Write(TokenSettings, File.ReadAllBytes(settings));
-        else DurableFile.Delete(TokenSettings);
-        // Not by two renames: without the folder k3s would begin a new cluster.
-        if (renameat2(CurrentFolder, back, CurrentFolder, Server, Exchange) != 0) throw new IOException($"{back} and {Server} could not change places: {Marshal.GetLastPInvokeErrorMessage()}");
-        DurableFile.SyncFolder(Path.GetDirectoryName(Server)!);
-        work.Say("after the copy is in its place");
-        Directory.Delete(back, recursive: true);
-    }
+    /// <summary>The folders in which <c>k3s certificate rotate</c> keeps what it replaces, keys and all.</summary>
+    private IEnumerable<string> Backups() => Directory.EnumerateDirectories(Server, BackupPrefix + "*").Select(folder => Path.GetFileName(folder)!).Where(name => name[BackupPrefix.Length..].All(char.IsAsciiDigit));
 
-    private static async Task CopyAsync(string from, string to, CancellationToken cancellationToken)
+    /// <summary>Removes those that were not there before.</summary>
+    private void RemoveBackups(RotationWork work)
     {
-        if (Directory.Exists(to)) Directory.Delete(to, recursive: true);
-        await CredentialCommand.RunAsync("cp", ["--archive", "--reflink=auto", from, to], null, cancellationToken);
-        await CredentialCommand.RunAsync("sync", ["--file-system", Path.GetDirectoryName(to)!], null, cancellationToken);
+        var known = Path.Combine(work.New, BackupsName);
+        if (!File.Exists(known)) return;
+        foreach (var name in Backups().Except(File.ReadAllLines(known)).ToList())
+        {
+            work.Say($"before {name} is removed");
+            Directory.Delete(Path.Combine(Server, name), recursive: true);
+            DurableFile.SyncFolder(Server);
+        }
     }
 
     private Task RequireReadyAsync(CancellationToken cancellationToken) => CredentialCommand.RetryAsync(async () =>
@@ -168,24 +215,7 @@ internal sealed partial class KubernetesCredential(KubernetesSecret kind, Kubern
 
     private Task<IReadOnlyList<string>> RunAsync(IReadOnlyList<string> arguments, CancellationToken cancellationToken) => CredentialCommand.RunAsync(options.Program, arguments, null, cancellationToken);
 
-    private List<(DateTimeOffset From, DateTimeOffset Until)> Leaves() => Leaves(TlsFolder);
-
-    /// <summary>When the certificates begin and end that are no authorities'.</summary>
-    private static List<(DateTimeOffset From, DateTimeOffset Until)> Leaves(string folder)
-    {
-        var found = new List<(DateTimeOffset, DateTimeOffset)>();
-        foreach (var path in Directory.EnumerateFiles(folder, "*.crt", SearchOption.AllDirectories))
-        {
-            using var certificate = X509Certificate2.CreateFromPem(File.ReadAllText(path)); // the first one of a chain is the leaf
-            if (certificate.Extensions.OfType<X509BasicConstraintsExtension>().FirstOrDefault() is not { CertificateAuthority: true }) found.Add((certificate.NotBefore.ToUniversalTime(), certificate.NotAfter.ToUniversalTime()));
-        }
-        return found;
-    }
-
-    private static DateTimeOffset Later(DateTimeOffset one, DateTimeOffset other) => one > other ? one : other;
+    private static DateTimeOffset Later(DateTimeOffset one, DateTimeOffset? other) => other > one ? other.Value : one;
 
     private static string Text(string path) => File.ReadAllText(path).Trim();
-
-    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int renameat2(int oldFolder, string oldPath, int newFolder, string newPath, uint flags);
 }

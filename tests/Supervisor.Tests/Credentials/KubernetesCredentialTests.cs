@@ -47,11 +47,125 @@ public sealed class KubernetesCredentialTests
     }
 
     [Fact]
+    public async Task ANodeThatIsNotReady_HasItsK3sNotStarted()
+    {
+        using var scene = new KubernetesScene(KubernetesSecret.Token) { Unready = "passphrase" };
+        await scene.Units.StopAsync("k3s.service", TimeSpan.Zero, CancellationToken.None);
+        await Assert.ThrowsAsync<UserError>(() => scene.RotateAsync());
+        Assert.False(await scene.Units.IsActiveAsync("k3s.service", CancellationToken.None));
+        Assert.False((await scene.ResumeAsync()).IsUnderWay);
+    }
+
+    [Fact]
     public void Certificates_AreDueBeforeK3sWouldLeaveThem()
     {
         using var scene = new KubernetesScene(KubernetesSecret.Certificates);
         var facts = scene.Credential.Read()!;
         Assert.Equal(facts.ExpiresAt - TimeSpan.FromDays(120), scene.Credential.DueAt(facts, new RotationRecord()));
-        Assert.Equal(new DateTimeOffset(2027, 1, 2, 0, 0, 0, TimeSpan.Zero), facts.ExpiresAt);
+        Assert.Equal(new DateTimeOffset(2027, 1, 2, 0, 0, 0, TimeSpan.Zero), facts.ExpiresAt); // not that of what k3s has left behind
+        Assert.Equal(new DateTimeOffset(2026, 1, 2, 0, 0, 0, TimeSpan.Zero), facts.IssuedAt); // not the authority's
+    }
+
+    [Fact]
+    public void Certificates_ThatNeverLastLong_AreNotChangedEveryDay()
+    {
+        using var scene = new KubernetesScene(KubernetesSecret.Certificates);
+        var facts = scene.Credential.Read()! with { ExpiresAt = scene.Time.Now.AddDays(90) };
+        Assert.Equal(scene.Time.Now.AddDays(30), scene.Credential.DueAt(facts, new RotationRecord { RotatedAt = scene.Time.Now }));
+    }
+
+    [Fact]
+    public async Task CertificatesThatStay_AreNamed_AndAllComesBack()
+    {
+        using var scene = new KubernetesScene(KubernetesSecret.Certificates) { Kept = "etcd/client" };
+        var error = await Assert.ThrowsAsync<UserError>(() => scene.RotateAsync());
+        Assert.Contains("k3s has made no new certificates: etcd/client.", error.Message, StringComparison.Ordinal);
+        Assert.Equal(0, await scene.UsedAsync());
+    }
+
+    [Fact]
+    public async Task Certificates_TakeNothingOfTheDatastoreWithThem()
+    {
+        using var scene = new KubernetesScene(KubernetesSecret.Certificates) { Kept = "etcd/client" };
+        scene.Units.OnStop = _ => scene.Written = "1"; // after all that was kept, had it been
+        await Assert.ThrowsAsync<UserError>(() => scene.RotateAsync());
+        Assert.Equal("1", scene.Written);
+    }
+
+    [Theory, InlineData(false), InlineData(true)]
+    public async Task KeysOfBefore_AreGone_WithTheOldOnes(bool isUndone)
+    {
+        using var scene = new KubernetesScene(KubernetesSecret.Certificates) { Kept = isUndone ? "etcd/client" : null };
+        scene.Write("var/lib/rancher/k3s/server/tls-1600000000/client-admin.key", "somebody's own");
+        if (isUndone) await Assert.ThrowsAsync<UserError>(() => scene.RotateAsync());
+        else await scene.RotateAsync(isEmergency: true);
+        Assert.Equal(["tls-1600000000"], Directory.EnumerateDirectories(scene["var/lib/rancher/k3s/server"], "tls-*").Select(Path.GetFileName));
+    }
+
+    /// <summary>The copy comes back once: what the node writes after that is there still, whenever the power goes.</summary>
+    [Theory, InlineData((int)KubernetesSecret.Token), InlineData((int)KubernetesSecret.EncryptionKey)]
+    public async Task WhatIsWrittenAfterTheCopyIsBack_IsNotLost(int kind)
+    {
+        for (var cut = 1; ; cut++)
+        {
+            using var scene = new KubernetesScene((KubernetesSecret)kind);
+            var (inner, starts) = (scene.Units.OnStart, 0);
+            scene.Units.OnStart = async unit =>
+            {
+                await inner(unit);
+                scene.Unready = ++starts == 2 ? "passphrase" : null;
+                if (starts == 2) (scene.Written, scene.CutAt) = ("with the new one", scene.Steps + cut);
+            };
+            var error = await Record.ExceptionAsync(() => scene.RotateAsync());
+            if (error is UserError)
+            {
+                Assert.Equal("before", scene.Written);
+                Assert.InRange(cut, 8, 100); // there is no such step
+                return;
+            }
+            Assert.IsType<Boot.PowerCutException>(error);
+            await scene.BootAsync();
+            var isBack = scene.Written == "before";
+            if (isBack) scene.Written = "after";
+            var record = await scene.ResumeAsync();
+            Assert.True(scene.Written == (isBack ? "after" : record.Trouble is null ? "with the new one" : "before"), $"cut {cut}: {scene.Written}, and the copy was {(isBack ? "" : "not ")}back");
+        }
+    }
+
+    /// <summary>What the node has written is lost only where the change itself was interrupted.</summary>
+    [Theory, InlineData((int)KubernetesSecret.Certificates), InlineData((int)KubernetesSecret.Token), InlineData((int)KubernetesSecret.EncryptionKey)]
+    public async Task WhatIsWrittenBetweenInterruptions_IsNotLost(int kind)
+    {
+        var (lost, wasTried) = (0, false);
+        for (var (first, isCut) = (1, true); isCut; first++)
+        {
+            for (var (second, isCutAgain) = (1, true); isCutAgain; second++)
+            {
+                using var scene = new KubernetesScene((KubernetesSecret)kind) { CutAt = first };
+                isCut = await IsCutAsync(scene.RotateAsync(isEmergency: true));
+                if (!isCut) break;
+                await scene.BootAsync();
+                var isChanging = scene.IsChanging;
+                // Where nothing comes back, the second time is as the first.
+                if (isChanging && !wasTried)
+                {
+                    scene.CutAt = second;
+                    isCutAgain = await IsCutAsync(scene.ResumeAsync());
+                    await scene.BootAsync();
+                    isChanging = scene.IsChanging;
+                }
+                else isCutAgain = false;
+                scene.Written = "since";
+                await scene.ResumeAsync();
+                await scene.UsedAsync();
+                if (isChanging && kind != (int)KubernetesSecret.Certificates) lost++;
+                else Assert.True(scene.Written == "since", $"cut {first}, {second}: {scene.Written}");
+                wasTried |= second > 1 && !isCutAgain;
+            }
+        }
+        Assert.Equal(kind != (int)KubernetesSecret.Certificates, lost > 0);
+        Assert.True(wasTried);
+
+        static async Task<bool> IsCutAsync(Task<RotationRecord> rotation) => await Record.ExceptionAsync(() => rotation) switch { null => false, Boot.PowerCutException => true, var other => throw other };
     }
 }
