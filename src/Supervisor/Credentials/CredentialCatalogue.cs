@@ -23,17 +23,17 @@ internal static class CredentialCatalogue
             var options = new KubernetesOptions { Root = root };
             all.AddRange(Enum.GetValues<KubernetesSecret>().Select(kind => new KubernetesCredential(kind, options, units, IsReadyAsync, time)));
             var settings = new CredentialFile { Name = CredentialNames.Registry, Path = "/etc/rancher/k3s/registries.yaml", Mode = "0600", Reload = options.Unit, Within = options.Within };
-            all.Add(new FileCredential(settings, root, units, time) { Title = "Log-ins to registries", Confirmed = RequireReadyAsync });
+            all.Add(new FileCredential(settings, root, units, time) { Title = "Log-ins to registries", Confirmed = cancellationToken => RequireReadyAsync(options.Unit, cancellationToken) });
         }
         all.AddRange(ImageSettings.ReadCredentials(root).Files.Select(file => new FileCredential(file, root, units, time)));
         return all;
 
-        async Task<Readiness> IsReadyAsync(CancellationToken cancellationToken)
+        async Task<Readiness> IsReadyAsync(DateTimeOffset? since, CancellationToken cancellationToken)
         {
             try
             {
                 await using var engine = openEngine();
-                return engine.Node is { } node ? await node.ReadAsync(cancellationToken) : Readiness.Ready("this engine has no node that must be ready");
+                return engine.Node is { } node ? await node.ReadAsync(cancellationToken, since) : Readiness.Ready("this engine has no node that must be ready");
             }
             catch (Exception e) when (e is EngineUnavailableException or KubernetesError or HttpRequestException)
             {
@@ -41,9 +41,9 @@ internal static class CredentialCatalogue
             }
         }
 
-        async Task RequireReadyAsync(CancellationToken cancellationToken)
+        async Task RequireReadyAsync(string unit, CancellationToken cancellationToken)
         {
-            if (await IsReadyAsync(cancellationToken) is { State: not ReadinessState.Ready } node) throw new UserError($"The node is not ready: {node.Message}.", "appliancectl logs --unit k3s.service");
+            if (await IsReadyAsync(await units.StartedAtAsync(unit, cancellationToken), cancellationToken) is { State: not ReadinessState.Ready } node) throw new UserError($"The node is not ready: {node.Message}.", $"appliancectl logs --unit {unit}");
         }
     }
 }

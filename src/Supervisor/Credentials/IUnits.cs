@@ -8,6 +8,9 @@ internal interface IUnits
     /// <summary>Whether a unit runs.</summary>
     Task<bool> IsActiveAsync(string unit, CancellationToken cancellationToken);
 
+    /// <summary>When the program of a service was started that runs now, or ran last; null where none was since the machine's start.</summary>
+    Task<DateTimeOffset?> StartedAtAsync(string unit, CancellationToken cancellationToken);
+
     /// <summary>Starts a unit, or starts it anew, and waits until it is active.</summary>
     /// <exception cref="UserError">It does not become that.</exception>
     Task RestartAsync(string unit, TimeSpan limit, CancellationToken cancellationToken);

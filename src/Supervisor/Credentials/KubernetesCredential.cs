@@ -14,9 +14,9 @@ namespace Appliance.Supervisor.Credentials;
 /// <param name="kind">Which of the three.</param>
 /// <param name="options">Where k3s is.</param>
 /// <param name="units">The units.</param>
-/// <param name="isReady">Whether the node takes workloads.</param>
+/// <param name="isReady">Whether the node takes workloads, by what it has said since a moment.</param>
 /// <param name="time">Clock.</param>
-internal sealed class KubernetesCredential(KubernetesSecret kind, KubernetesOptions options, IUnits units, Func<CancellationToken, Task<Readiness>> isReady, TimeProvider time) : ICredential
+internal sealed class KubernetesCredential(KubernetesSecret kind, KubernetesOptions options, IUnits units, Func<DateTimeOffset?, CancellationToken, Task<Readiness>> isReady, TimeProvider time) : ICredential
 {
     private const string TokenName = "token", BackupsName = "backups", BackupPrefix = "tls-", BegunMark = "begun", ChangedMark = "changed";
     private const int TokenBytes = 24;
@@ -26,7 +26,6 @@ internal sealed class KubernetesCredential(KubernetesSecret kind, KubernetesOpti
 
     /// <summary>Not sooner after the last rotation: k3s can be told to make such as last less than the 120 days.</summary>
     private static readonly TimeSpan RestAfterRotation = TimeSpan.FromDays(30);
-    private static readonly TimeSpan UnitLimit = TimeSpan.FromMinutes(5);
 
     private string Server => Path.Join(options.Root, "/var/lib/rancher/k3s/server");
 
@@ -75,8 +74,13 @@ internal sealed class KubernetesCredential(KubernetesSecret kind, KubernetesOpti
     /// <inheritdoc/>
     public async Task ProveAsync(RotationWork work, CancellationToken cancellationToken)
     {
-        // A node that is not ready now could not show afterwards that the new ones work.
-        if (await isReady(cancellationToken) is { State: not ReadinessState.Ready } node) throw new UserError($"The node is not ready: {node.Message}.", "Mend that first.") { MayPass = true };
+        // A node that is not ready now could not show afterwards that the new ones work. k3s that has just started, perhaps because the
+        // power came back, has its time.
+        var left = await units.StartedAtAsync(options.Unit, cancellationToken) + options.Within - time.GetUtcNow();
+        await CredentialCommand.RetryAsync(async () =>
+        {
+            if (await ReadNodeAsync(cancellationToken) is { State: not ReadinessState.Ready } node) throw new UserError($"The node is not ready: {node.Message}.", "Mend that first.") { MayPass = true };
+        }, left > options.Within ? options.Within : left > options.Soon ? left.Value : options.Soon, time, cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -91,7 +95,7 @@ internal sealed class KubernetesCredential(KubernetesSecret kind, KubernetesOpti
             DurableFile.Write(changed, []);
         }
         work.Say("before k3s starts with its new secrets");
-        await units.RestartAsync(options.Unit, UnitLimit, cancellationToken);
+        await units.RestartAsync(options.Unit, options.Within, cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -108,7 +112,7 @@ internal sealed class KubernetesCredential(KubernetesSecret kind, KubernetesOpti
         if (!File.Exists(Path.Combine(work.Old, BegunMark))) return; // k3s was left alone, and is as somebody else has it
         var copy = CopyOf(work);
         if (copy.IsNeeded) await RestoreAsync(work, copy, cancellationToken);
-        if (!await units.IsActiveAsync(options.Unit, cancellationToken)) await units.RestartAsync(options.Unit, UnitLimit, cancellationToken);
+        if (!await units.IsActiveAsync(options.Unit, cancellationToken)) await units.RestartAsync(options.Unit, options.Within, cancellationToken);
         RemoveBackups(work);
     }
 
@@ -125,13 +129,13 @@ internal sealed class KubernetesCredential(KubernetesSecret kind, KubernetesOpti
         var copy = CopyOf(work);
         if (copy.IsNeeded) await RestoreAsync(work, copy, cancellationToken); // it was interrupted: nobody knows how far it had come
         DurableFile.Write(Path.Combine(work.Old, BegunMark), []);
-        await units.StopAsync(options.Unit, UnitLimit, cancellationToken);
+        await units.StopAsync(options.Unit, options.Within, cancellationToken);
         // Anew where there is one: k3s has perhaps run since.
         await copy.TakeAsync(cancellationToken);
         if (kind == KubernetesSecret.Token && File.Exists(TokenSettings)) DurableFile.Write(Path.Combine(work.Old, TokenName), File.ReadAllBytes(TokenSettings));
         if (kind != KubernetesSecret.Certificates)
         {
-            await units.RestartAsync(options.Unit, UnitLimit, cancellationToken);
+            await units.RestartAsync(options.Unit, options.Within, cancellationToken);
             await RequireReadyAsync(cancellationToken);
         }
         work.Say("before the copy is needed");
@@ -171,7 +175,7 @@ internal sealed class KubernetesCredential(KubernetesSecret kind, KubernetesOpti
     {
         if (!copy.IsBack)
         {
-            await units.StopAsync(options.Unit, UnitLimit, cancellationToken);
+            await units.StopAsync(options.Unit, options.Within, cancellationToken);
             if (kind == KubernetesSecret.Token)
             {
                 var settings = Path.Combine(work.Old, TokenName);
@@ -208,9 +212,11 @@ internal sealed class KubernetesCredential(KubernetesSecret kind, KubernetesOpti
         }
     }
 
+    private async Task<Readiness> ReadNodeAsync(CancellationToken cancellationToken) => await isReady(await units.StartedAtAsync(options.Unit, cancellationToken), cancellationToken);
+
     private Task RequireReadyAsync(CancellationToken cancellationToken) => CredentialCommand.RetryAsync(async () =>
     {
-        if (await isReady(cancellationToken) is { State: not ReadinessState.Ready } node) throw new UserError($"The node is not ready after {options.Within.TotalMinutes:0} min: {node.Message}.", $"appliancectl logs --unit {options.Unit}");
+        if (await ReadNodeAsync(cancellationToken) is { State: not ReadinessState.Ready } node) throw new UserError($"The node is not ready after {options.Within.TotalMinutes:0} min: {node.Message}.", $"appliancectl logs --unit {options.Unit}");
     }, options.Within, time, cancellationToken);
 
     private Task<IReadOnlyList<string>> RunAsync(IReadOnlyList<string> arguments, CancellationToken cancellationToken) => CredentialCommand.RunAsync(options.Program, arguments, null, cancellationToken);

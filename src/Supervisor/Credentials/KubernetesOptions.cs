@@ -12,6 +12,9 @@ internal sealed record KubernetesOptions
     /// <summary>Its unit.</summary>
     public string Unit { get; init; } = "k3s.service";
 
-    /// <summary>How long the node may take to be ready.</summary>
+    /// <summary>How long k3s may take to start, and its node to be ready then.</summary>
     public TimeSpan Within { get; init; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>How long a node whose k3s has had that time may take to be ready before anything is changed.</summary>
+    public TimeSpan Soon { get; init; } = TimeSpan.FromMinutes(2);
 }

@@ -19,6 +19,13 @@ internal sealed class SystemdUnits(string? busAddress, TimeProvider time) : IUni
     }
 
     /// <inheritdoc/>
+    public async Task<DateTimeOffset?> StartedAtAsync(string unit, CancellationToken cancellationToken)
+    {
+        await using var bus = new BusConnection(busAddress);
+        return await new Systemd1(bus).MainStartAsync(unit);
+    }
+
+    /// <inheritdoc/>
     public Task RestartAsync(string unit, TimeSpan limit, CancellationToken cancellationToken) => DoAsync(unit, "active", limit, systemd => systemd.RestartAsync(unit), cancellationToken);
 
     /// <inheritdoc/>

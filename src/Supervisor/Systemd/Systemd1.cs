@@ -25,6 +25,14 @@ internal sealed class Systemd1(BusConnection bus)
         return names.Select(name => found[name].FirstOrDefault() ?? new ManagedUnit(name, "", "not-found", "inactive", "dead")).ToList();
     }
 
+    /// <summary>When the main process of a service was started that runs now, or ran last; null where there was none.</summary>
+    public async Task<DateTimeOffset?> MainStartAsync(string name)
+    {
+        var unit = (ObjectPath)(await bus.CallAsync(Service, Manager, ManagerInterface, "LoadUnit", "s", name))[0];
+        var start = (ulong)((Variant)(await bus.CallAsync(Service, unit.Value, "org.freedesktop.DBus.Properties", "Get", "ss", "org.freedesktop.systemd1.Service", "ExecMainStartTimestamp"))[0]).Value;
+        return start == 0 ? null : DateTimeOffset.UnixEpoch.AddMicroseconds(start);
+    }
+
     /// <summary>Runs the generators and reads all unit files anew.</summary>
     public Task ReloadAsync() => bus.CallAsync(Service, Manager, ManagerInterface, "Reload");
 

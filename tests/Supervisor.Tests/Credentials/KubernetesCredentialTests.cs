@@ -46,6 +46,36 @@ public sealed class KubernetesCredentialTests
         Assert.Equal(0, await scene.UsedAsync());
     }
 
+    /// <summary>The API has for a while what the node said before its restart.</summary>
+    [Theory, MemberData(nameof(Kinds))]
+    public async Task WhatTheNodeSaidBeforeTheRestart_IsNotBelieved(int kind)
+    {
+        using var scene = new KubernetesScene((KubernetesSecret)kind);
+        Assert.Equal(0, await scene.UsedAsync());
+        scene.Silences = 1000;
+        Assert.Contains("the node has said nothing since", (await Assert.ThrowsAsync<UserError>(() => scene.RotateAsync())).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task AtTheMachinesStart_TheNodeHasItsTime_AndTheRotationGoesOn()
+    {
+        using var scene = new KubernetesScene(KubernetesSecret.Certificates) { Within = TimeSpan.FromMinutes(10) };
+        var engine = new RotationEngine(scene["var/rotations"], scene.Time) { OnProgress = step => { if (step == RotationStep.Proving) throw new Boot.PowerCutException(); } };
+        await Assert.ThrowsAsync<Boot.PowerCutException>(() => engine.RotateAsync(scene.Credential, "a test", false, null, TestContext.Current.CancellationToken));
+        scene.Silences = 1;
+        await scene.BootAsync();
+        await scene.ResumeAsync();
+        Assert.Equal(1, await scene.UsedAsync());
+    }
+
+    [Fact]
+    public async Task K3sHasItsWholeTimeToStart()
+    {
+        using var scene = new KubernetesScene(KubernetesSecret.Certificates) { Within = TimeSpan.FromMinutes(10) };
+        await scene.RotateAsync();
+        Assert.Equal(TimeSpan.FromMinutes(10), scene.Units.LastLimit);
+    }
+
     [Fact]
     public async Task ANodeThatIsNotReady_HasItsK3sNotStarted()
     {

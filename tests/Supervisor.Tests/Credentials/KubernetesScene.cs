@@ -21,7 +21,8 @@ internal sealed class KubernetesScene : CredentialScene
     private readonly string _k3s;
     private readonly List<string> _tokens = ["0"];
     private readonly X509Certificate2 _authority = Authority();
-    private DateTimeOffset _issued = Founded;
+    private DateTimeOffset _issued = Founded, _saidAt;
+    private int _silences;
 
     public KubernetesScene(KubernetesSecret kind)
     {
@@ -47,6 +48,7 @@ internal sealed class KubernetesScene : CredentialScene
               *) exit 9 ;;
             esac
             """);
+        Units.Time = Time;
         Units.OnStart = _ => StartAsync();
         Units.OnStop = _ => File.Delete(this["active"]); // for k3s' own program to see
         Units.BootAsync(Unit).GetAwaiter().GetResult();
@@ -69,10 +71,15 @@ internal sealed class KubernetesScene : CredentialScene
     /// <summary>Whether k3s was interrupted in the change itself, and the copy is to come back.</summary>
     public bool IsChanging => File.Exists(Old("needed")) && !File.Exists(Old("changed")) && !File.Exists(this[$"{Server}/.appliance-back"]) && !File.Exists(this[$"{Server}/tls/.appliance-back"]);
 
+    public TimeSpan Within { get; set; } = TimeSpan.Zero;
+
+    /// <summary>How often the node is asked before it says anything of itself after a start of k3s; what it said before is there still.</summary>
+    public int Silences { get; set; }
+
     /// <summary>With this in the datastore k3s starts, and its node does not become ready.</summary>
     public string? Unready { get; set; }
 
-    public override ICredential Credential => new KubernetesCredential(_kind, new KubernetesOptions { Root = Root, Program = _k3s, Within = TimeSpan.Zero }, Units, IsReadyAsync, Time);
+    public override ICredential Credential => new KubernetesCredential(_kind, new KubernetesOptions { Root = Root, Program = _k3s, Within = Within, Soon = TimeSpan.Zero }, Units, IsReadyAsync, Time);
 
     /// <summary>Datastore and token are two files: between the two k3s does not start, and the supervisor's start brings the copy back.</summary>
     public override bool WorksAtOnce => _kind != KubernetesSecret.Token;
@@ -81,7 +88,7 @@ internal sealed class KubernetesScene : CredentialScene
 
     public override async Task<int> UsedAsync()
     {
-        Assert.True(await Units.IsActiveAsync(Unit, CancellationToken.None) && (await IsReadyAsync(CancellationToken.None)).State == ReadinessState.Ready, Datastore);
+        Assert.True(await Units.IsActiveAsync(Unit, CancellationToken.None) && (await IsReadyAsync(null, CancellationToken.None)).State == ReadinessState.Ready, Datastore);
         return _kind switch
         {
             KubernetesSecret.Certificates => (int)(UntilOf("serving-kube-apiserver") - Founded.AddDays(1 + 365)).TotalDays,
@@ -104,8 +111,14 @@ internal sealed class KubernetesScene : CredentialScene
         return _tokens.IndexOf(token);
     }
 
-    private async Task<Readiness> IsReadyAsync(CancellationToken cancellationToken) =>
-        !await Units.IsActiveAsync(Unit, cancellationToken) ? Readiness.Waiting("k3s does not run") : Unready is { } bad && Datastore.Contains(bad, StringComparison.Ordinal) ? Readiness.Waiting("the node is not ready") : Readiness.Ready("the node is ready");
+    private async Task<Readiness> IsReadyAsync(DateTimeOffset? since, CancellationToken cancellationToken)
+    {
+        if (!await Units.IsActiveAsync(Unit, cancellationToken)) return Readiness.Waiting("k3s does not run");
+        if (_silences == 0) _saidAt = Time.Now.AddSeconds(-1); // a while after the start
+        else _silences--;
+        if (_saidAt < since) return Readiness.Waiting("the node has said nothing since");
+        return Unready is { } bad && Datastore.Contains(bad, StringComparison.Ordinal) ? Readiness.Waiting("the node is not ready") : Readiness.Ready("the node is ready");
+    }
 
     private string Old(string file) => Path.Combine(this["var/rotations"], Credential.Name, "old", file);
 
@@ -124,6 +137,8 @@ internal sealed class KubernetesScene : CredentialScene
         Issue($"{Agent}/client-kubelet", _issued.AddDays(365)); // the node asks for one at every start
         File.Delete(this[$"{Server}/tls/dynamic-cert-regenerate"]);
         Write("active", "");
+        Time.Now += TimeSpan.FromSeconds(10); // a start is no moment
+        _silences = Silences;
         return Task.CompletedTask;
     }
 

@@ -7,12 +7,19 @@ namespace Supervisor.Tests.Credentials;
 internal sealed class ModelUnits : IUnits
 {
     private readonly HashSet<string> _active = [];
+    private readonly Dictionary<string, DateTimeOffset> _started = [];
+
+    /// <summary>The clock.</summary>
+    public TimeProvider Time { get; set; } = TimeProvider.System;
 
     /// <summary>Called when a unit starts, starts anew or reads its settings anew; what it throws is the failure of that.</summary>
     public Func<string, Task> OnStart { get; set; } = _ => Task.CompletedTask;
 
     /// <summary>Called when a unit stops because it was told to.</summary>
     public Action<string> OnStop { get; set; } = _ => { };
+
+    /// <summary>How long the last unit that was started had for it.</summary>
+    public TimeSpan LastLimit { get; private set; }
 
     /// <summary>Names of units that are to run before anything happens.</summary>
     public void SetActive(params string[] units) => _active.UnionWith(units);
@@ -36,9 +43,12 @@ internal sealed class ModelUnits : IUnits
 
     public Task<bool> IsActiveAsync(string unit, CancellationToken cancellationToken) => Task.FromResult(_active.Contains(unit));
 
+    public Task<DateTimeOffset?> StartedAtAsync(string unit, CancellationToken cancellationToken) => Task.FromResult<DateTimeOffset?>(_started.TryGetValue(unit, out var start) ? start : null);
+
     public async Task RestartAsync(string unit, TimeSpan limit, CancellationToken cancellationToken)
     {
         _active.Remove(unit);
+        (_started[unit], LastLimit) = (Time.GetUtcNow(), limit);
         await OnStart(unit);
         _active.Add(unit);
     }

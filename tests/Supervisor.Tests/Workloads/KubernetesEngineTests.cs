@@ -289,6 +289,8 @@ public sealed class KubernetesEngineTests(KubernetesNode node) : IClassFixture<K
         var here = Here;
         await AppliedAsync("1", Space(), Deployment("sleep 9001"));
         Assert.Equal(ReadinessState.Ready, (await here.ReadAsync(Token)).State);
+        Assert.Equal(ReadinessState.Ready, (await here.ReadAsync(Token, System.Diagnostics.Process.GetCurrentProcess().StartTime)).State); // the kubelet was started since
+        Assert.Contains("has said nothing since", (await here.ReadAsync(Token, DateTimeOffset.UtcNow.AddHours(1))).Message, StringComparison.Ordinal);
         Assert.Null(await here.DrainAsync(TimeSpan.FromMinutes(1), Token)); // it is alone
 
         await WithAnotherNodeAsync(async () =>

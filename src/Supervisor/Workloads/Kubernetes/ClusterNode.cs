@@ -36,11 +36,18 @@ internal sealed class ClusterNode(KubernetesApi api, string name, TimeProvider t
     }
 
     /// <summary>Whether it takes pods.</summary>
-    public async Task<Readiness> ReadAsync(CancellationToken cancellationToken)
+    /// <param name="cancellationToken">Ends the request.</param>
+    /// <param name="since">What the kubelet said before is not believed: the API has it still while k3s starts anew. Null for whatever it said last.</param>
+    public async Task<Readiness> ReadAsync(CancellationToken cancellationToken, DateTimeOffset? since = null) =>
+        await api.FindAsync(Identity, cancellationToken) is { } found ? Judge(name, new LiveObject(found), since) : Readiness.Waiting($"the cluster has no node {name} yet");
+
+    /// <summary>A kubelet says at once how it is when it starts, and then every few minutes, or when that changes.</summary>
+    internal static Readiness Judge(string name, LiveObject node, DateTimeOffset? since)
     {
-        if (await api.FindAsync(Identity, cancellationToken) is not { } found) return Readiness.Waiting($"the cluster has no node {name} yet");
-        var ready = new LiveObject(found).FindCondition("Ready");
-        return ready is { IsTrue: true } ? Readiness.Ready($"node {name} is ready") : Readiness.Waiting($"node {name} is not ready: {ready?.Say("it does not say why") ?? "it has not said anything yet"}");
+        if (node.FindCondition("Ready") is not { } ready) return Readiness.Waiting($"node {name} is not ready: it has not said anything yet");
+        if (!ready.IsTrue) return Readiness.Waiting($"node {name} is not ready: {ready.Say("it does not say why")}");
+        // The API has whole seconds.
+        return since is { } start && !(ready.SaidAt >= start.AddTicks(-(start.Ticks % TimeSpan.TicksPerSecond))) ? Readiness.Waiting($"node {name} has said nothing since its kubelet started") : Readiness.Ready($"node {name} is ready");
     }
 
     /// <summary>

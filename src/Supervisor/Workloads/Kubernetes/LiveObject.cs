@@ -31,7 +31,7 @@ internal sealed class LiveObject(JsonObject json)
     public Condition? FindCondition(string type)
     {
         var found = List("status", "conditions").FirstOrDefault(condition => condition.Text("type") == type);
-        return found is null ? null : new Condition(found.Text("status") == "True", found.Text("status") == "False", found.Text("reason") ?? "", found.Text("message") ?? "", Moment(found.Text("lastTransitionTime")));
+        return found is null ? null : new Condition(found.Text("status") == "True", found.Text("status") == "False", found.Text("reason") ?? "", found.Text("message") ?? "", Moment(found.Text("lastTransitionTime")), Moment(found.Text("lastHeartbeatTime")));
     }
 
     /// <summary>Its selector as a query has it, <c>app=web,tier=front</c>; empty when it selects by expressions alone.</summary>
@@ -55,8 +55,8 @@ internal sealed class LiveObject(JsonObject json)
 
     private static DateTimeOffset? Moment(string? text) => DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var moment) ? moment : null;
 
-    /// <summary>A condition: <c>Unknown</c> is neither true nor false.</summary>
-    public sealed record Condition(bool IsTrue, bool IsFalse, string Reason, string Message, DateTimeOffset? Since)
+    /// <summary>A condition: <c>Unknown</c> is neither true nor false. Only nodes tell when it was said last.</summary>
+    public sealed record Condition(bool IsTrue, bool IsFalse, string Reason, string Message, DateTimeOffset? Since, DateTimeOffset? SaidAt = null)
     {
         /// <summary>Its message, else its reason, else some words.</summary>
         public string Say(string otherwise) => Message.Length > 0 ? Message : Reason.Length > 0 ? Reason : otherwise;
