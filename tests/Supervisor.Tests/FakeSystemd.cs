@@ -12,6 +12,8 @@ internal sealed class FakeSystemd(BusConnection bus)
 
     public Dictionary<string, string> Units { get; } = [];
     public Dictionary<string, string> SubStates { get; } = [];
+    public Dictionary<string, string> FileStates { get; } = [];
+    public List<string> Reloaded { get; } = [];
     public List<string> Jobs { get; } = [];
     private int _announced;
 
@@ -24,9 +26,23 @@ internal sealed class FakeSystemd(BusConnection bus)
                 new("ListUnitsByNames", "as", unitList, ["names", "units"], arguments => [((List<object>)arguments[0]).Select(name => Unit((string)name, Units.GetValueOrDefault((string)name, ""))).ToList()]),
                 new("ListJobs", "", jobList, ["jobs"], _ => [Jobs.Select(unit => (object)new object[] { 1u, unit, "start", "waiting", new ObjectPath("/j"), new ObjectPath("/u") }).ToList()]),
                 new("Subscribe", "", "", [], _ => []),
+                new("LoadUnit", "s", "o", ["name", "unit"], arguments => [new ObjectPath(UnitPath((string)arguments[0]))]),
+                new("GetUnitFileState", "s", "s", ["name", "state"], arguments => [FileStates[(string)arguments[0]]]),
+                new("ReloadOrRestartUnit", "ss", "o", ["name", "mode", "job"], arguments => Reload((string)arguments[0])),
             ], []);
         await ExportUnitAsync(AnyUnit);
         await bus.RequestNameAsync("org.freedesktop.systemd1");
+    }
+
+    /// <summary>A service whose program was started then.</summary>
+    public Task ExportServiceAsync(string unit, DateTimeOffset? startedAt) =>
+        bus.ExportAsync(UnitPath(unit), "org.freedesktop.systemd1.Service", [], [new("ExecMainStartTimestamp", "t", () => (ulong)((startedAt - DateTimeOffset.UnixEpoch)?.TotalMicroseconds ?? 0))]);
+
+    private object[] Reload(string unit)
+    {
+        Reloaded.Add(unit);
+        Units[unit] = "active";
+        return [new ObjectPath("/j")];
     }
 
     /// <summary>A unit's state changed: what systemd announces then.</summary>

@@ -20,10 +20,10 @@ internal static class CredentialCatalogue
         List<ICredential> all = [new SshHostKey(root, units)];
         if (ImageIdentity.Read(root).WorkloadsEngine == "k3s")
         {
-            var options = new KubernetesOptions { Root = root };
+            var options = KubernetesOptions.Of(root);
             all.AddRange(Enum.GetValues<KubernetesSecret>().Select(kind => new KubernetesCredential(kind, options, units, IsReadyAsync, time)));
             var settings = new CredentialFile { Name = CredentialNames.Registry, Path = "/etc/rancher/k3s/registries.yaml", Mode = "0600", Reload = options.Unit, Within = options.Within };
-            all.Add(new FileCredential(settings, root, units, time) { Title = "Log-ins to registries", Confirmed = cancellationToken => RequireReadyAsync(options.Unit, cancellationToken) });
+            all.Add(new FileCredential(settings, root, units, time) { Title = "Log-ins to registries", Confirmed = options.IsAgent ? null : cancellationToken => RequireReadyAsync(options.Unit, cancellationToken) });
         }
         all.AddRange(ImageSettings.ReadCredentials(root).Files.Select(file => new FileCredential(file, root, units, time)));
         return all;

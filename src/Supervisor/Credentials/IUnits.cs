@@ -15,7 +15,10 @@ internal interface IUnits
     /// <exception cref="UserError">It does not become that.</exception>
     Task RestartAsync(string unit, TimeSpan limit, CancellationToken cancellationToken);
 
-    /// <summary>Has a unit read its settings anew, or starts it anew where it cannot, and waits until it is active.</summary>
+    /// <summary>
+    /// Has a unit read its settings anew, or starts it anew where it cannot, and waits until it is active. One that does not run and is
+    /// disabled or masked is left alone.
+    /// </summary>
     /// <exception cref="UserError">It does not become that.</exception>
     Task ReloadAsync(string unit, TimeSpan limit, CancellationToken cancellationToken);
 

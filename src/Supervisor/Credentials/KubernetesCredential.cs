@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json;
 using Appliance.Core;
 using Appliance.Core.Credentials;
 using Appliance.Supervisor.Workloads;
@@ -18,7 +19,7 @@ namespace Appliance.Supervisor.Credentials;
 /// <param name="time">Clock.</param>
 internal sealed class KubernetesCredential(KubernetesSecret kind, KubernetesOptions options, IUnits units, Func<DateTimeOffset?, CancellationToken, Task<Readiness>> isReady, TimeProvider time) : ICredential
 {
-    private const string TokenName = "token", BackupsName = "backups", BackupPrefix = "tls-", BegunMark = "begun", ChangedMark = "changed";
+    private const string TokenName = "token", BackupsName = "backups", BackupPrefix = "tls-", EncryptionName = "encryption-config.json", BegunMark = "begun", ChangedMark = "changed";
     private const int TokenBytes = 24;
 
     /// <summary>k3s makes new certificates when it starts with less than this left of them.</summary>
@@ -26,6 +27,7 @@ internal sealed class KubernetesCredential(KubernetesSecret kind, KubernetesOpti
 
     /// <summary>Not sooner after the last rotation: k3s can be told to make such as last less than the 120 days.</summary>
     private static readonly TimeSpan RestAfterRotation = TimeSpan.FromDays(30);
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(2);
 
     private string Server => Path.Join(options.Root, "/var/lib/rancher/k3s/server");
 
@@ -36,10 +38,15 @@ internal sealed class KubernetesCredential(KubernetesSecret kind, KubernetesOpti
     /// <summary>What k3s is to start with, once its token was changed; on the data partition like all of /etc/rancher.</summary>
     private string TokenSettings => Path.Join(options.Root, "/etc/rancher/k3s/config.yaml.d/90-appliance-token.yaml");
 
+    private string EncryptionPath => Path.Combine(Server, "cred", EncryptionName);
+
     private string TokenPath => Path.Combine(Server, TokenName);
 
     /// <inheritdoc/>
     public string Name => kind switch { KubernetesSecret.Certificates => CredentialNames.KubernetesCertificates, KubernetesSecret.Token => CredentialNames.KubernetesToken, _ => CredentialNames.KubernetesEncryptionKey };
+
+    /// <inheritdoc/>
+    public bool CanRotate => !options.IsAgent;
 
     /// <inheritdoc/>
     public TimeSpan Grace => TimeSpan.FromDays(1);
@@ -47,25 +54,19 @@ internal sealed class KubernetesCredential(KubernetesSecret kind, KubernetesOpti
     /// <inheritdoc/>
     public CredentialFacts? Read()
     {
-        if (!Directory.Exists(TlsFolder)) return null;
+        if (kind == KubernetesSecret.Certificates) return ReadCertificates();
+        if (options.IsAgent || !Directory.Exists(TlsFolder)) return null;
         if (kind == KubernetesSecret.Token) return File.Exists(TokenPath) ? new CredentialFacts("Token by which nodes join") { IssuedAt = File.GetLastWriteTimeUtc(TokenPath) } : null;
-        var encryption = Path.Combine(Server, "cred", "encryption-config.json");
-        if (kind == KubernetesSecret.EncryptionKey) return File.Exists(encryption) ? new CredentialFacts("Key of the secrets in the datastore") { IssuedAt = File.GetLastWriteTimeUtc(encryption) } : null;
-        KubernetesCertificate[] all = [.. KubernetesCertificates.ReadServer(TlsFolder).Values, .. KubernetesCertificates.ReadNode(AgentFolder).Values];
-        return all.MinBy(certificate => certificate.Until) is not { } first ? null : new CredentialFacts("Certificates of Kubernetes")
-        {
-            IssuedAt = first.WrittenAt,
-            ExpiresAt = first.Until,
-            Identity = $"{all.Length} certificates",
-        };
+        return File.Exists(EncryptionPath) ? new CredentialFacts("Key of the secrets in the datastore") { IssuedAt = File.GetLastWriteTimeUtc(EncryptionPath) } : null;
     }
 
     /// <inheritdoc/>
-    public DateTimeOffset? DueAt(CredentialFacts facts, RotationRecord record) => kind == KubernetesSecret.Certificates && facts.ExpiresAt is { } end ? Later(end - RenewedBefore, record.RotatedAt + RestAfterRotation) : null;
+    public DateTimeOffset? DueAt(CredentialFacts facts, RotationRecord record) => CanRotate && kind == KubernetesSecret.Certificates && facts.ExpiresAt is { } end ? Later(end - RenewedBefore, record.RotatedAt + RestAfterRotation) : null;
 
     /// <inheritdoc/>
     public Task PrepareAsync(RotationWork work, CancellationToken cancellationToken)
     {
+        if (options.IsAgent) throw new UserError("This node has no control plane: it asks its server for new certificates whenever its k3s starts.", $"systemctl restart {options.Unit}");
         if (kind == KubernetesSecret.Token) DurableFile.Write(Path.Combine(work.New, TokenName), Encoding.ASCII.GetBytes(Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(TokenBytes))));
         if (kind == KubernetesSecret.Certificates) DurableFile.Write(Path.Combine(work.New, BackupsName), Encoding.UTF8.GetBytes(string.Join('\n', Backups())));
         return Task.CompletedTask;
@@ -74,13 +75,18 @@ internal sealed class KubernetesCredential(KubernetesSecret kind, KubernetesOpti
     /// <inheritdoc/>
     public async Task ProveAsync(RotationWork work, CancellationToken cancellationToken)
     {
-        // A node that is not ready now could not show afterwards that the new ones work. k3s that has just started, perhaps because the
-        // power came back, has its time.
-        var left = await units.StartedAtAsync(options.Unit, cancellationToken) + options.Within - time.GetUtcNow();
-        await CredentialCommand.RetryAsync(async () =>
+        // The copy is worth nothing where the datastore is elsewhere, or has members that go on meanwhile.
+        if (kind != KubernetesSecret.Certificates && (!File.Exists(Path.Combine(Server, "db", "state.db")) || Directory.Exists(Path.Combine(Server, "db", "etcd"))))
+            throw new UserError("The datastore is not this node's alone, and could not be brought back.", $"Follow k3s' documentation on all servers of the cluster: k3s {(kind == KubernetesSecret.Token ? "token rotate" : "secrets-encrypt rotate-keys")}");
+        // A node that is not ready now could not show afterwards that the new ones work.
+        var begin = time.GetTimestamp();
+        while (await ReadNodeAsync(cancellationToken) is { State: not ReadinessState.Ready } node)
         {
-            if (await ReadNodeAsync(cancellationToken) is { State: not ReadinessState.Ready } node) throw new UserError($"The node is not ready: {node.Message}.", "Mend that first.") { MayPass = true };
-        }, left > options.Within ? options.Within : left > options.Soon ? left.Value : options.Soon, time, cancellationToken);
+            // k3s that has just started, perhaps because the power came back, has its time.
+            var (waited, isStarting) = (time.GetElapsedTime(begin), await units.StartedAtAsync(options.Unit, cancellationToken) + options.Within > time.GetUtcNow());
+            if (waited >= (isStarting ? options.Within : options.Soon)) throw new UserError($"The node is not ready: {node.Message}.", "Mend that first.") { MayPass = true };
+            await Task.Delay(Pause, time, cancellationToken);
+        }
     }
 
     /// <inheritdoc/>
@@ -104,6 +110,7 @@ internal sealed class KubernetesCredential(KubernetesSecret kind, KubernetesOpti
         await RequireReadyAsync(cancellationToken);
         if (kind == KubernetesSecret.Certificates) RequireNewCertificates(work);
         if (kind == KubernetesSecret.Token && !Text(TokenPath).EndsWith(Text(Path.Combine(work.New, TokenName)), StringComparison.Ordinal)) throw new UserError("k3s does not have the new token.");
+        if (kind == KubernetesSecret.EncryptionKey && KeysOf(EncryptionPath).Intersect(KeysOf(Path.Combine(CopyOf(work).Folder, "cred", EncryptionName))).Any()) throw new UserError("k3s still has the key of before.", "k3s secrets-encrypt status says why.");
     }
 
     /// <inheritdoc/>
@@ -155,21 +162,35 @@ internal sealed class KubernetesCredential(KubernetesSecret kind, KubernetesOpti
                 await CredentialCommand.RunAsync(options.Program, ["token", "rotate", "--new-token", next], new Dictionary<string, string> { ["K3S_TOKEN"] = Text(TokenPath) }, cancellationToken);
                 work.Say("before k3s is to start with the new token");
                 Directory.CreateDirectory(Path.GetDirectoryName(TokenSettings)!);
-                DurableFile.Write(TokenSettings, Encoding.ASCII.GetBytes($"# Changed by the supervisor (appliancectl credentials).\ntoken: {next}\n"));
+                DurableFile.Write(TokenSettings, Encoding.ASCII.GetBytes($"# Changed by the supervisor (appliancectl credentials).\ntoken: \"{next}\"\n"));
                 break;
             default:
-                await RunAsync(["secrets-encrypt", "rotate-keys"], cancellationToken);
-                await CredentialCommand.RetryAsync(async () =>
-                {
-                    var status = await RunAsync(["secrets-encrypt", "status"], cancellationToken);
-                    if (!status.Any(line => line.Contains("reencrypt_finished", StringComparison.Ordinal))) throw new UserError("k3s has not encrypted all secrets anew.", "k3s secrets-encrypt status says how far it is.");
-                }, options.Within, time, cancellationToken);
+                await ChangeKeyAsync(cancellationToken);
                 break;
         }
     }
 
     /// <summary>What is changed: with the certificates nothing of the datastore, which goes on meanwhile.</summary>
     private KubernetesCopy CopyOf(RotationWork work) => new(kind == KubernetesSecret.Certificates ? TlsFolder : Server, work);
+
+    private async Task ChangeKeyAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await RunAsync(["secrets-encrypt", "rotate-keys"], cancellationToken);
+        }
+        catch (UserError) when (!cancellationToken.IsCancellationRequested)
+        {
+            // It waits for a minute or so, and k3s goes on: with many secrets that takes longer.
+            if (!await IsAtStageAsync("reencrypt_active", cancellationToken) && !await IsAtStageAsync("reencrypt_request", cancellationToken)) throw;
+        }
+        await CredentialCommand.RetryAsync(async () =>
+        {
+            if (!await IsAtStageAsync("reencrypt_finished", cancellationToken)) throw new UserError("k3s has not encrypted all secrets anew.", "k3s secrets-encrypt status says how far it is.");
+        }, options.Within, time, cancellationToken);
+    }
+
+    private async Task<bool> IsAtStageAsync(string stage, CancellationToken cancellationToken) => (await RunAsync(["secrets-encrypt", "status"], cancellationToken)).Any(line => line.Contains(stage, StringComparison.Ordinal));
 
     private async Task RestoreAsync(RotationWork work, KubernetesCopy copy, CancellationToken cancellationToken)
     {
@@ -186,6 +207,18 @@ internal sealed class KubernetesCredential(KubernetesSecret kind, KubernetesOpti
             await copy.BringBackAsync(cancellationToken);
         }
         copy.Forget();
+    }
+
+    private CredentialFacts? ReadCertificates()
+    {
+        List<KubernetesCertificate> all = [.. KubernetesCertificates.ReadNode(AgentFolder).Values];
+        if (!options.IsAgent) all.AddRange(KubernetesCertificates.ReadServer(TlsFolder).Values);
+        return all.MinBy(certificate => certificate.Until) is not { } first ? null : new CredentialFacts("Certificates of Kubernetes")
+        {
+            IssuedAt = first.WrittenAt,
+            ExpiresAt = first.Until,
+            Identity = $"{all.Count} certificates",
+        };
     }
 
     private void RequireNewCertificates(RotationWork work)
@@ -222,6 +255,36 @@ internal sealed class KubernetesCredential(KubernetesSecret kind, KubernetesOpti
     private Task<IReadOnlyList<string>> RunAsync(IReadOnlyList<string> arguments, CancellationToken cancellationToken) => CredentialCommand.RunAsync(options.Program, arguments, null, cancellationToken);
 
     private static DateTimeOffset Later(DateTimeOffset one, DateTimeOffset? other) => other > one ? other.Value : one;
+
+    /// <summary>The keys of a configuration of the API server's encryption, of whichever kind.</summary>
+    private static List<string> KeysOf(string path)
+    {
+        List<string> found = [];
+        try
+        {
+            using var settings = JsonDocument.Parse(File.ReadAllBytes(path));
+            Find(settings.RootElement);
+        }
+        catch (JsonException e)
+        {
+            throw new InvalidDataException($"{path} is no JSON", e);
+        }
+        return found;
+
+        void Find(JsonElement element)
+        {
+            if (element.ValueKind == JsonValueKind.Array)
+            {
+                foreach (var item in element.EnumerateArray()) Find(item);
+            }
+            if (element.ValueKind != JsonValueKind.Object) return;
+            foreach (var member in element.EnumerateObject())
+            {
+                if (member.NameEquals("secret") && member.Value is { ValueKind: JsonValueKind.String } value && value.GetString() is { } key) found.Add(key);
+                else Find(member.Value);
+            }
+        }
+    }
 
     private static string Text(string path) => File.ReadAllText(path).Trim();
 }

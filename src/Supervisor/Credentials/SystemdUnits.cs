@@ -29,7 +29,15 @@ internal sealed class SystemdUnits(string? busAddress, TimeProvider time) : IUni
     public Task RestartAsync(string unit, TimeSpan limit, CancellationToken cancellationToken) => DoAsync(unit, "active", limit, systemd => systemd.RestartAsync(unit), cancellationToken);
 
     /// <inheritdoc/>
-    public Task ReloadAsync(string unit, TimeSpan limit, CancellationToken cancellationToken) => DoAsync(unit, "active", limit, systemd => systemd.ReloadOrRestartAsync(unit), cancellationToken);
+    public async Task ReloadAsync(string unit, TimeSpan limit, CancellationToken cancellationToken)
+    {
+        await using (var bus = new BusConnection(busAddress))
+        {
+            var systemd = new Systemd1(bus);
+            if (await systemd.ActiveStateAsync(unit) == "inactive" && await systemd.FileStateAsync(unit) is "disabled" or "masked" or "masked-runtime") return;
+        }
+        await DoAsync(unit, "active", limit, systemd => systemd.ReloadOrRestartAsync(unit), cancellationToken);
+    }
 
     /// <inheritdoc/>
     public Task StopAsync(string unit, TimeSpan limit, CancellationToken cancellationToken) => DoAsync(unit, "inactive", limit, systemd => systemd.StopAsync(unit), cancellationToken);

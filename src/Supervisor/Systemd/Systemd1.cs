@@ -25,6 +25,9 @@ internal sealed class Systemd1(BusConnection bus)
         return names.Select(name => found[name].FirstOrDefault() ?? new ManagedUnit(name, "", "not-found", "inactive", "dead")).ToList();
     }
 
+    /// <summary>How a unit's file is installed, e.g. <c>enabled</c>, <c>disabled</c>, <c>masked</c> or <c>static</c>.</summary>
+    public async Task<string> FileStateAsync(string name) => (string)(await bus.CallAsync(Service, Manager, ManagerInterface, "GetUnitFileState", "s", name))[0];
+
     /// <summary>When the main process of a service was started that runs now, or ran last; null where there was none.</summary>
     public async Task<DateTimeOffset?> MainStartAsync(string name)
     {

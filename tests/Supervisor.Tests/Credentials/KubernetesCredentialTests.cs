@@ -69,6 +69,14 @@ public sealed class KubernetesCredentialTests
     }
 
     [Fact]
+    public async Task ANodeThatHasHadItsTime_IsNotWaitedFor()
+    {
+        using var scene = new KubernetesScene(KubernetesSecret.Token) { Unready = "passphrase", Within = TimeSpan.FromMinutes(10) };
+        scene.Time.Now += TimeSpan.FromHours(1);
+        Assert.Contains("proving", (await Assert.ThrowsAsync<UserError>(() => scene.RotateAsync())).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task K3sHasItsWholeTimeToStart()
     {
         using var scene = new KubernetesScene(KubernetesSecret.Certificates) { Within = TimeSpan.FromMinutes(10) };
@@ -197,5 +205,58 @@ public sealed class KubernetesCredentialTests
         Assert.True(wasTried);
 
         static async Task<bool> IsCutAsync(Task<RotationRecord> rotation) => await Record.ExceptionAsync(() => rotation) switch { null => false, Boot.PowerCutException => true, var other => throw other };
+    }
+
+    [Fact]
+    public async Task TheNewToken_IsForRootsEyesOnly_AndYamlsText()
+    {
+        using var scene = new KubernetesScene(KubernetesSecret.Token);
+        await scene.RotateAsync();
+        var settings = scene["etc/rancher/k3s/config.yaml.d/90-appliance-token.yaml"];
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(settings));
+        Assert.Matches("^token: \"[0-9a-f]{48}\"$", (await File.ReadAllLinesAsync(settings, TestContext.Current.CancellationToken))[^1]); // 12e45 without quotes is a number
+    }
+
+    /// <summary>k3s' program ends before k3s has encrypted them all.</summary>
+    [Fact]
+    public async Task ManySecrets_AreWaitedFor()
+    {
+        using var scene = new KubernetesScene(KubernetesSecret.EncryptionKey) { Within = TimeSpan.FromMinutes(10) };
+        scene.Write("many-secrets", "");
+        await scene.RotateAsync();
+        Assert.Equal(1, await scene.UsedAsync());
+    }
+
+    [Fact]
+    public async Task AKeyThatStays_IsNoNewOne()
+    {
+        using var scene = new KubernetesScene(KubernetesSecret.EncryptionKey);
+        scene.Write("count", "-1"); // the next is key 0 again
+        Assert.Contains("k3s still has the key of before", (await Assert.ThrowsAsync<UserError>(() => scene.RotateAsync())).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData((int)KubernetesSecret.Token, true)]
+    [InlineData((int)KubernetesSecret.EncryptionKey, true)]
+    [InlineData((int)KubernetesSecret.EncryptionKey, false)]
+    public async Task ADatastoreOfSeveralServers_IsLeftAlone(int kind, bool isEmbedded)
+    {
+        using var scene = new KubernetesScene((KubernetesSecret)kind);
+        if (isEmbedded) Directory.CreateDirectory(scene["var/lib/rancher/k3s/server/db/etcd"]);
+        else File.Move(scene["var/lib/rancher/k3s/server/db/state.db"], scene["elsewhere"]);
+        Assert.Contains("The datastore is not this node's alone", (await Assert.ThrowsAsync<UserError>(() => scene.RotateAsync())).Message, StringComparison.Ordinal);
+        Assert.True(await scene.Units.IsActiveAsync("k3s.service", CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task ANodeWithoutAControlPlane_ShowsItsCertificates_AndRenewsThemAtItsStart()
+    {
+        using var scene = new KubernetesScene(KubernetesSecret.Certificates) { IsAgent = true };
+        var facts = scene.Credential.Read()!;
+        Assert.Equal("1 certificates", facts.Identity);
+        Assert.Equal(new DateTimeOffset(2027, 1, 2, 0, 0, 0, TimeSpan.Zero), facts.ExpiresAt);
+        Assert.Null(scene.Credential.DueAt(facts, new RotationRecord()));
+        Assert.False(scene.Credential.CanRotate);
+        Assert.Contains("This node has no control plane", (await Assert.ThrowsAsync<UserError>(() => scene.RotateAsync())).Message, StringComparison.Ordinal);
     }
 }

@@ -28,7 +28,7 @@ internal sealed class KubernetesScene : CredentialScene
     {
         _kind = kind;
         Write($"{Server}/db/state.db", "passphrase:0 key:key0");
-        Write($"{Server}/cred/encryption-config.json", "key0");
+        Write($"{Server}/cred/encryption-config.json", KeyFile("key0"));
         Write($"{Server}/token", "K10abc::server:0");
         Write("count", "0");
         Written = "before";
@@ -43,8 +43,8 @@ internal sealed class KubernetesScene : CredentialScene
                 cp -R tls tls-170000000$n; touch tls/dynamic-cert-regenerate
                 for name in {{string.Join(' ', Renewed)}}; do [ "$name" = "$(cat {{this["kept"]}} 2>&1)" ] || rm -f tls/$name.crt tls/$name.key; done; rm -f ../agent/client-kubelet.* ;;
               'token rotate') [ -e {{this["active"]}} ]; [ "$K3S_TOKEN" = "$(cat token)" ]; [ "$3" = --new-token ]; sed -i "s/passphrase:[^ ]*/passphrase:$4/" db/state.db ;;
-              'secrets-encrypt rotate-keys') [ -e {{this["active"]}} ]; n=$(cat {{this["count"]}}); n=$((n + 1)); echo $n > {{this["count"]}}; echo "key$n" > cred/encryption-config.json; sed -i "s/key:.*/key:key$n/" db/state.db ;;
-              'secrets-encrypt status') echo 'Current Rotation Stage: reencrypt_finished' ;;
+              'secrets-encrypt rotate-keys') [ -e {{this["active"]}} ]; n=$(cat {{this["count"]}}); n=$((n + 1)); echo $n > {{this["count"]}}; sed -i "s/key[0-9][0-9]*/key$n/" cred/encryption-config.json; sed -i "s/key:.*/key:key$n/" db/state.db; [ ! -e {{this["many-secrets"]}} ] ;;
+              'secrets-encrypt status') if [ -e {{this["many-secrets"]}} ]; then rm {{this["many-secrets"]}}; echo 'Current Rotation Stage: reencrypt_active'; else echo 'Current Rotation Stage: reencrypt_finished'; fi ;;
               *) exit 9 ;;
             esac
             """);
@@ -71,6 +71,8 @@ internal sealed class KubernetesScene : CredentialScene
     /// <summary>Whether k3s was interrupted in the change itself, and the copy is to come back.</summary>
     public bool IsChanging => File.Exists(Old("needed")) && !File.Exists(Old("changed")) && !File.Exists(this[$"{Server}/.appliance-back"]) && !File.Exists(this[$"{Server}/tls/.appliance-back"]);
 
+    public bool IsAgent { get; init; }
+
     public TimeSpan Within { get; set; } = TimeSpan.Zero;
 
     /// <summary>How often the node is asked before it says anything of itself after a start of k3s; what it said before is there still.</summary>
@@ -79,7 +81,7 @@ internal sealed class KubernetesScene : CredentialScene
     /// <summary>With this in the datastore k3s starts, and its node does not become ready.</summary>
     public string? Unready { get; set; }
 
-    public override ICredential Credential => new KubernetesCredential(_kind, new KubernetesOptions { Root = Root, Program = _k3s, Within = Within, Soon = TimeSpan.Zero }, Units, IsReadyAsync, Time);
+    public override ICredential Credential => new KubernetesCredential(_kind, new KubernetesOptions { Root = Root, Program = _k3s, Within = Within, Soon = TimeSpan.Zero, Unit = IsAgent ? "k3s-agent.service" : Unit }, Units, IsReadyAsync, Time);
 
     /// <summary>Datastore and token are two files: between the two k3s does not start, and the supervisor's start brings the copy back.</summary>
     public override bool WorksAtOnce => _kind != KubernetesSecret.Token;
@@ -120,6 +122,9 @@ internal sealed class KubernetesScene : CredentialScene
         return Unready is { } bad && Datastore.Contains(bad, StringComparison.Ordinal) ? Readiness.Waiting("the node is not ready") : Readiness.Ready("the node is ready");
     }
 
+    /// <summary>As k3s writes it (pkg/secretsencrypt).</summary>
+    private static string KeyFile(string key) => $$$"""{"kind":"EncryptionConfiguration","apiVersion":"apiserver.config.k8s.io/v1","resources":[{"resources":["secrets"],"providers":[{"aescbc":{"keys":[{"name":"aescbckey","secret":"{{{key}}}"}]}},{"identity":{}}]}]}""";
+
     private string Old(string file) => Path.Combine(this["var/rotations"], Credential.Name, "old", file);
 
     private Task StartAsync()
@@ -127,9 +132,9 @@ internal sealed class KubernetesScene : CredentialScene
         File.Delete(this["active"]);
         if (!File.Exists(this[$"{Server}/db/state.db"])) throw new UserError("k3s would begin a new cluster");
         var settings = this["etc/rancher/k3s/config.yaml.d/90-appliance-token.yaml"];
-        var token = File.Exists(settings) ? File.ReadAllLines(settings).Single(line => line.StartsWith("token: ", StringComparison.Ordinal))["token: ".Length..] : File.ReadAllText(this[$"{Server}/token"]).Split(':')[^1];
+        var token = File.Exists(settings) ? File.ReadAllLines(settings).Single(line => line.StartsWith("token: ", StringComparison.Ordinal))["token: ".Length..].Trim('"') : File.ReadAllText(this[$"{Server}/token"]).Split(':')[^1];
         if (!Datastore.StartsWith($"passphrase:{token} ", StringComparison.Ordinal)) throw new UserError("the datastore is encrypted with another token");
-        if (!Datastore.TrimEnd().EndsWith($"key:{File.ReadAllText(this[$"{Server}/cred/encryption-config.json"]).Trim()}", StringComparison.Ordinal)) throw new UserError("the secrets are encrypted with another key");
+        if (!Datastore.TrimEnd().EndsWith(Datastore.TrimEnd().Split(':')[^1] is var key && File.ReadAllText(this[$"{Server}/cred/encryption-config.json"]) == KeyFile(key) ? key : "another", StringComparison.Ordinal)) throw new UserError("the secrets are encrypted with another key");
         Write($"{Server}/token", $"K10abc::server:{token}");
         string[] missing = [.. Renewed.Where(name => !File.Exists(this[$"{Server}/tls/{name}.crt"]))];
         if (missing.Length > 0) _issued += TimeSpan.FromDays(1);

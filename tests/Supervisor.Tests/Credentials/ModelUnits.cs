@@ -18,6 +18,9 @@ internal sealed class ModelUnits : IUnits
     /// <summary>Called when a unit stops because it was told to.</summary>
     public Action<string> OnStop { get; set; } = _ => { };
 
+    /// <summary>Units that are not to run.</summary>
+    public HashSet<string> Disabled { get; } = [];
+
     /// <summary>How long the last unit that was started had for it.</summary>
     public TimeSpan LastLimit { get; private set; }
 
@@ -53,7 +56,7 @@ internal sealed class ModelUnits : IUnits
         _active.Add(unit);
     }
 
-    public Task ReloadAsync(string unit, TimeSpan limit, CancellationToken cancellationToken) => RestartAsync(unit, limit, cancellationToken);
+    public Task ReloadAsync(string unit, TimeSpan limit, CancellationToken cancellationToken) => Disabled.Contains(unit) && !_active.Contains(unit) ? Task.CompletedTask : RestartAsync(unit, limit, cancellationToken);
 
     public Task StopAsync(string unit, TimeSpan limit, CancellationToken cancellationToken)
     {
