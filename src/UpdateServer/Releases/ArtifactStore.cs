@@ -10,6 +10,7 @@ namespace Appliance.UpdateServer.Releases;
 internal sealed class ArtifactStore(FleetDatabase database, ServeOptions options, TimeProvider time)
 {
     private const string UploadMark = "upload:";
+    private static readonly TimeSpan Young = TimeSpan.FromDays(1);
 
     private string Uploads => Path.Combine(options.DataFolder, "artifacts");
 
@@ -41,7 +42,7 @@ internal sealed class ArtifactStore(FleetDatabase database, ServeOptions options
     /// <exception cref="UserError">The release has another file of that name, or the file is too large.</exception>
     public async Task<Release> UploadAsync(string name, string version, string part, string fileName, Stream content, string who, CancellationToken cancellationToken)
     {
-        Directory.CreateDirectory(Uploads);
+        Sweep(Directory.CreateDirectory(Uploads));
         var partial = Path.Combine(Uploads, $".{Guid.NewGuid():N}");
         try
         {
@@ -58,6 +59,12 @@ internal sealed class ArtifactStore(FleetDatabase database, ServeOptions options
         {
             File.Delete(partial);
         }
+    }
+
+    /// <summary>Deletes what uploads left that were cut off. What is young may be one under way.</summary>
+    private void Sweep(DirectoryInfo uploads)
+    {
+        foreach (var left in uploads.EnumerateFiles(".*").Where(file => time.GetUtcNow() - file.LastWriteTimeUtc > Young)) left.Delete();
     }
 
     private async Task<Release> RecordAsync(FleetContext context, string name, string version, string part, string fileName, FileDigests digests, string who, CancellationToken cancellationToken)
