@@ -12,6 +12,7 @@ public static partial class DurableFile
     /// <summary>Mode 0644: everybody may read it, the owner write it.</summary>
     public const UnixFileMode Readable = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
 
+    private const int GuidDigits = 32;
     private const UnixFileMode Private = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
     /// <summary>For tests: told of what a power cut leaves, a file's content or the names in a folder.</summary>
@@ -29,7 +30,7 @@ public static partial class DurableFile
     {
         var full = Path.GetFullPath(path);
         var folder = Path.GetDirectoryName(full)!;
-        var temporary = Path.Combine(folder, $".{Path.GetFileName(full)}.{Guid.NewGuid():N}.tmp");
+        var temporary = Path.Combine(folder, TemporaryOf(full, $"{Guid.NewGuid():N}"));
         try
         {
             var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, BufferSize = 0 };
@@ -51,6 +52,15 @@ public static partial class DurableFile
         SyncFolder(folder);
     }
 
+    /// <summary>Deletes what a power cut has left of writing a file: it may be secret. Nobody else may be writing it.</summary>
+    public static void RemoveLeftovers(string path)
+    {
+        var full = Path.GetFullPath(path);
+        var left = Directory.GetFiles(Path.GetDirectoryName(full)!, TemporaryOf(full, new string('?', GuidDigits)));
+        foreach (var temporary in left) File.Delete(temporary);
+        if (left.Length > 0) SyncFolder(Path.GetDirectoryName(full)!);
+    }
+
     /// <summary>Deletes a file, should it be there; it is gone from the disk when this returns.</summary>
     public static void Delete(string path)
     {
@@ -67,6 +77,8 @@ public static partial class DurableFile
         if (fsync(handle) != 0) throw new IOException($"fsync of the folder {folder} failed: {Marshal.GetLastPInvokeErrorMessage()}");
         Synced?.Invoke(folder);
     }
+
+    private static string TemporaryOf(string path, string unique) => $".{Path.GetFileName(path)}.{unique}.tmp";
 
     /// <summary>The mode comes last: a change of the owner takes bits of it away, and the umask none.</summary>
     private static void Give(SafeFileHandle file, string path, FileStatus status)

@@ -23,7 +23,7 @@ internal static class CredentialCatalogue
             var options = KubernetesOptions.Of(root);
             all.AddRange(Enum.GetValues<KubernetesSecret>().Select(kind => new KubernetesCredential(kind, options, units, IsReadyAsync, time)));
             var settings = new CredentialFile { Name = CredentialNames.Registry, Path = "/etc/rancher/k3s/registries.yaml", Mode = "0600", Reload = options.Unit, Within = options.Within };
-            all.Add(new FileCredential(settings, root, units, time) { Title = "Log-ins to registries", Confirmed = options.IsAgent ? null : cancellationToken => RequireReadyAsync(options.Unit, cancellationToken) });
+            all.Add(new FileCredential(settings, root, units, time) { Title = "Log-ins to registries", Group = KubernetesOptions.Group, Confirmed = options.IsAgent ? null : cancellationToken => RequireReadyAsync(options.Unit, cancellationToken) });
         }
         all.AddRange(ImageSettings.ReadCredentials(root).Files.Select(file => new FileCredential(file, root, units, time)));
         return all;

@@ -36,6 +36,9 @@ internal sealed class FileCredential(CredentialFile settings, string root, IUnit
     /// <summary>What must hold, beside the program that checks; for those that are built in.</summary>
     public Func<CancellationToken, Task>? Confirmed { get; init; }
 
+    /// <inheritdoc/>
+    public string? Group { get; init; }
+
     /// <summary>What it is, in a few words.</summary>
     public string? Title { get; init; }
 
@@ -82,6 +85,7 @@ internal sealed class FileCredential(CredentialFile settings, string root, IUnit
         }
         work.Say("before the new file is in its place");
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        DurableFile.RemoveLeftovers(path);
         var status = File.Exists(old) ? FileStatus.Of(old) : new FileStatus(0, 0, UnixFileMode.UserRead | UnixFileMode.UserWrite);
         DurableFile.Write(path, next, settings.Mode is { } mode ? status with { Mode = (UnixFileMode)Convert.ToInt32(mode, 8) } : status);
         work.Say("after the new file is in its place");
@@ -153,7 +157,7 @@ internal sealed class FileCredential(CredentialFile settings, string root, IUnit
 
     private static bool IsSame(string one, string other) => File.Exists(other) && FileStatus.Of(one) == FileStatus.Of(other) && File.ReadAllBytes(one).AsSpan().SequenceEqual(File.ReadAllBytes(other));
 
-    private Task ReloadAsync(CancellationToken cancellationToken) => settings.Reload is { } unit ? units.ReloadAsync(unit, UnitLimit, cancellationToken) : Task.CompletedTask;
+    private Task ReloadAsync(CancellationToken cancellationToken) => settings.Reload is { } unit ? units.ReloadAsync(unit, settings.Within > UnitLimit ? settings.Within : UnitLimit, cancellationToken) : Task.CompletedTask;
 
     private Dictionary<string, string> Environment(RotationWork work) => new() { ["APPLIANCE_NEW"] = Path.Combine(work.New, NewName), ["APPLIANCE_PATH"] = _path, ["APPLIANCE_CREDENTIAL"] = Name };
 }

@@ -48,5 +48,6 @@ internal interface ICredential
     Task UndoAsync(RotationWork work, CancellationToken cancellationToken);
 
     /// <summary>Makes the old one useless. Its copy in the work's folder is removed afterwards.</summary>
+    /// <exception cref="InvalidDataException">The new one is damaged: the old one is to come back.</exception>
     Task RetireAsync(RotationWork work, CancellationToken cancellationToken) => Task.CompletedTask;
 }

@@ -52,6 +52,9 @@ internal sealed class KubernetesCredential(KubernetesSecret kind, KubernetesOpti
     public TimeSpan Grace => TimeSpan.FromDays(1);
 
     /// <inheritdoc/>
+    public string? Group => KubernetesOptions.Group;
+
+    /// <inheritdoc/>
     public CredentialFacts? Read()
     {
         if (kind == KubernetesSecret.Certificates) return ReadCertificates();

@@ -8,6 +8,9 @@ internal sealed record KubernetesOptions
     /// <summary>Root of the files.</summary>
     public string Root { get; init; } = "/";
 
+    /// <summary>What belongs to k3s is changed one by one: a copy that comes back takes the others with it.</summary>
+    public const string Group = "k3s";
+
     /// <summary>The program.</summary>
     public string Program { get; init; } = "/usr/bin/k3s";
 

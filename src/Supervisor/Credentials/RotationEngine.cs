@@ -57,7 +57,7 @@ internal sealed class RotationEngine(string folder, TimeProvider time)
     /// <exception cref="OperationCanceledException">It was stopped, and the old one is used on.</exception>
     public async Task<RotationRecord> RotateAsync(ICredential credential, string by, bool isEmergency, byte[]? given, CancellationToken cancellationToken)
     {
-        if (credential.Read() is null) throw new UserError($"This device has no credential {credential.Name}.", "appliancectl credentials lists them.");
+        Require(credential);
         var work = WorkOf(credential);
         if (!OperatingSystem.IsWindows()) Directory.CreateDirectory(work.Folder, FolderMode.Private);
         using var guard = StateFolderLock.Take(folder, LockedBy);
@@ -88,6 +88,18 @@ internal sealed class RotationEngine(string folder, TimeProvider time)
             if (record.Interruptions > MostInterruptions && record.Step < RotationStep.Undoing) record = record with { Step = RotationStep.Undoing, Trouble = $"it was interrupted {record.Interruptions} times while it was {DeviceView.Word(record.Step)}", TroubleAt = time.GetUtcNow() };
         }
         return await RunAsync(credential, work, record, cancellationToken);
+    }
+
+    private static void Require(ICredential credential)
+    {
+        try
+        {
+            if (credential.Read() is null) throw new UserError($"This device has no credential {credential.Name}.", "appliancectl credentials lists them.");
+        }
+        catch (Exception e) when (e is InvalidDataException or CryptographicException or FormatException or IOException or UnauthorizedAccessException)
+        {
+            throw new UserError($"The {credential.Name} that there is cannot be read: {e.Message}", "Mend or remove it; nothing was changed.", e);
+        }
     }
 
     private string RecordOf(string name) => Path.Combine(folder, name, RecordName);
@@ -128,7 +140,7 @@ internal sealed class RotationEngine(string folder, TimeProvider time)
             catch (Exception e) when (e != _cut) // whatever it is, the old one worked
             {
                 var reason = e.Message.TrimEnd('.');
-                if (record.Step >= RotationStep.Undoing)
+                if (record.Step >= RotationStep.Undoing && !(record.Step == RotationStep.Grace && e is InvalidDataException))
                 {
                     // There is no other way: it is tried again.
                     TryNote(credential, record with { Trouble = record.Step == RotationStep.Undoing ? $"the old one could not be brought back yet: {reason}" : $"the one before could not be let go of: {reason}", TroubleAt = time.GetUtcNow() });
@@ -136,7 +148,7 @@ internal sealed class RotationEngine(string folder, TimeProvider time)
                 }
                 Log.Warning(e is UserError ? null : e, "The rotation of {Credential} failed while it was {Step}: {Reason}", credential.Name, DeviceView.Word(record.Step), reason);
                 failure = new UserError($"The rotation of {credential.Name} failed while it was {DeviceView.Word(record.Step)}, and the old one is used on: {reason}.", (e as UserError)?.Hint, e) { MayPass = e is UserError { MayPass: true } };
-                record = record with { Step = RotationStep.Undoing, Trouble = $"{DeviceView.Word(record.Step)}: {reason}", TroubleAt = time.GetUtcNow() };
+                record = record with { Step = RotationStep.Undoing, RotatedAt = record.Step == RotationStep.Grace ? null : record.RotatedAt, RetireAt = null, Trouble = $"{DeviceView.Word(record.Step)}: {reason}", TroubleAt = time.GetUtcNow() };
             }
         }
         if (File.Exists(RecordOf(credential.Name))) TryNote(credential, record);

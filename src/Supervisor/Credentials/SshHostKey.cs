@@ -5,7 +5,6 @@ using System.Text;
 using Appliance.Core;
 using Appliance.Core.Credentials;
 using Appliance.Supervisor.Processes;
-using Serilog;
 
 namespace Appliance.Supervisor.Credentials;
 
@@ -86,7 +85,7 @@ internal sealed class SshHostKey(string root, IUnits units, int port = 22) : ICr
         // The settings are the first to go: without them the new one is in its place already.
         if (File.Exists(Path.Combine(_next, Settings)))
         {
-            await RequireNextAsync(work, cancellationToken);
+            await RequireNextAsync(cancellationToken);
             // The private half first: sshd goes by it, also where the other half is still the old one.
             Put(work, _next, _folder);
             try
@@ -105,7 +104,7 @@ internal sealed class SshHostKey(string root, IUnits units, int port = 22) : ICr
     }
 
     /// <summary>The key that takes the old one's place is the one that sshd has had beside it. One that is damaged is let go of instead of the old one.</summary>
-    private async Task RequireNextAsync(RotationWork work, CancellationToken cancellationToken)
+    private async Task RequireNextAsync(CancellationToken cancellationToken)
     {
         try
         {
@@ -113,9 +112,7 @@ internal sealed class SshHostKey(string root, IUnits units, int port = 22) : ICr
         }
         catch (Exception e) when (e is UserError or IOException or InvalidDataException)
         {
-            Log.Error("The new SSH host key is damaged and is let go of; the old one is used on: {Reason}", e.Message);
-            await BringBackAsync(work, removesNext: true, cancellationToken);
-            throw new UserError($"The new SSH host key is damaged, and the old one is used on: {e.Message.TrimEnd('.')}.", $"Make another one: appliancectl credentials rotate {Name}", e);
+            throw new InvalidDataException($"the new key is damaged ({e.Message.TrimEnd('.')})", e);
         }
     }
 

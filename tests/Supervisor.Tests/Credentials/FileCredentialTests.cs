@@ -12,6 +12,19 @@ public sealed class FileCredentialTests : IDisposable
 
     private string Secret => _scene["etc/secret"];
 
+    /// <summary>A power cut between writing and renaming leaves a secret beside the file.</summary>
+    [Fact]
+    public async Task WhatAPowerCutLeftOfWritingIt_Goes()
+    {
+        var left = _scene.Write($"etc/.secret.{Guid.NewGuid():N}.tmp", "half a sec");
+        var others = _scene.Write("etc/.other.tmp", "somebody else's");
+
+        await _scene.RotateAsync();
+
+        Assert.False(File.Exists(left));
+        Assert.True(File.Exists(others));
+    }
+
     [Fact]
     public async Task OwnerGroupAndMode_AreKept_AndComeBack()
     {

@@ -54,7 +54,10 @@ public sealed class SshHostKeyTests : IDisposable
         _scene.Time.Now += TimeSpan.FromDays(14);
 
         var error = await Assert.ThrowsAsync<UserError>(_scene.ResumeAsync);
-        Assert.Contains("The new SSH host key is damaged, and the old one is used on", error.Message, StringComparison.Ordinal);
+        Assert.Contains("and the old one is used on: the new key is damaged", error.Message, StringComparison.Ordinal);
+        var record = _scene.Engine.Read(_scene.Credential.Name);
+        Assert.Equal((RotationStep.Idle, null), (record.Step, record.RotatedAt));
+        Assert.Contains("the new key is damaged", record.Trouble, StringComparison.Ordinal);
         Assert.Equal(0, await _scene.UsedAsync());
         await _scene.BootAsync();
         Assert.Equal(first, await _scene.ServedAsync());

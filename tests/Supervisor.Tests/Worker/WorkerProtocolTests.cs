@@ -104,6 +104,22 @@ public sealed class WorkerProtocolTests : IAsyncLifetime
         Assert.Equal("old", await File.ReadAllTextAsync(VpnKey, Token));
     }
 
+    /// <summary>A copy of k3s' folder that comes back takes with it what was changed since.</summary>
+    [Fact]
+    public async Task WhileOneOfK3sIsHalfDone_NoneOfTheOthersIsChanged()
+    {
+        _scene.Write("usr/lib/os-release", "IMAGE_ID=\"edge\"\nIMAGE_VERSION=\"1.0\"\nAPPLIANCE_BOARD=\"vm\"\nAPPLIANCE_WORKLOADS=\"k3s\"\n");
+        var record = Path.Combine(_scene.CredentialFolder, "k3s-token", "rotation.json");
+        Directory.CreateDirectory(Path.GetDirectoryName(record)!);
+        await File.WriteAllTextAsync(record, """{ "format": 1, "step": "switching" }""", Token);
+        var request = new WorkerRequest { Verb = WorkerVerb.RotateCredential, Credential = "registry", Content = Convert.ToBase64String("mirrors: {}"u8), Reason = "a test" };
+
+        var refused = await Assert.ThrowsAsync<UserError>(() => _scene.Client.RunAsync(request, null, null, Token));
+
+        Assert.Equal(("The rotation of k3s-token has not ended, and registry goes with it.", true), (refused.Message, refused.MayPass));
+        Assert.False(File.Exists(Path.Join(_scene.Disk.Root, "/etc/rancher/k3s/registries.yaml")));
+    }
+
     private string VpnKey => Path.Join(_scene.Disk.Root, "/var/lib/vpn.key");
 
     /// <summary>Brings a new key, which a program proves.</summary>
