@@ -25,5 +25,6 @@ internal sealed class SmallDisk : IDisposable
         }
     }
 
-    public void Dispose() => StateDevice.Run("umount", _folder);
+    /// <summary>Whatever a program that another test starts just now has inherited.</summary>
+    public void Dispose() => StateDevice.Run("umount", "--lazy", _folder);
 }
