@@ -47,12 +47,14 @@ internal sealed class ServerScene : IAsyncDisposable
     /// <param name="issuer">The authority that issues devices' certificates.</param>
     /// <param name="factory">The authority whose certificates devices log in with, beside its own.</param>
     /// <param name="onlineKeys">Keys with which it publishes.</param>
-    public static async Task<ServerScene> StartAsync(DatabaseKind kind, string? repository = null, TimeProvider? time = null, TimeSpan? poll = null, bool secure = false, KeyFolder? onlineKeys = null, string? issuer = null, string? factory = null)
+    /// <param name="serverTrust">What devices are to trust it by, beside the certificate of its own making.</param>
+    public static async Task<ServerScene> StartAsync(DatabaseKind kind, string? repository = null, TimeProvider? time = null, TimeSpan? poll = null, bool secure = false, KeyFolder? onlineKeys = null, string? issuer = null, string? factory = null, string? serverTrust = null)
     {
         var folder = Directory.CreateTempSubdirectory("fleet").FullName;
         var scene = new ServerScene(kind == DatabaseKind.Sqlite ? FleetDatabase.Sqlite(Path.Combine(folder, "fleet.db")) : FleetDatabase.Postgres(await PostgresServer.CreateDatabaseAsync()));
         await scene._database.MigrateAsync(Token);
-        var options = new ServeOptions { DataFolder = scene.DataFolder, Repository = repository, OnlineKeys = onlineKeys, DeviceIssuer = issuer, DeviceAuthority = factory, Listen = new Uri($"{(secure ? "https" : "http")}://127.0.0.1:0"), GatewayTokenHash = SecretToken.Hash(GatewayToken), Poll = poll ?? TimeSpan.FromMinutes(5) };
+        if (serverTrust is not null) ServerCertificate.Open(new ServeOptions { DataFolder = scene.DataFolder, Listen = new Uri("https://127.0.0.1") }, TimeProvider.System);
+        var options = new ServeOptions { ServerTrust = serverTrust is null ? null : $"{scene.Trust()}\n{serverTrust}", DataFolder = scene.DataFolder, Repository = repository, OnlineKeys = onlineKeys, DeviceIssuer = issuer, DeviceAuthority = factory, Listen = new Uri($"{(secure ? "https" : "http")}://127.0.0.1:0"), GatewayTokenHash = SecretToken.Hash(GatewayToken), Poll = poll ?? TimeSpan.FromMinutes(5) };
         scene._application = ServerApplication.Build(options, scene._database, time ?? TimeProvider.System);
         await scene._application.StartAsync(Token);
         scene.Address = new Uri(scene._application.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());

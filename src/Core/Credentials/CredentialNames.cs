@@ -9,6 +9,9 @@ public static class CredentialNames
     /// <summary>By what the device is known to its fleet's server.</summary>
     public const string DeviceCertificate = "device-certificate";
 
+    /// <summary>By what the device knows its fleet's server.</summary>
+    public const string ServerAuthority = "server-authority";
+
     /// <summary>What the status page shows.</summary>
     public const string PageCertificate = "page-certificate";
 
@@ -34,5 +37,5 @@ public static class CredentialNames
     public const string Registry = "registry";
 
     /// <summary>All of them.</summary>
-    public static readonly IReadOnlyList<string> Reserved = [All, DeviceCertificate, PageCertificate, OwnerPassword, LogInAuthority, SshHostKey, KubernetesCertificates, KubernetesToken, KubernetesEncryptionKey, Registry];
+    public static readonly IReadOnlyList<string> Reserved = [All, DeviceCertificate, ServerAuthority, PageCertificate, OwnerPassword, LogInAuthority, SshHostKey, KubernetesCertificates, KubernetesToken, KubernetesEncryptionKey, Registry];
 }

@@ -206,6 +206,7 @@ internal sealed class CredentialDesk
         {
             yield return new CredentialStatus { Name = CredentialNames.DeviceCertificate, Title = "Certificate of the device", IssuedAt = fleet.CertificateFrom, ExpiresAt = until, RotatedAt = fleet.CertificateFrom, DueAt = fleet.CertificateDue, Trouble = fleet.CertificateTrouble, Identity = fleet.Device, CanRotate = true };
         }
+        if (_fleet?.Status is { Authority: (var name, var end) }) yield return new CredentialStatus { Name = CredentialNames.ServerAuthority, Title = "Authority of the fleet's server", ExpiresAt = end, Identity = name, Renewal = "The server names the next one (appliance-server serve --server-trust), or an image does (fleet.trust)." };
         if (Volatile.Read(ref _pages) is { } page) yield return page with { IssuedAt = page.RotatedAt };
         if (_access.HasPassword) yield return new CredentialStatus { Name = CredentialNames.OwnerPassword, Title = "Password of the owner", IssuedAt = _access.PasswordSince, RotatedAt = _access.PasswordSince, ExpiresAt = _access.PasswordUntil, Renewal = "Set a new one on the page (Password), or begin anew with appliancectl setup-code --reset." };
         foreach (var authority in _authorities) yield return authority;

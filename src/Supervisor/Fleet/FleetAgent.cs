@@ -29,6 +29,7 @@ internal sealed class FleetAgent : BackgroundService
     private readonly Lock _lock = new();
     private readonly TaskCompletionSource _member = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CertificateRotation _rotation;
+    private readonly TrustRollover _rollover;
     private readonly Backoff _backoff = new(FirstPause, LongestPause);
     private readonly long _start;
     private FleetMembership? _membership;
@@ -55,6 +56,7 @@ internal sealed class FleetAgent : BackgroundService
         (_settings, _root, _file, _work, _facts, _engine, _workloads, _time) = (settings, root, file, work, facts, engine, workloads, time);
         (_start, _sleep) = (time.GetTimestamp(), new WakeableSleep(time));
         _rotation = new CertificateRotation(file, facts.Id, membership => FleetServer.Of(settings, root, membership), new DeviceClock(root, time));
+        _rollover = new TrustRollover(file, membership => FleetServer.StatedTrust(root, membership), membership => FleetServer.Of(settings, root, membership), time);
         _status = new FleetStatus { State = FleetState.None, Device = facts.Id };
         Connect();
     }
@@ -101,6 +103,7 @@ internal sealed class FleetAgent : BackgroundService
         {
             await BecomeAsync(membership, CancellationToken.None, first: _work.Forget); // another server's actions have the same numbers
             _rotation.Reset();
+            _rollover.Reset();
         }
         finally
         {
@@ -296,6 +299,7 @@ internal sealed class FleetAgent : BackgroundService
                 await FollowAsync(client, tasks, cancellationToken);
                 Advance();
                 await DoAsync("told how it goes", () => TellAsync(client, cancellationToken));
+                await DoAsync("asked whom it is to be trusted by", () => RollOverAsync(cancellationToken));
             }
         }
         catch (DdiException e)
@@ -384,6 +388,16 @@ internal sealed class FleetAgent : BackgroundService
         Connect();
         if (state == FleetState.Connected) NoteContact(); // it was spoken to by the new one
         return RequireClient();
+    }
+
+    /// <summary>Hears of another authority of the server's, and goes on with the connection that it trusts then.</summary>
+    private async Task RollOverAsync(CancellationToken cancellationToken)
+    {
+        var next = await _rollover.AdvanceAsync(_membership!, cancellationToken);
+        if (next == _membership) return;
+        _membership = next;
+        Connect();
+        NoteContact();
     }
 
     /// <summary>Does what the server's links ask for.</summary>
@@ -484,11 +498,13 @@ internal sealed class FleetAgent : BackgroundService
         DdiClient? client = null;
         string? trouble = null;
         DateTimeOffset? from = null, until = null, due = null;
+        (string, DateTimeOffset)? authority = null;
         try
         {
             server = FleetServer.Of(_settings, _root, _membership);
             client = server is null ? null : new DdiClient(server, Id, _time);
             (from, until, due) = Term(_membership?.Certificate);
+            authority = server?.Trust is { } trust ? (trust.Names, trust.Until) : null;
         }
         catch (Exception e) // whatever is wrong with a file or its content: the device is there all the same
         {
@@ -512,6 +528,7 @@ internal sealed class FleetAgent : BackgroundService
             CertificateFrom = from,
             CertificateUntil = until,
             CertificateDue = due,
+            Authority = authority,
             Assignment = _work.Current,
         });
         if (_membership?.IsMember != true || client is null) return;

@@ -14,6 +14,9 @@ internal sealed record FleetMembership
     /// <summary>Certificates (PEM) that the server is trusted by, or null for the image's.</summary>
     public string? Trust { get; init; }
 
+    /// <summary>What the server has said since that it is trusted by, or null.</summary>
+    public LearnedTrust? Learned { get; init; }
+
     /// <summary>What lets the device in, until that has happened: it is given a token of its own for it.</summary>
     public string? EnrolmentToken { get; init; }
 

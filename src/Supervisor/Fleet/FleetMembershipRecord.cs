@@ -15,6 +15,9 @@ internal sealed record FleetMembershipRecord
     /// <inheritdoc cref="FleetMembership.Trust"/>
     public string? Trust { get; init; }
 
+    /// <inheritdoc cref="FleetMembership.Learned"/>
+    public LearnedTrust? Learned { get; init; }
+
     /// <inheritdoc cref="FleetMembership.DeviceId"/>
     public string? DeviceId { get; init; }
 
@@ -46,6 +49,7 @@ internal sealed record FleetMembershipRecord
         Server = membership.Server,
         Tenant = membership.Tenant,
         Trust = membership.Trust,
+        Learned = membership.Learned,
         DeviceId = membership.DeviceId,
         IsFactorys = membership.IsFactorys,
         IsGateways = membership.IsGateways,
@@ -62,6 +66,7 @@ internal sealed record FleetMembershipRecord
         Server = Server,
         Tenant = Tenant,
         Trust = Trust,
+        Learned = Learned,
         DeviceId = DeviceId,
         IsFactorys = IsFactorys,
         IsGateways = IsGateways,

@@ -21,11 +21,17 @@ internal sealed class FleetServer
         Authorization = membership.Token is { } token ? new AuthenticationHeaderValue(membership.IsGateways ? GatewayToken : TargetToken, token) : null;
     }
 
+    private FleetServer(FleetServer other, string trust) => (Address, Tenant, Authorization, _trust, _proxy, _certificate) = (other.Address, other.Tenant, other.Authorization, trust, other._proxy, other._certificate);
+
     /// <summary>Its address, with a slash at the end.</summary>
     public Uri Address { get; }
 
     /// <summary>The tenant in DDI's paths.</summary>
     public string Tenant { get; }
+
+    /// <summary>What it is trusted by; null for what the system trusts.</summary>
+    /// <exception cref="UserError">Its certificates cannot be used.</exception>
+    public ServerTrust? Trust => _trust is { } pem ? ParseTrust(pem) : null;
 
     /// <summary>The token that proves who the device is; null before it has enrolled, and when a certificate does.</summary>
     public AuthenticationHeaderValue? Authorization { get; }
@@ -38,10 +44,16 @@ internal sealed class FleetServer
     {
         if (membership is null || (membership.Server ?? settings.Server) is not { } server) return null;
         var address = new Uri(server.EndsWith('/') ? server : server + "/");
-        // The image's certificates are the image's server's.
-        var pem = membership.Trust ?? (membership.Server is null ? ReadTrust(root) : null);
+        var stated = StatedTrust(root, membership);
+        var pem = stated is not null && membership.Learned is { } learned && learned.Replaces(stated) ? learned.All : stated;
         return new FleetServer(address, membership.Tenant ?? settings.Tenant, pem, settings.Proxy is { } proxy ? new Uri(proxy) : null, membership);
     }
+
+    /// <summary>What the join, or else the image, says that the server is trusted by; null for what the system trusts. The image's certificates are the image's server's.</summary>
+    public static string? StatedTrust(string root, FleetMembership membership) => membership.Trust ?? (membership.Server is null ? ReadTrust(root) : null);
+
+    /// <summary>The same server, trusted by these certificates alone.</summary>
+    public FleetServer Trusting(string pem) => new(this, pem);
 
     /// <summary>Whether an address is on this server, so that it may see by what the device is known.</summary>
     public bool Hosts(Uri address) => Uri.Compare(address, Address, UriComponents.SchemeAndServer, UriFormat.UriEscaped, StringComparison.OrdinalIgnoreCase) == 0;
@@ -52,7 +64,7 @@ internal sealed class FleetServer
     {
         handler.ConnectTimeout = ConnectLimit;
         handler.AllowAutoRedirect = false; // nobody else sees by what the device is known, or is trusted as this server is
-        if (_trust is { } pem) handler.SslOptions.CertificateChainPolicy = ParseTrust(pem).Policy();
+        if (Trust is { } trust) handler.SslOptions.CertificateChainPolicy = trust.Policy();
         if (_certificate is { } certificate) handler.SslOptions.ClientCertificates = [certificate.Load()];
         if (_proxy is { } proxy) handler.Proxy = new WebProxy(proxy);
     }

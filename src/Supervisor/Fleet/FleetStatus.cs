@@ -33,6 +33,9 @@ internal sealed record FleetStatus
     /// <summary>Why there is no new certificate although it is time for one, or null.</summary>
     public string? CertificateTrouble { get; init; }
 
+    /// <summary>What the server is trusted by, and when the first of these certificates ends; null for what the system trusts.</summary>
+    public (string Name, DateTimeOffset Until)? Authority { get; init; }
+
     /// <summary>The assignment at hand, or the last one.</summary>
     public Assignment? Assignment { get; init; }
 

@@ -29,6 +29,9 @@ internal sealed record ServeOptions
     /// <summary>Key of <see cref="Certificate"/> (PEM).</summary>
     public string? CertificateKey { get; init; }
 
+    /// <summary>Authorities (PEM) by which devices are to trust this server from now on; null for what they trust it by.</summary>
+    public string? ServerTrust { get; init; }
+
     /// <summary>Authority (PEM) whose certificates devices log in with; null for none.</summary>
     public string? DeviceAuthority { get; init; }
 

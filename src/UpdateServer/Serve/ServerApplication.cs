@@ -4,6 +4,7 @@ using System.Security.Cryptography.X509Certificates;
 using System.Text.Json.Serialization;
 using Appliance.Core;
 using Appliance.Core.Access;
+using Appliance.Core.Fleet;
 using Appliance.UpdateServer.Access;
 using Appliance.UpdateServer.Certificates;
 using Appliance.UpdateServer.Ddi;
@@ -88,6 +89,7 @@ internal static class ServerApplication
         if (options.Repository is { } repository) application.UseRepository(repository);
         application.MapDdi();
         if (issuer is not null) application.MapEst();
+        if (options.ServerTrust is { } trust) application.MapGet(ServerTrust.RolloverPath, () => Results.Text(trust, "application/x-pem-file")).ExcludeFromDescription();
         application.MapManagement();
         application.MapPages();
         application.MapOpenApi("/api/v1/openapi.json");

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Net;
 using Appliance.Core;
+using Appliance.Core.Fleet;
 using Appliance.Core.Tuf;
 using Appliance.Core.Tuf.Keys;
 using Appliance.UpdateServer.Access;
@@ -24,6 +25,7 @@ internal sealed class ServerOptionSet
     private readonly Option<string> _listen = new("--listen") { Description = "Address to listen at.", DefaultValueFactory = _ => "https://0.0.0.0:8443" };
     private readonly Option<string?> _certificate = new("--certificate") { Description = "Certificate (PEM) of the server; without it one is made." };
     private readonly Option<string?> _key = new("--certificate-key") { Description = "Its key (PEM), when it is not in the same file." };
+    private readonly Option<string?> _trust = new("--server-trust") { Description = "Authorities (PEM) by which devices are to trust this server from now on; they take them over before its certificate is another's." };
     private readonly Option<string?> _authority = new("--device-authority") { Description = "Authority (PEM) whose certificates devices log in with; the common name is the device's id." };
     private readonly Option<string?> _issuer = new("--device-issuer") { Description = "Authority (PEM, with its key) that issues devices' certificates; without it, with SQLite, one is made." };
     private readonly Option<int> _life = new("--certificate-days") { Description = "How long a device's certificate holds.", DefaultValueFactory = _ => 30 };
@@ -38,7 +40,7 @@ internal sealed class ServerOptionSet
     public IEnumerable<Option> OfDatabase => [_data, _databaseFile];
 
     /// <summary>All options.</summary>
-    public IEnumerable<Option> All => [_data, _databaseFile, _repository, _repositoryUrl, _onlineKeys, _passphrase, _listen, _certificate, _key, _authority, _issuer, _life, _grace, _proxies, _tenant, _poll, _gatewayFile, _upload];
+    public IEnumerable<Option> All => [_data, _databaseFile, _repository, _repositoryUrl, _onlineKeys, _passphrase, _listen, _certificate, _key, _trust, _authority, _issuer, _life, _grace, _proxies, _tenant, _poll, _gatewayFile, _upload];
 
     /// <summary>Opens the database.</summary>
     /// <exception cref="UserError">It cannot be used.</exception>
@@ -70,6 +72,7 @@ internal sealed class ServerOptionSet
             Listen = address,
             Certificate = result.GetValue(_certificate),
             CertificateKey = result.GetValue(_key),
+            ServerTrust = Trust(result.GetValue(_trust)),
             DeviceAuthority = result.GetValue(_authority),
             DeviceIssuer = result.GetValue(_issuer),
             CertificateLife = Days(result, _life, 1),
@@ -80,6 +83,19 @@ internal sealed class ServerOptionSet
             GatewayTokenHash = gateway is null ? null : SecretToken.Hash(gateway),
             LargestUpload = ByteSize.TryParse(result.GetValue(_upload), out var largest) ? largest : throw new UserError($"--largest-upload {result.GetValue(_upload)} is no size.", "Example: 2GiB"),
         };
+    }
+
+    private static string? Trust(string? path)
+    {
+        if (path is null) return null;
+        try
+        {
+            return ServerTrust.Parse(File.ReadAllText(path)).Pem;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException)
+        {
+            throw new UserError($"--server-trust {path} cannot be used: {e.Message}", "It is a PEM file with the certificates of authorities, without keys.", e);
+        }
     }
 
     private KeyFolder? OnlineKeys(ParseResult result, string? repository)

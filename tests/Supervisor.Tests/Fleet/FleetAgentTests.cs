@@ -1,7 +1,10 @@
 using System.Net.Http.Json;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using System.Text.Json.Nodes;
 using Appliance.Core;
 using Appliance.Core.Credentials;
+using Appliance.Supervisor.Credentials;
 using Appliance.Supervisor.Device;
 using Appliance.Supervisor.Fleet;
 using Appliance.Supervisor.Health;
@@ -58,6 +61,31 @@ public sealed class FleetAgentTests : IAsyncLifetime
         await ConnectedAsync();
 
         string? Attribute(string key) => (string?)known["attributes"]![key];
+    }
+
+    [Fact]
+    public async Task TheServersNextAuthority_IsTakenOver_AndListed()
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest("CN=the next authority", key, HashAlgorithmName.SHA256);
+        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
+        using var next = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddYears(3));
+        await using var server = await ServerScene.StartAsync(DatabaseKind.Sqlite, secure: true, serverTrust: next.ExportCertificatePem());
+        var token = (string)(await server.PostAsync("/api/v1/enrolment-tokens", new { name = "berlin", uses = 1 }))["value"]!;
+        await _device.StartAsync();
+
+        await _device.Agent.JoinAsync(new JoinRequest { Server = server.Address.ToString(), Trust = server.Trust(), EnrolmentToken = token });
+
+        await Eventually.IsTrueAsync(() => Authority()?.Identity?.Contains("the next authority", StringComparison.Ordinal) == true, "the next authority");
+        Assert.Equal(next.NotAfter.ToUniversalTime(), Authority()!.ExpiresAt!.Value.UtcDateTime);
+        await ConnectedAsync();
+        var learned = (await _device.Membership.ReadAsync(Token))!.Learned!;
+        Assert.NotNull(learned.BeforeUntil); // the server shows what is among them
+        await _device.RestartAsync();
+        await ConnectedAsync();
+        Assert.Equal(learned, (await _device.Membership.ReadAsync(Token))!.Learned);
+
+        CredentialStatus? Authority() => _device.Desk.Known.FirstOrDefault(credential => credential.Name == CredentialNames.ServerAuthority);
     }
 
     [Fact]
