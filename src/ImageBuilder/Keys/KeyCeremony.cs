@@ -89,7 +89,7 @@ internal static class KeyCeremony
     private static bool IsOnline(string role) => role is TufRole.Snapshot or TufRole.Timestamp;
 
     private static async Task<bool> CommitAsync(TufRepositoryWriter writer, ServerRepository? server, CancellationToken cancellationToken) =>
-        server is null ? writer.Commit() : await server.CommitAsync(writer, [], (_, _) => { }, cancellationToken);
+        server is null ? writer.Commit() : await server.CommitAsync(writer, [], isThere: true, (_, _) => { }, cancellationToken);
 
     private static TufRepositoryWriter Open(KeyFolder folder, string repository) =>
         File.Exists(Path.Combine(repository, "metadata", "timestamp.json"))

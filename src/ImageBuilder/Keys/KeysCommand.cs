@@ -104,7 +104,8 @@ internal static class KeysCommand
         var role = new Option<string[]>("--role") { Description = "Renew this role: root, targets, snapshot, timestamp, or a channel. May be repeated." };
         var command = new Command("renew", """
             Signs metadata anew with a later expiry and the same keys. Without --role: all that has used up half of its life.
-            Run it with --role timestamp every day (a timer or CI); the others need it once or twice a year.
+            Run it with --role timestamp every day (a timer or CI); the others need it once or twice a year. A server renews
+            timestamp and snapshot by itself.
 
             Examples:
               appliance keys renew --dir keys --repo /srv/updates

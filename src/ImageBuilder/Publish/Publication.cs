@@ -143,7 +143,7 @@ internal sealed class Publication(PublishOptions options, TufRepositoryWriter me
         foreach (var old in dropped) metadata.RemoveTarget(options.Channel, old.Target.Path);
         var renewed = metadata.RenewDue();
         var changed = server is null ? await _stages.RunAsync("sign", _ => Task.FromResult(metadata.Commit()))
-            : await _stages.RunAsync("send", report => server.CommitAsync(metadata, [target.PathInRepository(consistentSnapshot: true), .. release.Objects().Select(reference => reference.Path).Where(path => File.Exists(folder.Locate(path)))], report, cancellationToken));
+            : await _stages.RunAsync("send", report => server.CommitAsync(metadata, [target.PathInRepository(consistentSnapshot: true), .. release.Objects().Select(reference => reference.Path).Where(path => File.Exists(folder.Locate(path)))], isThere: present is not null, report, cancellationToken));
         // A device that read the metadata just before this commit still finds everything it says.
         var keep = before.Concat(AllReleases()).SelectMany(entry => entry.Files()).ToHashSet(StringComparer.Ordinal);
         var freed = folder.Sweep("objects", keep) + folder.Sweep("targets", keep);

@@ -76,14 +76,21 @@ internal sealed class ServerRepository(FleetClient client, string path, ReadOnly
     /// <summary>Sends what the server lacks, then what was signed.</summary>
     /// <param name="writer">The changes.</param>
     /// <param name="files">Files of the repository that they need.</param>
+    /// <param name="isThere">Whether the server has listed them before: what it has lost or spoilt of them is sent last, and keeps no rollout from being stopped.</param>
     /// <param name="progress">Bytes done of all.</param>
     /// <param name="cancellationToken">Ends the work.</param>
     /// <returns>False when nothing changed.</returns>
     /// <exception cref="UserError">A key is not at hand, or the server refuses; nothing was published.</exception>
-    public async Task<bool> CommitAsync(TufRepositoryWriter writer, IReadOnlyList<string> files, Action<long, long> progress, CancellationToken cancellationToken)
+    public async Task<bool> CommitAsync(TufRepositoryWriter writer, IReadOnlyList<string> files, bool isThere, Action<long, long> progress, CancellationToken cancellationToken)
     {
-        // Also where nothing else changed: what the server's disk has lost or spoilt is there again afterwards.
-        if (files.Count > 0) await SendAsync(files, progress, cancellationToken);
+        if (!isThere) await SendAsync(files, progress, cancellationToken);
+        var changed = await PostAsync(writer, cancellationToken);
+        if (isThere) await SendAsync(files, progress, cancellationToken);
+        return changed;
+    }
+
+    private async Task<bool> PostAsync(TufRepositoryWriter writer, CancellationToken cancellationToken)
+    {
         var versions = (await client.GetAsync("repository", cancellationToken))!["versions"]!.AsObject().ToDictionary(pair => pair.Key, pair => (long)pair.Value!);
         var signed = writer.SignChanges(versions);
         if (signed.Count == 0) return false;
@@ -97,6 +104,7 @@ internal sealed class ServerRepository(FleetClient client, string path, ReadOnly
 
     private async Task SendAsync(IReadOnlyList<string> files, Action<long, long> progress, CancellationToken cancellationToken)
     {
+        if (files.Count == 0) return;
         var sizes = files.Distinct().ToDictionary(file => file, file => new FileInfo(Folder.Locate(file)).Length);
         var asked = new JsonObject();
         foreach (var (file, size) in sizes) asked[file] = size;

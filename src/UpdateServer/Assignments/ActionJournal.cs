@@ -6,7 +6,7 @@ namespace Appliance.UpdateServer.Assignments;
 /// <summary>
 /// Every change of an action, with what belongs to it: its messages, the rollout's counts, what the device has. Each is one
 /// statement that does nothing when the action is somewhere else by now, so that what two servers do at once is done once.
-/// Locks are taken in the order action, member, group.
+/// Locks are taken in the order device (by who gives or takes away), action, member, group.
 /// </summary>
 /// <param name="context">The transaction.</param>
 /// <param name="now">When.</param>
@@ -39,6 +39,7 @@ internal sealed class ActionJournal(FleetContext context, DateTimeOffset now)
         context.Actions.Add(given);
         context.Signalled.Add(device.Id);
         await context.SaveChangesAsync(cancellationToken);
+        context.Entry(given).State = EntityState.Detached;
         return given;
     }
 
@@ -91,6 +92,7 @@ internal sealed class ActionJournal(FleetContext context, DateTimeOffset now)
         var message = new ActionMessage { ActionId = actionId, At = now, Execution = execution, Text = text };
         context.Messages.Add(message);
         await context.SaveChangesAsync(cancellationToken);
+        context.Entry(message).State = EntityState.Detached; // with a hundred thousand of them, each would be looked at again for each that follows
         if (Random.Shared.Next(MessagesPerSweep) != 0) return;
         var tooOld = await context.Messages.Where(row => row.ActionId == actionId).OrderByDescending(row => row.Id).Skip(MostMessages).Select(row => row.Id).FirstOrDefaultAsync(cancellationToken);
         if (tooOld > 0) await context.Messages.Where(row => row.ActionId == actionId && row.Id <= tooOld).ExecuteDeleteAsync(cancellationToken);

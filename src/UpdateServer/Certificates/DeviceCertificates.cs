@@ -61,6 +61,7 @@ internal sealed class DeviceCertificates(FleetDatabase database, IDeviceIssuer i
     public Task<X509Certificate2> IssueAsync(Device device, CertificateRequest request, string? by, bool renews, CancellationToken cancellationToken) => database.WriteAsync(async context =>
     {
         // Whoever revokes has the last word, also over what was asked for before.
+        await context.LockDeviceAsync(device.Id, cancellationToken);
         if (await context.Devices.AnyAsync(row => row.Id == device.Id && row.State == DeviceState.Decommissioned, cancellationToken) || await context.Certificates.AnyAsync(row => row.Serial == by && row.RevokedAt != null, cancellationToken))
             throw new UserError("The certificate was revoked.");
         return await IssueAsync(context, device, request, renews ? "renew" : "issue", endsToken: by is null, cancellationToken);
@@ -81,6 +82,7 @@ internal sealed class DeviceCertificates(FleetDatabase database, IDeviceIssuer i
     public Task<int> RevokeAsync(string deviceId, string who, CancellationToken cancellationToken) => database.WriteAsync(async context =>
     {
         var device = await context.NumberOfAsync(deviceId, cancellationToken);
+        await context.LockDeviceAsync(device, cancellationToken);
         var now = time.GetUtcNow();
         var revoked = await context.RevokeCertificatesAsync(device, now, cancellationToken);
         await context.Devices.Where(row => row.Id == device).ExecuteUpdateAsync(set => set.SetProperty(row => row.RevokedAt, now).SetProperty(row => row.TokenHash, (byte[]?)null), cancellationToken);

@@ -24,7 +24,7 @@ internal sealed class RenewalWatch(FleetDatabase database, ServeOptions options,
         {
             var now = time.GetUtcNow();
             await using var context = database.Open();
-            Volatile.Write(ref _expiring, await context.WithoutRenewal(now, now + options.CertificateNotice).CountAsync(cancellationToken));
+            Volatile.Write(ref _expiring, await context.WithoutRenewal(now, now + options.CertificateNotice, countsUnshown: options.Proxies.Count > 0).CountAsync(cancellationToken));
         }
         finally
         {

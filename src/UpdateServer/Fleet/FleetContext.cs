@@ -45,16 +45,22 @@ internal abstract class FleetContext(DbContextOptions options) : DbContext(optio
     public async Task<long> NumberOfAsync(string controllerId, CancellationToken cancellationToken) =>
         await Devices.Where(device => device.ControllerId == controllerId).Select(device => (long?)device.Id).FirstOrDefaultAsync(cancellationToken) ?? throw new MissingException($"device {controllerId}");
 
+    /// <summary>Whoever gives a device something, or takes something away, waits here for others who do.</summary>
+    public virtual Task LockDeviceAsync(long device, CancellationToken cancellationToken) => Task.CompletedTask; // SQLite has one writer
+
     /// <summary>The certificates that a device has hold no longer.</summary>
     /// <returns>How many those are.</returns>
     public Task<int> RevokeCertificatesAsync(long device, DateTimeOffset now, CancellationToken cancellationToken) =>
         Certificates.Where(row => row.DeviceId == device && row.RevokedAt == null).ExecuteUpdateAsync(set => set.SetProperty(row => row.RevokedAt, now), cancellationToken);
 
     /// <summary>The certificates that devices use and that end until a moment, after now: they were not renewed. One that its device never showed may never have reached it.</summary>
-    public IQueryable<DeviceCertificate> WithoutRenewal(DateTimeOffset now, DateTimeOffset until) =>
-        Certificates.Where(row => row.ExpiresAt > now && row.ExpiresAt <= until && row.ShownAt != null && row.RevokedAt == null
+    /// <param name="now">Now.</param>
+    /// <param name="until">The moment.</param>
+    /// <param name="countsUnshown">Whether those count, too, that were never shown: behind a proxy, devices show theirs to it.</param>
+    public IQueryable<DeviceCertificate> WithoutRenewal(DateTimeOffset now, DateTimeOffset until, bool countsUnshown) =>
+        Certificates.Where(row => row.ExpiresAt > now && row.ExpiresAt <= until && (countsUnshown || row.ShownAt != null) && row.RevokedAt == null
             && Devices.Any(device => device.Id == row.DeviceId && device.State == DeviceState.Registered)
-            && !Certificates.Any(newer => newer.DeviceId == row.DeviceId && newer.Id > row.Id && newer.ShownAt != null && newer.RevokedAt == null));
+            && !Certificates.Any(newer => newer.DeviceId == row.DeviceId && newer.Id > row.Id && (countsUnshown || newer.ShownAt != null) && newer.RevokedAt == null));
 
     /// <summary>What people call releases.</summary>
     public Task<Dictionary<long, string>> NamesOfAsync(IReadOnlyCollection<long> releases, CancellationToken cancellationToken) =>

@@ -87,6 +87,7 @@ internal sealed class DeviceRegister(FleetDatabase database, TimeProvider time)
     {
         var (device, now) = (await context.NumberOfAsync(id, cancellationToken), time.GetUtcNow());
         // First of all: who gives it something at this moment is either seen below, or finds that it has left.
+        await context.LockDeviceAsync(device, cancellationToken);
         await context.Devices.Where(row => row.Id == device).ExecuteUpdateAsync(set => set.SetProperty(row => row.State, DeviceState.Decommissioned).SetProperty(row => row.TokenHash, (byte[]?)null).SetProperty(row => row.RevokedAt, now), cancellationToken);
         await context.RevokeCertificatesAsync(device, now, cancellationToken);
         var journal = new ActionJournal(context, now);
@@ -137,14 +138,13 @@ internal sealed class DeviceRegister(FleetDatabase database, TimeProvider time)
     /// <exception cref="MissingException">There is no such device.</exception>
     public async Task<long> AssignAsync(FleetContext context, string id, Assignment given, string who, CancellationToken cancellationToken)
     {
+        await context.LockDeviceAsync(await context.NumberOfAsync(id, cancellationToken), cancellationToken);
         var device = await FindAsync(context, id, cancellationToken);
-        if (device.State == DeviceState.Decommissioned) throw Left(id);
+        if (device.State == DeviceState.Decommissioned) throw new UserError($"{id} has left the fleet.");
         var release = await context.Releases.FirstOrDefaultAsync(row => row.Id == given.Release && row.IsAvailable, cancellationToken) ?? throw new UserError($"There is no release {given.Release}.", "GET /api/v1/releases lists them.");
         if (release.Board.Length > 0 && device.Attributes.Find(attribute => attribute.Key == DeviceAttribute.Board) is { } board && board.Value != release.Board) throw new UserError($"{release.Name} {release.Version} is for {release.Board}, and {id} is a {board.Value}.");
         AssignmentTerms.RequireWindow(given.Window);
         var action = await new ActionJournal(context, time.GetUtcNow()).GiveAsync(device, release.Id, new AssignmentTerms { IsForced = given.Forced, NeedsConfirmation = given.Confirm, Window = given.Window }, cancellationToken);
-        // Somebody else may take it out at this moment; one of the two waits here for the other.
-        if (await context.Devices.Where(row => row.Id == device.Id && row.State == DeviceState.Registered).ExecuteUpdateAsync(set => set.SetProperty(row => row.State, DeviceState.Registered), cancellationToken) == 0) throw Left(id);
         Note(context, who, "assign", id, $"{release.Name} {release.Version}");
         return action.Id;
     }
@@ -160,8 +160,6 @@ internal sealed class DeviceRegister(FleetDatabase database, TimeProvider time)
         await new ActionJournal(context, time.GetUtcNow()).CancelAsync(found, $"called off by {who}", cancellationToken);
         Note(context, who, "cancel", id, $"action {action}");
     }, cancellationToken);
-
-    private static UserError Left(string id) => new($"{id} has left the fleet.");
 
     private static async Task<Device> FindAsync(FleetContext context, string id, CancellationToken cancellationToken) =>
         await context.Devices.Include(device => device.Attributes).FirstOrDefaultAsync(device => device.ControllerId == id, cancellationToken) ?? throw new MissingException($"device {id}");

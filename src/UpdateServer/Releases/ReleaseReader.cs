@@ -37,7 +37,8 @@ internal sealed class ReleaseReader(FleetDatabase database)
     public async Task<IReadOnlyList<ReleaseView>> ListOfferedAsync(IEnumerable<ReleaseKind> kinds, long? chosen, CancellationToken cancellationToken)
     {
         await using var context = database.Open();
-        var offered = await ReadAsync(context.Releases.Where(release => release.IsAvailable && (release.Kind != ReleaseKind.Rotation || !context.Releases.Any(newer => newer.Kind == ReleaseKind.Rotation && newer.Name == release.Name && newer.Id > release.Id))), kinds, MostOffered, cancellationToken);
+        var newest = context.Releases.Where(release => release.Kind == ReleaseKind.Rotation).GroupBy(release => release.Name).Select(group => group.Max(release => release.Id));
+        var offered = await ReadAsync(context.Releases.Where(release => release.IsAvailable && (release.Kind != ReleaseKind.Rotation || newest.Contains(release.Id))), kinds, MostOffered, cancellationToken);
         return chosen is null || offered.Any(release => release.Id == chosen) ? offered : [.. await ReadAsync(context.Releases.Where(release => release.IsAvailable && release.Id == chosen), kinds, 1, cancellationToken), .. offered];
     }
 

@@ -34,6 +34,7 @@ internal sealed class GroupStart(FleetContext context, DateTimeOffset now)
             """, cancellationToken);
         context.Signalled.UnionWith(await context.Members.Where(row => row.RolloutId == id && row.GroupNumber == number && row.State == MemberState.Running).Select(row => row.DeviceId).ToListAsync(cancellationToken));
         await context.Groups.Where(row => row.RolloutId == id && row.Number == number).ExecuteUpdateAsync(set => set.SetProperty(row => row.StartedAt, now).SetProperty(row => row.Running, started), cancellationToken);
+        await TakeBackAsync(id, number, cancellationToken);
         return true;
     }
 
@@ -46,6 +47,13 @@ internal sealed class GroupStart(FleetContext context, DateTimeOffset now)
         var done = await waiting.Where(row => context.Devices.Any(device => device.Id == row.DeviceId && device.InstalledReleaseId == rollout.ReleaseId))
             .ExecuteUpdateAsync(set => set.SetProperty(row => row.State, MemberState.Finished).SetProperty(row => row.Reason, "it ran it already"), cancellationToken);
         await context.Groups.Where(row => row.RolloutId == rollout.Id && row.Number == number).ExecuteUpdateAsync(set => set.SetProperty(row => row.Canceled, row => row.Canceled + gone).SetProperty(row => row.Finished, row => row.Finished + done), cancellationToken);
+    }
+
+    /// <summary>Devices that were taken out of the fleet while the others got the release.</summary>
+    private async Task TakeBackAsync(long rollout, int number, CancellationToken cancellationToken)
+    {
+        var gone = await context.Actions.AsNoTracking().Where(row => row.RolloutId == rollout && row.GroupNumber == number && row.IsActive && context.Devices.Any(device => device.Id == row.DeviceId && device.State == DeviceState.Decommissioned)).ToListAsync(cancellationToken);
+        foreach (var action in gone) await new ActionJournal(context, now).EndAsync(action, ActionState.Canceled, "the device left the fleet", null, cancellationToken);
     }
 
     private Task CancelEarlierAsync(Rollout rollout, int number, CancellationToken cancellationToken) => new ActionJournal(context, now).CancelAllAsync(

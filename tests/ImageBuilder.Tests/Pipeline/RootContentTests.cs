@@ -65,7 +65,7 @@ public sealed class RootContentTests : IDisposable
         var definition = DefinitionReader.Read(_definition.Write("id: edge\nversion: 1.2.3\nboard: vm-x86_64\nworkloads: { engine: k3s }\nstate: [/var/lib/shop, /var/lib/rancher/k3s/server/db]\n"), DefinitionFolder.Library);
         var content = new RootContent(definition, new WorkloadChoice(definition.Workloads.Engine, [], null), _folder["supervisor"], Directory.CreateDirectory(_folder["releases"]).FullName, _folder["tree"], DefinitionFolder.Library);
 
-        Assert.Equal("/etc/rancher\n/var/lib/rancher/k3s/server\n/var/lib/shop\n", Files(content)["/usr/lib/appliance/state"]);
+        Assert.Equal("/etc/rancher\n/var/lib/appliance/credentials/k3s-certificates\n/var/lib/appliance/credentials/k3s-encryption-key\n/var/lib/appliance/credentials/k3s-token\n/var/lib/appliance/credentials/registry\n/var/lib/rancher/k3s/server\n/var/lib/shop\n", Files(content)["/usr/lib/appliance/state"]);
     }
 
     [Fact]
