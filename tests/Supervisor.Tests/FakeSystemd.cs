@@ -14,6 +14,10 @@ internal sealed class FakeSystemd(BusConnection bus)
     public Dictionary<string, string> SubStates { get; } = [];
     public Dictionary<string, string> FileStates { get; } = [];
     public List<string> Reloaded { get; } = [];
+
+    /// <summary>Units that have failed too often to be started.</summary>
+    public HashSet<string> Limited { get; } = [];
+
     public List<string> Jobs { get; } = [];
     private int _announced;
 
@@ -28,6 +32,7 @@ internal sealed class FakeSystemd(BusConnection bus)
                 new("Subscribe", "", "", [], _ => []),
                 new("LoadUnit", "s", "o", ["name", "unit"], arguments => [new ObjectPath(UnitPath((string)arguments[0]))]),
                 new("GetUnitFileState", "s", "s", ["name", "state"], arguments => [FileStates[(string)arguments[0]]]),
+                new("ResetFailedUnit", "s", "", ["name"], arguments => Forget((string)arguments[0])),
                 new("ReloadOrRestartUnit", "ss", "o", ["name", "mode", "job"], arguments => Reload((string)arguments[0])),
             ], []);
         await ExportUnitAsync(AnyUnit);
@@ -41,8 +46,14 @@ internal sealed class FakeSystemd(BusConnection bus)
     private object[] Reload(string unit)
     {
         Reloaded.Add(unit);
-        Units[unit] = "active";
+        Units[unit] = Limited.Contains(unit) ? "failed" : "active";
         return [new ObjectPath("/j")];
+    }
+
+    private object[] Forget(string unit)
+    {
+        Limited.Remove(unit);
+        return [];
     }
 
     /// <summary>A unit's state changed: what systemd announces then.</summary>

@@ -73,6 +73,7 @@ internal sealed class CredentialDesk
         catch (Exception e) when (e is WorkerException or UserError)
         {
             Log.Warning("The credentials could not be read: {Reason}", e.Message);
+            if (e is UserError) Volatile.Write(ref _isRead, true); // settings that cannot be used stay so: there are none of the worker's
         }
     }
 

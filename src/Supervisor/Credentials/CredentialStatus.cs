@@ -36,6 +36,9 @@ internal sealed record CredentialStatus
     /// <summary>Why the last rotation failed, or null.</summary>
     public string? Trouble { get; init; }
 
+    /// <summary>Whether it could not be read: what is said of it is old or missing.</summary>
+    public bool IsUnreadable { get; init; }
+
     /// <summary>Whether the device can change it by itself.</summary>
     public bool CanRotate { get; init; }
 

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using Appliance.Core;
 using Appliance.Core.Credentials;
 using Appliance.Supervisor.Processes;
+using Serilog;
 
 namespace Appliance.Supervisor.Credentials;
 
@@ -17,7 +18,7 @@ internal sealed class FileCredential(CredentialFile settings, string root, IUnit
 {
     private const string NewName = "file", OldName = "file", NoneName = "none";
     private const int LargestFile = 1 << 20, MostLinks = 40; // path_resolution(7)
-    private static readonly TimeSpan UnitLimit = TimeSpan.FromMinutes(5), ShortestTry = TimeSpan.FromMinutes(1), LongestTry = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan UndoLimit = TimeSpan.FromSeconds(30), UnitLimit = TimeSpan.FromMinutes(5), ShortestTry = TimeSpan.FromMinutes(1), LongestTry = TimeSpan.FromMinutes(5);
 
     private readonly string _path = Path.Join(root, settings.Path);
 
@@ -115,7 +116,15 @@ internal sealed class FileCredential(CredentialFile settings, string root, IUnit
         var path = Resolve();
         if (!File.Exists(old)) DurableFile.Delete(path);
         else if (!IsSame(old, path)) DurableFile.Write(path, File.ReadAllBytes(old), FileStatus.Of(old)); // one that is there still needs no space on the disk
-        await ReloadAsync(cancellationToken);
+        try
+        {
+            await CredentialCommand.RetryAsync(() => ReloadAsync(cancellationToken), UndoLimit, time, cancellationToken);
+        }
+        catch (UserError e)
+        {
+            // The file is what it was. What uses it may not have run with it either, and nobody could ever bring another one.
+            Log.Warning("{Path} is as it was before, and {Unit} does not run with it: {Reason}", path, settings.Reload, e.Message);
+        }
     }
 
     /// <summary>Where the file is, or is to be.</summary>
@@ -123,13 +132,23 @@ internal sealed class FileCredential(CredentialFile settings, string root, IUnit
     private string Resolve()
     {
         var path = _path;
+        RequireRootsFolders(path);
         for (var links = 0; new FileInfo(path).LinkTarget is { } target; links++)
         {
             if (links == MostLinks) throw new UserError($"{settings.Path} is a link that leads nowhere.");
             if (FileStatus.Of(path, followsLink: false).User is not 0 and var user) throw new UserError($"{path} is a link of user {user}: root does not follow it.", $"Name the file itself in the settings of {Name}.");
             path = Path.GetFullPath(target, Path.GetDirectoryName(path)!);
+            RequireRootsFolders(path);
         }
         return path;
+    }
+
+    /// <summary>A folder on the way that is somebody else's link could lead root anywhere.</summary>
+    private void RequireRootsFolders(string path)
+    {
+        for (var folder = Path.GetDirectoryName(path); !string.IsNullOrEmpty(folder) && folder.Length >= root.TrimEnd('/').Length; folder = Path.GetDirectoryName(folder))
+            if (new DirectoryInfo(folder).LinkTarget is not null && FileStatus.Of(folder, followsLink: false).User is not 0 and var user)
+                throw new UserError($"{folder} is a link of user {user}: root does not follow it.", $"Name the file where it is in the settings of {Name}.");
     }
 
     /// <summary>Finds out before anything is made whether the file can be replaced, by a rename, and brought back.</summary>

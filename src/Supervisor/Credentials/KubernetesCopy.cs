@@ -13,6 +13,7 @@ internal sealed partial class KubernetesCopy(string place, RotationWork work)
 {
     private const string BackName = ".appliance-back";
     private const int CurrentFolder = -100; // AT_FDCWD
+    private const long Margin = 64 << 20;
     private const uint Exchange = 2; // RENAME_EXCHANGE, rename(2)
 
     /// <summary>In the folder itself: it takes its place in the same step as the copy.</summary>
@@ -27,6 +28,14 @@ internal sealed partial class KubernetesCopy(string place, RotationWork work)
     /// <summary>Whether the copy is in its place already.</summary>
     public bool IsBack => File.Exists(_isBack);
 
+    /// <summary>Makes sure that there is room for the copy, and for one more on its way back.</summary>
+    /// <exception cref="UserError">There is none.</exception>
+    public void RequireRoom()
+    {
+        var needed = (2 * new DirectoryInfo(place).EnumerateFiles("*", SearchOption.AllDirectories).Sum(file => file.Length)) + Margin;
+        if (new DriveInfo(work.Folder).AvailableFreeSpace is var free && free < needed) throw new UserError($"{ByteSize.Format(needed)} are needed to keep what there is and to bring it back, and {ByteSize.Format(free)} are free.", "Free space on the data partition.") { MayPass = true };
+    }
+
     /// <summary>Makes the copy, with k3s stopped.</summary>
     public Task TakeAsync(CancellationToken cancellationToken)
     {
@@ -38,12 +47,25 @@ internal sealed partial class KubernetesCopy(string place, RotationWork work)
     /// <summary>From now on the folder may be changed.</summary>
     public void Need() => DurableFile.Write(_needed, []);
 
-    /// <summary>Puts the copy beside the place first, and then into it in one step; with k3s stopped.</summary>
-    public async Task BringBackAsync(CancellationToken cancellationToken)
+    /// <summary>Puts the copy beside the place; k3s may run.</summary>
+    public async Task ApproachAsync(CancellationToken cancellationToken)
     {
         work.Say("before the copy is brought back");
-        await CopyAsync(Folder, _next, cancellationToken);
+        try
+        {
+            await CopyAsync(Folder, _next, cancellationToken);
+        }
+        catch
+        {
+            if (Directory.Exists(_next)) Directory.Delete(_next, recursive: true); // what is half there only takes room
+            throw;
+        }
         DurableFile.Write(Path.Combine(_next, BackName), []);
+    }
+
+    /// <summary>Puts it into the place, in one step; with k3s stopped.</summary>
+    public void BringBack()
+    {
         work.Say("before the copy is in its place");
         // Not by two renames: without the folder k3s would begin a new cluster.
         if (renameat2(CurrentFolder, _next, CurrentFolder, place, Exchange) != 0) throw new IOException($"{_next} and {place} could not change places: {Marshal.GetLastPInvokeErrorMessage()}");

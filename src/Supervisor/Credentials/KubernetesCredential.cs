@@ -81,6 +81,7 @@ internal sealed class KubernetesCredential(KubernetesSecret kind, KubernetesOpti
         // The copy is worth nothing where the datastore is elsewhere, or has members that go on meanwhile.
         if (kind != KubernetesSecret.Certificates && (!File.Exists(Path.Combine(Server, "db", "state.db")) || Directory.Exists(Path.Combine(Server, "db", "etcd"))))
             throw new UserError("The datastore is not this node's alone, and could not be brought back.", $"Follow k3s' documentation on all servers of the cluster: k3s {(kind == KubernetesSecret.Token ? "token rotate" : "secrets-encrypt rotate-keys")}");
+        CopyOf(work).RequireRoom();
         // A node that is not ready now could not show afterwards that the new ones work.
         var begin = time.GetTimestamp();
         while (await ReadNodeAsync(cancellationToken) is { State: not ReadinessState.Ready } node)
@@ -199,6 +200,7 @@ internal sealed class KubernetesCredential(KubernetesSecret kind, KubernetesOpti
     {
         if (!copy.IsBack)
         {
+            await copy.ApproachAsync(cancellationToken);
             await units.StopAsync(options.Unit, options.Within, cancellationToken);
             if (kind == KubernetesSecret.Token)
             {
@@ -207,7 +209,7 @@ internal sealed class KubernetesCredential(KubernetesSecret kind, KubernetesOpti
                 if (File.Exists(settings)) DurableFile.Write(TokenSettings, File.ReadAllBytes(settings));
                 else DurableFile.Delete(TokenSettings);
             }
-            await copy.BringBackAsync(cancellationToken);
+            copy.BringBack();
         }
         copy.Forget();
     }

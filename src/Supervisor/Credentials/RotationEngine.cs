@@ -43,7 +43,7 @@ internal sealed class RotationEngine(string folder, TimeProvider time)
         }
         catch (Exception e) when (e is UserError or IOException or UnauthorizedAccessException or InvalidDataException or CryptographicException or FormatException)
         {
-            return CredentialStatus.Of(credential, new CredentialFacts(credential.Name), record) with { Trouble = $"it cannot be read: {e.Message}" };
+            return CredentialStatus.Of(credential, new CredentialFacts(credential.Name), record) with { IsUnreadable = true, Trouble = $"it cannot be read: {e.Message}" };
         }
     }
 
@@ -79,9 +79,11 @@ internal sealed class RotationEngine(string folder, TimeProvider time)
     public async Task<RotationRecord> ResumeAsync(ICredential credential, CancellationToken cancellationToken)
     {
         var work = WorkOf(credential);
-        if (!File.Exists(RecordOf(credential.Name))) return new RotationRecord();
+        if (!Directory.Exists(work.Folder)) return new RotationRecord();
         using var guard = StateFolderLock.Take(folder, LockedBy);
         var record = Read(credential.Name);
+        DurableFile.RemoveLeftovers(work.Given);
+        if (record.Step == RotationStep.Idle) DurableFile.Delete(work.Given); // it was brought, and the power went before anything was written down
         if (record.IsUnderWay)
         {
             record = record with { Interruptions = record.Interruptions + 1 };

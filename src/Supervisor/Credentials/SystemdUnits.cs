@@ -47,6 +47,8 @@ internal sealed class SystemdUnits(string? busAddress, TimeProvider time) : IUni
     {
         await using var bus = new BusConnection(busAddress);
         var (systemd, start) = (new Systemd1(bus), time.GetTimestamp());
+        // One that has failed too often is not started, whatever it finds now.
+        if (wanted == "active" && await systemd.ActiveStateAsync(unit) == "failed") await systemd.ResetFailedAsync(unit);
         await begin(systemd);
         while (true)
         {

@@ -239,8 +239,8 @@ internal sealed class AssignmentWork(AssignmentFile file, UpdateEngine engine, W
         if (current.Rotations.Count == 0) Note(current = current with { Rotations = Choose(current.Name) });
         while (current.Rotations.FirstOrDefault(one => one.IsOpen) is { } open)
         {
-            if (Find(open.Name) is { Step: not (RotationStep.Idle or RotationStep.Grace) }) return false;
-            if (open.Before is null || Tell(open.Name) == open.Before) break;
+            if (Find(open.Name) is { Step: not (RotationStep.Idle or RotationStep.Grace) } or { IsUnreadable: true }) return false;
+            if (open.Before is null || Tell(open.Name) is not { } told || told == open.Before) break; // one that is not there was not changed either
             current = NoteRotation(current, open with { IsDone = true });
         }
         _looksAgain = false;
@@ -256,7 +256,7 @@ internal sealed class AssignmentWork(AssignmentFile file, UpdateEngine engine, W
     private CredentialStatus? Find(string name) => credentials.Known.FirstOrDefault(credential => credential.Name == name);
 
     /// <summary>What a credential is told by from the one before and after it. Moments are compared for being the same alone: they are of several clocks, which may be wrong.</summary>
-    private string? Tell(string name) => Find(name) is { } known ? $"{known.Identity} {known.RotatedAt:O} {known.ExpiresAt:O}" : null;
+    private string? Tell(string name) => Find(name) is { IsUnreadable: false } known ? $"{known.Identity} {known.RotatedAt:O} {known.ExpiresAt:O}" : null;
 
     private static string Done(Assignment current) => string.Join(", ", current.Rotations.Where(one => one.IsDone).Select(one => one.Name));
 
@@ -314,7 +314,7 @@ internal sealed class AssignmentWork(AssignmentFile file, UpdateEngine engine, W
         {
             _job = begin();
         }
-        catch (UserError e) when (IsBusy || engine.State.Phase == EnginePhase.Probation)
+        catch (UserError e) when (e.MayPass || IsBusy || engine.State.Phase == EnginePhase.Probation)
         {
             Log.Debug("The assignment waits: {Reason}", e.Message); // somebody was quicker
             return;

@@ -55,8 +55,9 @@ internal sealed class FleetAgent : BackgroundService
     {
         (_settings, _root, _file, _work, _facts, _engine, _workloads, _time) = (settings, root, file, work, facts, engine, workloads, time);
         (_start, _sleep) = (time.GetTimestamp(), new WakeableSleep(time));
-        _rotation = new CertificateRotation(file, facts.Id, membership => FleetServer.Of(settings, root, membership), new DeviceClock(root, time));
-        _rollover = new TrustRollover(file, membership => FleetServer.StatedTrust(root, membership), membership => FleetServer.Of(settings, root, membership), time);
+        var clock = new DeviceClock(root, time);
+        _rotation = new CertificateRotation(file, facts.Id, membership => FleetServer.Of(settings, root, membership), clock);
+        _rollover = new TrustRollover(file, membership => FleetServer.StatedTrust(root, membership), membership => FleetServer.Of(settings, root, membership), clock);
         _status = new FleetStatus { State = FleetState.None, Device = facts.Id };
         Connect();
     }
@@ -101,6 +102,8 @@ internal sealed class FleetAgent : BackgroundService
         await _turn.WaitAsync();
         try
         {
+            // What the same server has said of itself holds on.
+            if (_membership is { Learned: not null } before && before.Server == membership.Server && before.Trust == membership.Trust) membership = membership with { Learned = before.Learned };
             await BecomeAsync(membership, CancellationToken.None, first: _work.Forget); // another server's actions have the same numbers
             _rotation.Reset();
             _rollover.Reset();
@@ -393,11 +396,20 @@ internal sealed class FleetAgent : BackgroundService
     /// <summary>Hears of another authority of the server's, and goes on with the connection that it trusts then.</summary>
     private async Task RollOverAsync(CancellationToken cancellationToken)
     {
-        var next = await _rollover.AdvanceAsync(_membership!, cancellationToken);
-        if (next == _membership) return;
-        _membership = next;
-        Connect();
-        NoteContact();
+        var before = _membership!;
+        try
+        {
+            await _rollover.AdvanceAsync(before, cancellationToken);
+        }
+        finally
+        {
+            _membership = _rollover.Reached ?? before; // as the disk has it
+            if (_membership != before)
+            {
+                Connect();
+                PollNow(); // what waits is heard of anew
+            }
+        }
     }
 
     /// <summary>Does what the server's links ask for.</summary>

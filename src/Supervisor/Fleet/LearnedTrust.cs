@@ -6,7 +6,7 @@ namespace Appliance.Supervisor.Fleet;
 /// <summary>What the server itself has said that it is trusted by from now on, in place of what the image or the join says.</summary>
 internal sealed record LearnedTrust
 {
-    /// <summary>SHA-256 of what the image or the join says: where that becomes another, this is over.</summary>
+    /// <summary>SHA-256 of the certificates that the image or the join names: where those become others, this is over.</summary>
     public required string Instead { get; init; }
 
     /// <summary>Certificates (PEM).</summary>
@@ -25,5 +25,6 @@ internal sealed record LearnedTrust
     public bool Replaces(string pem) => Instead == HashOf(pem);
 
     /// <summary>What is kept in <see cref="Instead"/>.</summary>
-    public static string HashOf(string pem) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(pem)));
+    /// <exception cref="Appliance.Core.UserError">They cannot be used.</exception>
+    public static string HashOf(string pem) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(FleetServer.ParseTrust(pem).Pem)));
 }

@@ -1,5 +1,6 @@
 using Appliance.Core;
 using Appliance.Core.Fleet;
+using Appliance.Supervisor.Device;
 using Serilog;
 
 namespace Appliance.Supervisor.Fleet;
@@ -13,7 +14,7 @@ namespace Appliance.Supervisor.Fleet;
 /// <param name="stated">What the image or the join says that the server of a membership is trusted by; null for what the system trusts, which is the image's to change.</param>
 /// <param name="open">Makes the server of a membership.</param>
 /// <param name="time">Clock.</param>
-internal sealed class TrustRollover(FleetMembershipFile file, Func<FleetMembership, string?> stated, Func<FleetMembership, FleetServer?> open, TimeProvider time)
+internal sealed class TrustRollover(FleetMembershipFile file, Func<FleetMembership, string?> stated, Func<FleetMembership, FleetServer?> open, DeviceClock time)
 {
     /// <summary>How long the ones before hold once the new ones were proved: servers behind one address change theirs one after the other.</summary>
     public static readonly TimeSpan Grace = TimeSpan.FromDays(7);
@@ -23,6 +24,9 @@ internal sealed class TrustRollover(FleetMembershipFile file, Func<FleetMembersh
 
     private readonly long _start = time.GetTimestamp();
     private TimeSpan _next;
+
+    /// <summary>The membership as it came to be on the disk, also where the last advance failed on its way.</summary>
+    public FleetMembership? Reached { get; private set; }
 
     /// <summary>Asks anew at the next occasion.</summary>
     public void Reset() => _next = TimeSpan.Zero;
@@ -35,10 +39,13 @@ internal sealed class TrustRollover(FleetMembershipFile file, Func<FleetMembersh
     /// <exception cref="DdiException">The server does not say.</exception>
     public async Task<FleetMembership> AdvanceAsync(FleetMembership membership, CancellationToken cancellationToken)
     {
+        Reached = membership;
         if (time.GetElapsedTime(_start) < _next || stated(membership) is not { } own || open(membership) is not { } server || server.Address.Scheme != Uri.UriSchemeHttps) return membership;
         _next = time.GetElapsedTime(_start) + Pace;
         var held = membership.Learned is { } learned && learned.Replaces(own) ? learned : null;
-        if (held is { BeforeUntil: { } end } && time.GetUtcNow() >= end) membership = await NoteAsync(membership, held = held with { Before = null, BeforeUntil = null }, cancellationToken);
+        if (held is { Before: not null, BeforeUntil: { } end } && time.IsSet && time.GetUtcNow() >= end) membership = await NoteAsync(membership, held = held with { Before = null, BeforeUntil = null }, cancellationToken);
+        // Who is on the way out does not name who comes.
+        if (held is { BeforeUntil: not null } or { Before: null }) server = server.Trusting(held.Pem);
         if (await AskAsync(server, cancellationToken) is not { } said) return membership;
         var next = FleetServer.ParseTrust(said).Pem;
         if (next == FleetServer.ParseTrust(held?.Pem ?? own).Pem)
@@ -59,7 +66,7 @@ internal sealed class TrustRollover(FleetMembershipFile file, Func<FleetMembersh
     {
         try
         {
-            return await GetAsync(server, ServerTrust.RolloverPath, cancellationToken);
+            return await GetAsync(server, cancellationToken);
         }
         catch (DdiException e) when (e.Fault is DdiFault.Gone or DdiFault.Rejected)
         {
@@ -72,7 +79,7 @@ internal sealed class TrustRollover(FleetMembershipFile file, Func<FleetMembersh
     {
         try
         {
-            await GetAsync(server, ServerTrust.RolloverPath, cancellationToken);
+            await GetAsync(server, cancellationToken);
             return true;
         }
         catch (DdiException e)
@@ -81,10 +88,10 @@ internal sealed class TrustRollover(FleetMembershipFile file, Func<FleetMembersh
         }
     }
 
-    private static async Task<string> GetAsync(FleetServer server, string path, CancellationToken cancellationToken)
+    private static async Task<string> GetAsync(FleetServer server, CancellationToken cancellationToken)
     {
         using var http = server.CreateClient(LargestAnswer, withToken: false);
-        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(server.Address, path));
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(server.Address, ServerTrust.RolloverPath));
         using var answer = await DdiClient.AnswerAsync(http, request, HttpCompletionOption.ResponseContentRead, cancellationToken);
         return await answer.Content.ReadAsStringAsync(cancellationToken);
     }
@@ -93,6 +100,6 @@ internal sealed class TrustRollover(FleetMembershipFile file, Func<FleetMembersh
     {
         var next = membership with { Learned = learned };
         await file.WriteAsync(next, cancellationToken);
-        return next;
+        return Reached = next;
     }
 }

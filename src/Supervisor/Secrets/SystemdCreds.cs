@@ -60,7 +60,12 @@ internal sealed class SystemdCreds(string? hostSecret = null, string program = S
     }
 
     /// <summary>Whether firmware, kernel, systemd and its libraries know a TPM2; whether it answers is another question.</summary>
-    private async Task<bool> HasTpmAsync(CancellationToken cancellationToken) => (await RunAsync(["has-tpm2", "--quiet"], [], cancellationToken)).Outcome.Succeeded;
+    /// <exception cref="UserError">That takes too long; without it nothing would be sealed as it should be.</exception>
+    private async Task<bool> HasTpmAsync(CancellationToken cancellationToken)
+    {
+        var (outcome, _) = await RunAsync(["has-tpm2", "--quiet"], [], cancellationToken);
+        return !outcome.TimedOut ? outcome.Succeeded : throw new UserError("systemd-creds does not say in time whether there is a TPM2.", NeedsRoom) { MayPass = true };
+    }
 
     /// <remarks>
     /// To no PCRs: systemd-creds' own choice (7) changes with the keys of Secure Boot, and an update or a way back after which the

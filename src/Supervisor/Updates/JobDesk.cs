@@ -99,6 +99,12 @@ internal sealed class JobDesk(TimeProvider time) : IDisposable
         }
     }
 
+    /// <summary>Whether no job may begin for a while.</summary>
+    public bool IsPaused
+    {
+        get { lock (_lock) return _paused is not null; }
+    }
+
     /// <summary>No job begins from now on.</summary>
     /// <param name="reason">Why; null for as before.</param>
     public void Pause(UserError? reason)

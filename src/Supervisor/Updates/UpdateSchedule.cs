@@ -98,7 +98,7 @@ internal sealed class UpdateSchedule(UpdateEngine engine, IDeviceBoot device, Up
             case { Phase: EnginePhase.Probation, Pending.GivenUp: null } when device.BootState == BootState.Good:
                 await engine.CommitAsync(cancellationToken);
                 break;
-            case { Phase: EnginePhase.Installed, Pending: { GivenUp: null } pending } when now >= _nextRestart && MayRestart(pending) && engine.Job?.View.State != JobState.Running:
+            case { Phase: EnginePhase.Installed, Pending: { GivenUp: null } pending } when now >= _nextRestart && MayRestart(pending) && engine.Job?.View.State != JobState.Running && !engine.Jobs.IsPaused:
                 _nextRestart = now + Retry; // also when it fails: whoever makes it fail is not asked every second
                 var inhibitors = await engine.RebootAsync(force: false, cancellationToken);
                 if (inhibitors.Count > 0) Log.Warning("The restart into version {Version} waits for {Inhibitors}", pending.Version, string.Join("; ", inhibitors));

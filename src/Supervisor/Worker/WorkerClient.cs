@@ -33,7 +33,7 @@ internal sealed class WorkerClient(string socketPath) : IWorker
             {
                 HangUp(socket);
                 // From a certain step on a rotation goes to its end, and says which.
-                if (request.Verb is WorkerVerb.RotateCredential or WorkerVerb.ResumeCredentials && await EndOfAsync(result) is { } late) return late;
+                if (request.Verb == WorkerVerb.RotateCredential && await EndOfAsync(result) is { } late) return late;
                 limit.CancelAfter(StopLimit);
                 await ((Task)result).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 throw;

@@ -12,6 +12,21 @@ public sealed class FileCredentialTests : IDisposable
 
     private string Secret => _scene["etc/secret"];
 
+    /// <summary>Whoever owns a folder on the way can put a link in its place.</summary>
+    [Fact]
+    public async Task AFolderThatIsSomebodyElsesLink_IsNotFollowed()
+    {
+        Directory.Move(_scene["etc"], _scene["elsewhere"]);
+        File.CreateSymbolicLink(_scene["etc"], _scene["elsewhere"]);
+        StateDevice.Run("chown", "--no-dereference", "1234", _scene["etc"]);
+
+        Assert.Contains("is a link of user 1234", (await Assert.ThrowsAsync<UserError>(() => _scene.RotateAsync())).Message, StringComparison.Ordinal);
+
+        StateDevice.Run("chown", "--no-dereference", "0", _scene["etc"]);
+        await _scene.RotateAsync();
+        Assert.Equal(1, await _scene.UsedAsync());
+    }
+
     /// <summary>A power cut between writing and renaming leaves a secret beside the file.</summary>
     [Fact]
     public async Task WhatAPowerCutLeftOfWritingIt_Goes()

@@ -18,6 +18,20 @@ public sealed class KubernetesCredentialTests
         Assert.Equal(1, await scene.UsedAsync());
     }
 
+    /// <summary>What is kept has to come back, too, and k3s must not stand still because it cannot.</summary>
+    [Theory, MemberData(nameof(Kinds))]
+    public async Task WithoutRoomForTheCopies_NothingIsTouched(int kind)
+    {
+        using var scene = new KubernetesScene((KubernetesSecret)kind);
+        Directory.CreateDirectory(scene["var/rotations"]);
+        using var disk = new SmallDisk(scene["var/rotations"], "16m");
+
+        var error = await Assert.ThrowsAsync<UserError>(() => scene.RotateAsync());
+
+        Assert.Contains("are needed to keep what there is and to bring it back", error.Message, StringComparison.Ordinal);
+        Assert.Equal(0, await scene.UsedAsync());
+    }
+
     [Theory, MemberData(nameof(Kinds))]
     public async Task WhenTheNodeIsNotReadyAfterwards_AllComesBack(int kind)
     {

@@ -70,7 +70,7 @@ internal sealed partial class LossyDisk : IDisposable
     private void OnSucceeded(string program, IReadOnlyList<string> arguments)
     {
         if (program == "sync" && IsOurs(arguments[^1])) Settle(_root);
-        else SettleForeign();
+        else if (program.StartsWith($"{_root}/", StringComparison.Ordinal)) SettleForeign(); // not what another test's program wrote
     }
 
     private void OnSynced(string path)

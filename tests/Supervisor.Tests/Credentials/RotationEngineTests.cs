@@ -75,19 +75,46 @@ public sealed class RotationEngineTests : IDisposable
     [Fact]
     public async Task WhenTheOldOneCannotComeBack_ThatIsTriedAgain()
     {
-        _scene.Settings = _scene.Settings with { Check = _scene.Script("check", "exit 1") };
+        var credential = new Stubborn();
+
+        Assert.True((await Assert.ThrowsAsync<UserError>(() => _scene.Engine.RotateAsync(credential, "a test", false, null, TestContext.Current.CancellationToken))).MayPass);
+        Assert.Equal(RotationStep.Undoing, _scene.Engine.Read("vpn").Step);
+        var record = await _scene.Engine.ResumeAsync(credential, TestContext.Current.CancellationToken);
+
+        Assert.Equal((RotationStep.Idle, 2), (record.Step, credential.Undone));
+    }
+
+    /// <summary>The old file may be the reason why the unit does not run: another one must be welcome.</summary>
+    [Fact]
+    public async Task WhatDoesNotRunWithTheOldOneEither_TakesTheNext()
+    {
         var inner = _scene.Units.OnStart;
-        var starts = 0;
         _scene.Units.OnStart = async unit =>
         {
             await inner(unit);
-            if (++starts == 2) throw new UserError("systemd is busy"); // the one with which the old one comes back
+            if (_scene.Content != "secret 9") throw new UserError("the unit does not start with it");
         };
 
-        Assert.True((await Assert.ThrowsAsync<UserError>(() => _scene.RotateAsync())).MayPass);
-        Assert.Equal(RotationStep.Undoing, _scene.Engine.Read("vpn").Step);
-        Assert.Equal(RotationStep.Idle, (await _scene.ResumeAsync()).Step);
-        Assert.Equal(0, await _scene.UsedAsync());
+        await Assert.ThrowsAsync<UserError>(() => _scene.RotateAsync(given: "secret 5"u8.ToArray()));
+        Assert.Equal((RotationStep.Idle, "secret 0"), (_scene.Engine.Read("vpn").Step, _scene.Content));
+        await _scene.RotateAsync(given: "secret 9"u8.ToArray());
+
+        Assert.Equal(9, await _scene.UsedAsync());
+    }
+
+    [Fact]
+    public async Task WhateverIsBrought_IsLeftNowhere_WhereThePowerGoes()
+    {
+        for (var cut = 1; ; cut++)
+        {
+            using var scene = new FileScene { CutAt = cut };
+            await Assert.ThrowsAsync<Boot.PowerCutException>(() => scene.RotateAsync(given: "secret 7"u8.ToArray()));
+            await scene.BootAsync();
+            await scene.ResumeAsync();
+            if (await scene.UsedAsync() == 7) return;
+            Assert.DoesNotContain(Directory.EnumerateFiles(scene["var"], "*", SearchOption.AllDirectories), path => File.ReadAllText(path).Contains("secret 7", StringComparison.Ordinal));
+            Assert.InRange(cut, 1, 20);
+        }
     }
 
     [Fact]
@@ -196,5 +223,29 @@ public sealed class RotationEngineTests : IDisposable
         public Task ConfirmAsync(RotationWork work, CancellationToken cancellationToken) => throw new NotSupportedException();
 
         public Task UndoAsync(RotationWork work, CancellationToken cancellationToken) => throw new NotSupportedException();
+    }
+
+    /// <summary>One that cannot be proved, and comes back at the second try.</summary>
+    private sealed class Stubborn : ICredential
+    {
+        public int Undone { get; private set; }
+
+        public string Name => "vpn";
+
+        public TimeSpan Grace => default;
+
+        public CredentialFacts? Read() => new("vpn");
+
+        public DateTimeOffset? DueAt(CredentialFacts facts, RotationRecord record) => null;
+
+        public Task PrepareAsync(RotationWork work, CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task ProveAsync(RotationWork work, CancellationToken cancellationToken) => throw new UserError("it does not work");
+
+        public Task SwitchAsync(RotationWork work, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+        public Task ConfirmAsync(RotationWork work, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+        public Task UndoAsync(RotationWork work, CancellationToken cancellationToken) => ++Undone == 1 ? throw new UserError("systemd is busy") : Task.CompletedTask;
     }
 }

@@ -26,6 +26,16 @@ public sealed class SystemdUnitsTests : IAsyncLifetime
         _bus.Dispose();
     }
 
+    /// <summary>By a file that was bad: the good one must not wait for somebody who says that it may be started.</summary>
+    [Fact]
+    public async Task AUnitThatHasFailedTooOften_IsStarted()
+    {
+        (_systemd.Units[Unit], _systemd.FileStates[Unit]) = ("failed", "enabled");
+        _systemd.Limited.Add(Unit);
+        await Units.ReloadAsync(Unit, TimeSpan.FromMinutes(1), TestContext.Current.CancellationToken);
+        Assert.Equal("active", _systemd.Units[Unit]);
+    }
+
     [Theory]
     [InlineData("active", "disabled", true)]
     [InlineData("failed", "disabled", true)]

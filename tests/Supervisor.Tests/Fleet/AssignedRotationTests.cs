@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Appliance.Core;
 using Appliance.Supervisor.Fleet;
 using Appliance.UpdateServer.Fleet;
 using UpdateServer.Tests;
@@ -47,6 +48,43 @@ public sealed class AssignedRotationTests : IAsyncLifetime
         await _device.Desk.RefreshAsync(Token);
         await _device.BecomesAsync(AssignmentStep.Succeeded);
         Assert.Equal([First, First], _device.Rotated); // the first was undone
+    }
+
+    /// <summary>After a power cut what was interrupted is gone on with first, and no job begins: that is no failure of what the server wants.</summary>
+    [Fact]
+    public async Task WhileNoJobMayBegin_ItWaits()
+    {
+        _device.Engine.Jobs.Pause(new UserError("Something is gone on with.") { MayPass = true });
+        var action = await AssignAsync(First);
+        await _device.BecomesAsync(AssignmentStep.Accepted);
+        for (var i = 0; i < 5; i++) _device.Engine.Jobs.Pause(new UserError("Something is gone on with.") { MayPass = true }); // each wakes it
+        await _device.Agent.StopAsync(Token);
+        await _device.RestartAsync();
+        await ConnectedAsync();
+        Assert.NotEqual("failed", (string?)(await ActionAsync(action))["state"]);
+
+        await _device.BecomesAsync(AssignmentStep.Succeeded);
+        Assert.Equal([First], _device.Rotated);
+    }
+
+    /// <summary>That it cannot be read says nothing of whether it was changed.</summary>
+    [Fact]
+    public async Task WhatCannotBeRead_IsNotTakenForChanged()
+    {
+        _device.Held = (First, NewHold(), false);
+        await AssignAsync(First);
+        await BeginsAsync(1);
+        _device.Unreadable.Add(First);
+        await _device.RestartAsync();
+        await ConnectedAsync();
+        await Eventually.IsTrueAsync(() => _device.Work.Wait is not null, "the wait");
+        Assert.Equal(AssignmentStep.Installing, _device.Step);
+
+        _device.Unreadable.Clear();
+        _device.Held = null;
+        await _device.Desk.RefreshAsync(Token);
+        await _device.BecomesAsync(AssignmentStep.Succeeded);
+        Assert.Equal([First, First], _device.Rotated);
     }
 
     /// <summary>By a clock that was wrong when it was changed.</summary>

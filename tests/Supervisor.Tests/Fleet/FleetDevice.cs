@@ -184,7 +184,7 @@ internal sealed class FleetDevice : IWorker, IAsyncDisposable
             case WorkerVerb.Credentials:
             case WorkerVerb.ResumeCredentials:
                 OnCredentials();
-                return new WorkerResult { Credentials = [.. Rotating.Select(name => new CredentialStatus { Name = name, Title = name, CanRotate = true, RotatedAt = _rotatedAt.TryGetValue(name, out var at) ? at : null, Step = UnderWay.Contains(name) ? RotationStep.Switching : RotationStep.Idle, Trouble = RotationTrouble })] };
+                return new WorkerResult { Credentials = [.. Rotating.Select(name => new CredentialStatus { Name = name, Title = name, CanRotate = true, IsUnreadable = Unreadable.Contains(name), Identity = Unreadable.Contains(name) ? null : name, RotatedAt = _rotatedAt.TryGetValue(name, out var at) ? at : null, Step = UnderWay.Contains(name) ? RotationStep.Switching : RotationStep.Idle, Trouble = RotationTrouble })] };
             default:
                 return await World.RunAsync(request, bundle, progress, cancellationToken);
         }
@@ -200,6 +200,9 @@ internal sealed class FleetDevice : IWorker, IAsyncDisposable
 
     private CredentialDesk NewDesk() => new(Engine, this, new OwnerAccess(Path.Combine(_folder.FullName, "access.json"), _time), new RotationEngine(Path.Combine(_folder.FullName, "rotations"), _time),
         new PageCredential(new PageCertificate(Path.Combine(_folder.FullName, PageCertificate.FileName), () => "edge-7"), _ => Task.FromResult(ProbeResult.Pass("it is shown"))), [], _time);
+
+    /// <summary>Credentials that cannot be read.</summary>
+    public HashSet<string> Unreadable { get; } = [];
 
     /// <summary>There is a new one.</summary>
     public void NoteRotated(string name) => _rotatedAt[name] = RotationTime ?? _time.GetUtcNow();

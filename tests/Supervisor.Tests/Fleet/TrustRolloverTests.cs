@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Appliance.Core;
 using Appliance.Core.Fleet;
+using Appliance.Supervisor.Device;
 using Appliance.Supervisor.Fleet;
 using Appliance.Supervisor.Secrets;
 using Core.Tests.Tuf;
@@ -115,6 +116,49 @@ public sealed class TrustRolloverTests : IAsyncLifetime
         Assert.True(await IsReachedAsync(third));
     }
 
+    /// <summary>The old key may be why there is a new authority.</summary>
+    [Fact]
+    public async Task WhoIsOnTheWayOut_DoesNotNameWhoComes()
+    {
+        _says = $"{_old.Pem}\n{_new.Pem}";
+        await AdvanceAsync();
+        _shown = _new.Issue();
+        _says = _new.Pem;
+        var learned = (await AdvanceAsync()).Learned;
+
+        _shown = _old.Issue();
+        _says = new Authority("a thief's").Pem;
+        _time.Advance(Later);
+        await Assert.ThrowsAsync<DdiException>(() => _rollover.AdvanceAsync(_membership, Token));
+        Assert.Equal(learned, _rollover.Reached!.Learned);
+        _time.Advance(TrustRollover.Grace);
+        await Assert.ThrowsAsync<DdiException>(() => _rollover.AdvanceAsync(_membership, Token));
+
+        // And what has gone is gone, also where the server cannot be asked then.
+        Assert.Equal((_new.Pem, null), (_rollover.Reached!.Learned!.Pem, _rollover.Reached.Learned.Before));
+        Assert.Equal(_rollover.Reached, await Membership.ReadAsync(Token));
+    }
+
+    /// <summary>A device whose clock is behind would let go of the old one as soon as a time server sets it.</summary>
+    [Fact]
+    public async Task NoTimeIsOver_ByAClockThatNobodyHasSet()
+    {
+        _says = $"{_old.Pem}\n{_new.Pem}";
+        await AdvanceAsync();
+        File.Delete(Path.Combine(_folder.FullName, "run/systemd/timesync/synchronized"));
+        _time.Advance(TrustRollover.Grace);
+        Assert.NotNull((await AdvanceAsync()).Learned!.Before);
+    }
+
+    [Fact]
+    public async Task TheSameCertificates_WrittenAnotherWay_AreTheSameWord()
+    {
+        _says = $"{_old.Pem}\n{_new.Pem}";
+        await AdvanceAsync();
+        _membership = _membership with { Trust = $"# of the plant\r\n{_old.Pem.Replace("\n", "\r\n", StringComparison.Ordinal)}\r\n" };
+        Assert.True(await IsReachedAsync(_new));
+    }
+
     [Theory]
     [InlineData("no certificate")]
     [InlineData("")]
@@ -189,7 +233,17 @@ public sealed class TrustRolloverTests : IAsyncLifetime
         }
     }
 
-    private void Start() => _rollover = new TrustRollover(Membership, membership => membership.Trust, Open, _time);
+    private void Start()
+    {
+        // A time server has set the clock, and the image is older.
+        foreach (var file in new[] { "run/systemd/timesync/synchronized", "usr/lib/os-release" })
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(Path.Combine(_folder.FullName, file))!);
+            File.WriteAllText(Path.Combine(_folder.FullName, file), "");
+        }
+        File.SetLastWriteTimeUtc(Path.Combine(_folder.FullName, "usr/lib/os-release"), new DateTime(2026, 1, 1, 0, 0, 0, DateTimeKind.Utc));
+        _rollover = new TrustRollover(Membership, membership => membership.Trust, Open, new DeviceClock(_folder.FullName, _time));
+    }
 
     private static FleetServer? Open(FleetMembership membership) => FleetServer.Of(new FleetSettings(), "/nowhere", membership);
 
