@@ -32,7 +32,9 @@ internal sealed partial class KubernetesCopy(string place, RotationWork work)
     /// <exception cref="UserError">There is none.</exception>
     public void RequireRoom()
     {
-        var needed = (2 * new DirectoryInfo(place).EnumerateFiles("*", SearchOption.AllDirectories).Sum(file => file.Length)) + Margin;
+        // k3s runs, and files come and go.
+        var all = new EnumerationOptions { RecurseSubdirectories = true, IgnoreInaccessible = true, AttributesToSkip = 0 };
+        var needed = (2 * new DirectoryInfo(place).EnumerateFiles("*", all).Sum(file => file.Exists ? file.Length : 0)) + Margin;
         if (new DriveInfo(work.Folder).AvailableFreeSpace is var free && free < needed) throw new UserError($"{ByteSize.Format(needed)} are needed to keep what there is and to bring it back, and {ByteSize.Format(free)} are free.", "Free space on the data partition.") { MayPass = true };
     }
 

@@ -2,20 +2,20 @@ using Appliance.Supervisor.Credentials;
 
 namespace Supervisor.Tests.Credentials;
 
-/// <summary>The power goes at every step of every rotation: at once something whole is used, and what was begun comes to an end.</summary>
-public sealed class RotationCrashTests
+/// <summary>The power goes at every step of a rotation: at once something whole is used, and what was begun comes to an end. A class for each kind, because they take their time, and classes run side by side.</summary>
+public abstract class RotationCrashTests
 {
-    private static readonly string[] Kinds = ["file", "page", "ssh", "certificates", "token", "encryption"];
+    public static TheoryData<Loss> Losses => [.. Enum.GetValues<Loss>()];
 
-    public static TheoryData<string, Loss> Cuts => [.. from kind in Kinds from loss in Enum.GetValues<Loss>() select (kind, loss)];
+    private protected abstract CredentialScene NewScene();
 
-    [Theory, MemberData(nameof(Cuts))]
-    public async Task WheneverThePowerGoes_SomethingWholeIsUsed_AndTheRotationEnds(string kind, Loss loss)
+    [Theory, MemberData(nameof(Losses))]
+    public async Task WheneverThePowerGoes_SomethingWholeIsUsed_AndTheRotationEnds(Loss loss)
     {
         var cut = 0;
         for (var done = false; !done;)
         {
-            using var scene = New(kind, loss);
+            using var scene = New(loss);
             scene.CutAt = ++cut;
             try
             {
@@ -56,12 +56,12 @@ public sealed class RotationCrashTests
         Assert.InRange(cut, 12, 200);
     }
 
-    [Theory, MemberData(nameof(Cuts))]
-    public async Task WheneverThePowerGoes_WhileTheOldOneIsLetGo_TheNewOneIsUsed(string kind, Loss loss)
+    [Theory, MemberData(nameof(Losses))]
+    public async Task WheneverThePowerGoes_WhileTheOldOneIsLetGo_TheNewOneIsUsed(Loss loss)
     {
         for (var cut = 1; ; cut++)
         {
-            using var scene = New(kind, loss);
+            using var scene = New(loss);
             await scene.RotateAsync();
             scene.Time.Now += TimeSpan.FromDays(30);
             await scene.BootAsync();
@@ -82,18 +82,40 @@ public sealed class RotationCrashTests
         }
     }
 
-    private static CredentialScene New(string kind, Loss loss)
+    private CredentialScene New(Loss loss)
     {
-        CredentialScene scene = kind switch
-        {
-            "file" => new FileScene(),
-            "page" => new PageScene(),
-            "ssh" => new SshScene(),
-            "certificates" => new KubernetesScene(KubernetesSecret.Certificates),
-            "token" => new KubernetesScene(KubernetesSecret.Token),
-            _ => new KubernetesScene(KubernetesSecret.EncryptionKey),
-        };
+        var scene = NewScene();
         scene.Lose(loss, foreign: scene is KubernetesScene ? "var/lib/rancher/k3s/server" : null);
         return scene;
     }
+}
+
+public sealed class FileCrashTests : RotationCrashTests
+{
+    private protected override CredentialScene NewScene() => new FileScene();
+}
+
+public sealed class PageCrashTests : RotationCrashTests
+{
+    private protected override CredentialScene NewScene() => new PageScene();
+}
+
+public sealed class SshHostKeyCrashTests : RotationCrashTests
+{
+    private protected override CredentialScene NewScene() => new SshScene();
+}
+
+public sealed class KubernetesCertificatesCrashTests : RotationCrashTests
+{
+    private protected override CredentialScene NewScene() => new KubernetesScene(KubernetesSecret.Certificates);
+}
+
+public sealed class KubernetesTokenCrashTests : RotationCrashTests
+{
+    private protected override CredentialScene NewScene() => new KubernetesScene(KubernetesSecret.Token);
+}
+
+public sealed class KubernetesEncryptionKeyCrashTests : RotationCrashTests
+{
+    private protected override CredentialScene NewScene() => new KubernetesScene(KubernetesSecret.EncryptionKey);
 }
