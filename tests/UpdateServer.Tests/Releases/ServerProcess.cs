@@ -14,12 +14,11 @@ internal sealed class ServerProcess : IDisposable
 
     private ServerProcess(Process process, Uri address, string key)
     {
-        (_process, Address, Key) = (process, address, key);
+        (_process, Address) = (process, address);
         Admin = new HttpClient { BaseAddress = address, DefaultRequestHeaders = { Authorization = new AuthenticationHeaderValue("Bearer", key) } };
     }
 
     public Uri Address { get; }
-    public string Key { get; }
 
     /// <summary>The management API.</summary>
     public HttpClient Admin { get; }
@@ -46,6 +45,7 @@ internal sealed class ServerProcess : IDisposable
         process.BeginErrorReadLine();
         var server = new ServerProcess(process, address, key);
         await Eventually.IsTrueAsync(server.AnswersOrHasEndedAsync, "the server");
+        Assert.False(killAt is null && process.HasExited, "the server has ended");
         return server;
     }
 
