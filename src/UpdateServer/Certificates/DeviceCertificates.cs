@@ -81,8 +81,7 @@ internal sealed class DeviceCertificates(FleetDatabase database, IDeviceIssuer i
     /// <exception cref="MissingException">There is no such device.</exception>
     public Task<int> RevokeAsync(string deviceId, string who, CancellationToken cancellationToken) => database.WriteAsync(async context =>
     {
-        var device = await context.NumberOfAsync(deviceId, cancellationToken);
-        await context.LockDeviceAsync(device, cancellationToken);
+        var device = await context.LockDeviceAsync(deviceId, cancellationToken);
         var now = time.GetUtcNow();
         var revoked = await context.RevokeCertificatesAsync(device, now, cancellationToken);
         await context.Devices.Where(row => row.Id == device).ExecuteUpdateAsync(set => set.SetProperty(row => row.RevokedAt, now).SetProperty(row => row.TokenHash, (byte[]?)null), cancellationToken);

@@ -48,6 +48,16 @@ internal abstract class FleetContext(DbContextOptions options) : DbContext(optio
     /// <summary>Whoever gives a device something, or takes something away, waits here for others who do.</summary>
     public virtual Task LockDeviceAsync(long device, CancellationToken cancellationToken) => Task.CompletedTask; // SQLite has one writer
 
+    /// <summary>The same by the device's name.</summary>
+    /// <returns>Number of its row.</returns>
+    /// <exception cref="MissingException">There is no such device.</exception>
+    public async Task<long> LockDeviceAsync(string controllerId, CancellationToken cancellationToken)
+    {
+        var device = await NumberOfAsync(controllerId, cancellationToken);
+        await LockDeviceAsync(device, cancellationToken);
+        return device;
+    }
+
     /// <summary>The certificates that a device has hold no longer.</summary>
     /// <returns>How many those are.</returns>
     public Task<int> RevokeCertificatesAsync(long device, DateTimeOffset now, CancellationToken cancellationToken) =>

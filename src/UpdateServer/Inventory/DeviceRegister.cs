@@ -85,9 +85,8 @@ internal sealed class DeviceRegister(FleetDatabase database, TimeProvider time)
     /// <exception cref="MissingException">There is none such.</exception>
     public Task DecommissionAsync(string id, string who, CancellationToken cancellationToken) => database.WriteAsync(async context =>
     {
-        var (device, now) = (await context.NumberOfAsync(id, cancellationToken), time.GetUtcNow());
         // First of all: who gives it something at this moment is either seen below, or finds that it has left.
-        await context.LockDeviceAsync(device, cancellationToken);
+        var (device, now) = (await context.LockDeviceAsync(id, cancellationToken), time.GetUtcNow());
         await context.Devices.Where(row => row.Id == device).ExecuteUpdateAsync(set => set.SetProperty(row => row.State, DeviceState.Decommissioned).SetProperty(row => row.TokenHash, (byte[]?)null).SetProperty(row => row.RevokedAt, now), cancellationToken);
         await context.RevokeCertificatesAsync(device, now, cancellationToken);
         var journal = new ActionJournal(context, now);
@@ -138,7 +137,7 @@ internal sealed class DeviceRegister(FleetDatabase database, TimeProvider time)
     /// <exception cref="MissingException">There is no such device.</exception>
     public async Task<long> AssignAsync(FleetContext context, string id, Assignment given, string who, CancellationToken cancellationToken)
     {
-        await context.LockDeviceAsync(await context.NumberOfAsync(id, cancellationToken), cancellationToken);
+        await context.LockDeviceAsync(id, cancellationToken);
         var device = await FindAsync(context, id, cancellationToken);
         if (device.State == DeviceState.Decommissioned) throw new UserError($"{id} has left the fleet.");
         var release = await context.Releases.FirstOrDefaultAsync(row => row.Id == given.Release && row.IsAvailable, cancellationToken) ?? throw new UserError($"There is no release {given.Release}.", "GET /api/v1/releases lists them.");

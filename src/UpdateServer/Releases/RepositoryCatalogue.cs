@@ -11,7 +11,7 @@ using Serilog;
 namespace Appliance.UpdateServer.Releases;
 
 /// <summary>Keeps the releases in the database as the repository has them. The repository is read as a device reads it: what is not signed is not there.</summary>
-internal sealed class RepositoryCatalogue(FleetDatabase database, ServeOptions options, TimeProvider time) : BackgroundService
+internal sealed class RepositoryCatalogue(FleetDatabase database, ServeOptions options, TimeProvider time) : RepeatedWork(Pause, time)
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(2);
     private (DateTime, long) _read;
@@ -21,14 +21,14 @@ internal sealed class RepositoryCatalogue(FleetDatabase database, ServeOptions o
 
     /// <summary>Looks whether something was published, and takes it in.</summary>
     /// <exception cref="UserError">The repository cannot be read.</exception>
-    public async Task RefreshAsync(CancellationToken cancellationToken)
+    public Task RefreshAsync(CancellationToken cancellationToken) => AloneAsync(async () =>
     {
         var folder = options.Repository!;
         var timestamp = new FileInfo(Path.Combine(folder, "metadata", "timestamp.json"));
         if (!timestamp.Exists) return; // nothing was published yet
         var found = (timestamp.LastWriteTimeUtc, timestamp.Length);
         if (found == _read) return;
-        using var trusted = await TrustedRepository.OpenAsync(new FolderSource(folder), null, time, cancellationToken);
+        using var trusted = await TrustedRepository.OpenAsync(new FolderSource(folder), null, Time, cancellationToken);
         var present = new List<Release>();
         foreach (var channel in trusted.Channels)
             foreach (var published in PublishedRelease.ReadAll(folder, await trusted.Client.ReadChannelAsync(channel, cancellationToken)))
@@ -40,25 +40,20 @@ internal sealed class RepositoryCatalogue(FleetDatabase database, ServeOptions o
         }, cancellationToken);
         _read = found;
         Log.Information("The repository has {Releases} releases in {Channels} channels", present.Count, trusted.Channels.Count);
+    }, cancellationToken);
+
+    /// <inheritdoc/>
+    protected override async Task WorkAsync(CancellationToken cancellationToken)
+    {
+        await RefreshAsync(cancellationToken);
+        Trouble = null;
     }
 
     /// <inheritdoc/>
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override void NoteFailure(Exception failure)
     {
-        while (!stoppingToken.IsCancellationRequested)
-        {
-            try
-            {
-                await RefreshAsync(stoppingToken);
-                Trouble = null;
-            }
-            catch (Exception e) when (!stoppingToken.IsCancellationRequested && e is not OutOfMemoryException)
-            {
-                if (Trouble != e.Message) Log.Error("The repository cannot be read: {Reason}", e.Message);
-                Trouble = e.Message;
-            }
-            await Task.Delay(Pause, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        }
+        if (Trouble != failure.Message) Log.Error("The repository cannot be read: {Reason}", failure.Message);
+        Trouble = failure.Message;
     }
 
     private async Task<Release> TakeInAsync(string channel, PublishedRelease published, CancellationToken cancellationToken)
@@ -83,7 +78,7 @@ internal sealed class RepositoryCatalogue(FleetDatabase database, ServeOptions o
 
         Release Add(FleetContext context)
         {
-            var release = new Release { Kind = kind, Part = kind == ReleaseKind.Workload ? DdiWords.ApplicationPart : DdiWords.SystemPart, Name = offer.Id, Version = offer.Version, Board = board, Channel = channel, Notes = published.Release.Notes is { Length: > FleetContext.LongestText } notes ? notes[..(FleetContext.LongestText - 1)] + "…" : published.Release.Notes, CreatedAt = time.GetUtcNow() };
+            var release = new Release { Kind = kind, Part = kind == ReleaseKind.Workload ? DdiWords.ApplicationPart : DdiWords.SystemPart, Name = offer.Id, Version = offer.Version, Board = board, Channel = channel, Notes = published.Release.Notes is { Length: > FleetContext.LongestText } notes ? notes[..(FleetContext.LongestText - 1)] + "…" : published.Release.Notes, CreatedAt = Time.GetUtcNow() };
             release.Artifacts.Add(new Artifact { FileName = $"{offer.Id}_{offer.Version}_{offer.Architecture}.bundle", Path = bundle.Path, Size = digests.Size, Sha256 = digests.Sha256, Sha1 = digests.Sha1, Md5 = digests.Md5 });
             foreach (var patches in published.Release.Payloads.SelectMany(payload => payload.Patches).GroupBy(patch => patch.FromVersion))
                 release.Deltas.Add(new ReleaseDelta { FromVersion = patches.Key, Size = patches.Sum(patch => patch.Patch.Size) });

@@ -17,14 +17,13 @@ namespace Appliance.UpdateServer.Releases;
 /// Publishes what somebody else has signed. The server has the keys of snapshot and timestamp alone: it can say which of what was
 /// signed counts, and for how long, and nothing more. Root, targets and channels are signed where their keys are.
 /// </summary>
-internal sealed partial class RepositoryPublisher(ServeOptions options, FleetDatabase database, RepositoryCatalogue catalogue, TimeProvider time) : BackgroundService
+internal sealed partial class RepositoryPublisher(ServeOptions options, FleetDatabase database, RepositoryCatalogue catalogue, TimeProvider time) : RepeatedWork(Pause, time)
 {
     /// <summary>Longest list of files that one request asks about.</summary>
     public const int MostPaths = 100_000;
 
     private static readonly TimeSpan Pause = TimeSpan.FromMinutes(10), Young = TimeSpan.FromDays(1);
     private readonly RepositoryFolder _folder = new(options.Repository!, staging: ".uploading");
-    private readonly SemaphoreSlim _one = new(1);
     private string _warned = "";
 
     /// <summary>Versions of the metadata that there are, by role.</summary>
@@ -82,27 +81,19 @@ internal sealed partial class RepositoryPublisher(ServeOptions options, FleetDat
     /// <param name="who">Who publishes.</param>
     /// <param name="cancellationToken">Ends the work.</param>
     /// <exception cref="UserError">They are not to be trusted, or something is missing; nothing was published.</exception>
-    public async Task PublishAsync(IReadOnlyDictionary<string, byte[]> files, string who, CancellationToken cancellationToken)
+    public Task PublishAsync(IReadOnlyDictionary<string, byte[]> files, string who, CancellationToken cancellationToken) => AloneAsync(async () =>
     {
-        await _one.WaitAsync(cancellationToken);
-        try
-        {
-            using var writer = Open();
-            var before = Releases(writer).ToList();
-            var roles = files.Keys.OrderBy(role => role switch { TufRole.Root => 0, TufRole.Targets => 1, _ => 2 }).ThenBy(role => role, StringComparer.Ordinal).ToList();
-            foreach (var role in roles) writer.Adopt(role, files[role]);
-            foreach (var channel in roles.Where(role => !TufRole.TopLevel.Contains(role))) await RequireAsync(PublishedRelease.ReadAll(_folder.Path, writer.AdoptedTargetsOf(channel)), before, cancellationToken);
-            cancellationToken.ThrowIfCancellationRequested();
-            writer.Renew(TufRole.Timestamp);
-            writer.Commit();
-            Log.Information("{Who} has published {Roles}", who, string.Join(", ", roles));
-            await FinishAsync(before.Concat(Releases(writer)), roles, who);
-        }
-        finally
-        {
-            _one.Release();
-        }
-    }
+        using var writer = Open();
+        var before = Releases(writer).ToList();
+        var roles = files.Keys.OrderBy(role => role switch { TufRole.Root => 0, TufRole.Targets => 1, _ => 2 }).ThenBy(role => role, StringComparer.Ordinal).ToList();
+        foreach (var role in roles) writer.Adopt(role, files[role]);
+        foreach (var channel in roles.Where(role => !TufRole.TopLevel.Contains(role))) await RequireAsync(PublishedRelease.ReadAll(_folder.Path, writer.AdoptedTargetsOf(channel)), before, cancellationToken);
+        cancellationToken.ThrowIfCancellationRequested();
+        writer.Renew(TufRole.Timestamp);
+        writer.Commit();
+        Log.Information("{Who} has published {Roles}", who, string.Join(", ", roles));
+        await FinishAsync(before.Concat(Releases(writer)), roles, who);
+    }, cancellationToken);
 
     /// <summary>It is published: what fails from here on is no failure of that.</summary>
     private async Task FinishAsync(IEnumerable<PublishedRelease> kept, IReadOnlyList<string> roles, string who)
@@ -111,7 +102,7 @@ internal sealed partial class RepositoryPublisher(ServeOptions options, FleetDat
         {
             await database.WriteAsync(context =>
             {
-                context.Note(time.GetUtcNow(), who, "repository.publish", "repository", string.Join(", ", roles));
+                context.Note(Time.GetUtcNow(), who, "repository.publish", "repository", string.Join(", ", roles));
                 return Task.CompletedTask;
             }, CancellationToken.None);
             Sweep(kept);
@@ -125,53 +116,26 @@ internal sealed partial class RepositoryPublisher(ServeOptions options, FleetDat
 
     /// <summary>Signs anew what the server has keys for, before it ends.</summary>
     /// <exception cref="UserError">It cannot.</exception>
-    public async Task RenewAsync(CancellationToken cancellationToken)
+    public Task RenewAsync(CancellationToken cancellationToken) => AloneAsync(async () =>
     {
-        await _one.WaitAsync(cancellationToken);
-        try
-        {
-            using var writer = Open();
-            if (writer.Current is null) return;
-            var due = writer.RenewDue();
-            if (writer.Commit()) Log.Information("Renewed {Roles}", string.Join(", ", due.Renewed));
-            var warnings = string.Join('\n', due.Warnings);
-            if (warnings.Length > 0 && warnings != _warned) Log.Warning("{Warnings}", warnings);
-            _warned = warnings;
-        }
-        finally
-        {
-            _one.Release();
-        }
-    }
+        using var writer = Open();
+        if (writer.Current is null) return;
+        var due = writer.RenewDue();
+        if (writer.Commit()) Log.Information("Renewed {Roles}", string.Join(", ", due.Renewed));
+        var warnings = string.Join('\n', due.Warnings);
+        if (warnings.Length > 0 && warnings != _warned) Log.Warning("{Warnings}", warnings);
+        _warned = warnings;
+    }, cancellationToken);
 
     /// <inheritdoc/>
-    public override void Dispose()
-    {
-        _one.Dispose();
-        base.Dispose();
-    }
+    protected override Task WorkAsync(CancellationToken cancellationToken) => options.OnlineKeys is null ? Task.CompletedTask : RenewAsync(cancellationToken);
 
-    /// <inheritdoc/>
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        while (options.OnlineKeys is not null && !stoppingToken.IsCancellationRequested)
-        {
-            try
-            {
-                await RenewAsync(stoppingToken);
-            }
-            catch (Exception e) when (!stoppingToken.IsCancellationRequested && e is not OutOfMemoryException)
-            {
-                // Another server or publisher may have it at this moment.
-                Log.Warning("The repository's metadata were not renewed: {Reason}", e.Message);
-            }
-            await Task.Delay(Pause, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        }
-    }
+    /// <summary>Another server or publisher may have it at this moment.</summary>
+    protected override void NoteFailure(Exception failure) => Log.Warning("The repository's metadata were not renewed: {Reason}", failure.Message);
 
     private KeyFolder RequireKeys() => options.OnlineKeys ?? throw new UserError("This server does not publish: it has no keys of snapshot and timestamp.", "Give it some with --online-keys, or publish where its repository is.");
 
-    private TufRepositoryWriter Open() => TufRepositoryWriter.Open(options.Repository!, RequireKeys(), time: time);
+    private TufRepositoryWriter Open() => TufRepositoryWriter.Open(options.Repository!, RequireKeys(), time: Time);
 
     private async Task RequireAsync(IReadOnlyList<PublishedRelease> releases, IReadOnlyList<PublishedRelease> before, CancellationToken cancellationToken)
     {
@@ -188,7 +152,7 @@ internal sealed partial class RepositoryPublisher(ServeOptions options, FleetDat
     private void Sweep(IEnumerable<PublishedRelease> kept)
     {
         var keep = kept.SelectMany(release => release.Files()).ToHashSet(StringComparer.Ordinal);
-        var young = (time.GetUtcNow() - Young).UtcDateTime;
+        var young = (Time.GetUtcNow() - Young).UtcDateTime;
         foreach (var left in new DirectoryInfo(_folder.Staging) is { Exists: true } staging ? staging.EnumerateFiles().Where(file => file.LastWriteTimeUtc < young) : []) left.Delete();
         foreach (var name in new[] { "objects", "targets" })
         {

@@ -1,5 +1,6 @@
 using Appliance.Core;
 using Appliance.UpdateServer.Fleet;
+using Appliance.UpdateServer.Serve;
 using Microsoft.EntityFrameworkCore;
 using Serilog;
 
@@ -9,7 +10,7 @@ namespace Appliance.UpdateServer.Rollouts;
 /// Moves rollouts on: judges the groups that have started, then starts the next one, pauses, or ends. Every server does that; each
 /// step is one transaction that only one of them gets through.
 /// </summary>
-internal sealed class RolloutEngine(FleetDatabase database, TimeProvider time) : BackgroundService
+internal sealed class RolloutEngine(FleetDatabase database, TimeProvider time) : RepeatedWork(Pause, time)
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
@@ -22,21 +23,10 @@ internal sealed class RolloutEngine(FleetDatabase database, TimeProvider time) :
     }
 
     /// <inheritdoc/>
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        while (!stoppingToken.IsCancellationRequested)
-        {
-            try
-            {
-                await StepAsync(stoppingToken);
-            }
-            catch (Exception e) when (!stoppingToken.IsCancellationRequested && e is not OutOfMemoryException)
-            {
-                Log.Error("Rollouts could not be looked at: {Reason}", e.Message);
-            }
-            await Task.Delay(Pause, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        }
-    }
+    protected override Task WorkAsync(CancellationToken cancellationToken) => StepAsync(cancellationToken);
+
+    /// <inheritdoc/>
+    protected override void NoteFailure(Exception failure) => Log.Error("Rollouts could not be looked at: {Reason}", failure.Message);
 
     private async Task StepAsync(long id, CancellationToken cancellationToken)
     {
@@ -47,10 +37,10 @@ internal sealed class RolloutEngine(FleetDatabase database, TimeProvider time) :
         var done = await database.WriteAsync(async context =>
         {
             var next = rollout.StartedGroups + 1;
-            var moved = verdict.State == RolloutState.Running ? await new GroupStart(context, time.GetUtcNow()).TryAsync(rollout, next, cancellationToken)
+            var moved = verdict.State == RolloutState.Running ? await new GroupStart(context, Time.GetUtcNow()).TryAsync(rollout, next, cancellationToken)
                 : await context.Rollouts.Where(row => row.Id == id && row.State == RolloutState.Running && row.StartedGroups == rollout.StartedGroups)
-                    .ExecuteUpdateAsync(set => set.SetProperty(row => row.State, verdict.State).SetProperty(row => row.Reason, verdict.Reason).SetProperty(row => row.ChangedAt, time.GetUtcNow()), cancellationToken) > 0;
-            if (moved) context.Note(time.GetUtcNow(), "server", $"rollout.{verdict.State switch { RolloutState.Running => "group", RolloutState.Paused => "pause", _ => "finish" }}", rollout.ToString(), verdict.Reason ?? $"group {next} of {rollout.Groups.Count} started");
+                    .ExecuteUpdateAsync(set => set.SetProperty(row => row.State, verdict.State).SetProperty(row => row.Reason, verdict.Reason).SetProperty(row => row.ChangedAt, Time.GetUtcNow()), cancellationToken) > 0;
+            if (moved) context.Note(Time.GetUtcNow(), "server", $"rollout.{verdict.State switch { RolloutState.Running => "group", RolloutState.Paused => "pause", _ => "finish" }}", rollout.ToString(), verdict.Reason ?? $"group {next} of {rollout.Groups.Count} started");
             return moved;
         }, cancellationToken);
         if (!done) return; // another server was first
