@@ -52,6 +52,9 @@ public static partial class DurableFile
         SyncFolder(folder);
     }
 
+    /// <summary>Whether a file is there and has this content: it need not be written, which may want room that the disk has not.</summary>
+    public static bool Holds(string path, ReadOnlySpan<byte> content) => File.Exists(path) && content.SequenceEqual(File.ReadAllBytes(path));
+
     /// <summary>Deletes what a power cut has left of writing a file: it may be secret. Nobody else may be writing it.</summary>
     public static void RemoveLeftovers(string path)
     {

@@ -195,7 +195,6 @@ internal sealed class CredentialDesk
 
     private void Note(WorkerResult result)
     {
-        LookAtPage();
         Volatile.Write(ref _workers, result.Credentials ?? []);
         Volatile.Write(ref _isRead, true);
         Changed?.Invoke();

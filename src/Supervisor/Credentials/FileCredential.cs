@@ -115,7 +115,7 @@ internal sealed class FileCredential(CredentialFile settings, string root, IUnit
         work.Say("before the old file is back");
         var path = Resolve();
         if (!File.Exists(old)) DurableFile.Delete(path);
-        else if (!IsSame(old, path)) DurableFile.Write(path, File.ReadAllBytes(old), FileStatus.Of(old)); // one that is there still needs no space on the disk
+        else if (File.ReadAllBytes(old) is var content && FileStatus.Of(old) is var status && !(DurableFile.Holds(path, content) && FileStatus.Of(path) == status)) DurableFile.Write(path, content, status);
         try
         {
             await CredentialCommand.RetryAsync(() => ReloadAsync(cancellationToken), UndoLimit, time, cancellationToken);
@@ -173,8 +173,6 @@ internal sealed class FileCredential(CredentialFile settings, string root, IUnit
             throw new UserError($"{e.Message.TrimEnd('.')}; the disk has {ByteSize.Format(left)} left.", "Free space on the data partition.", e);
         }
     }
-
-    private static bool IsSame(string one, string other) => File.Exists(other) && FileStatus.Of(one) == FileStatus.Of(other) && File.ReadAllBytes(one).AsSpan().SequenceEqual(File.ReadAllBytes(other));
 
     private Task ReloadAsync(CancellationToken cancellationToken) => settings.Reload is { } unit ? units.ReloadAsync(unit, settings.Within > UnitLimit ? settings.Within : UnitLimit, cancellationToken) : Task.CompletedTask;
 

@@ -22,7 +22,7 @@ internal sealed class PageCredential(PageCertificate certificate, Func<Cancellat
     /// <inheritdoc/>
     public string Name => CredentialNames.PageCertificate;
 
-    /// <summary>How long the page is asked before the old one comes back.</summary>
+    /// <summary>How long it is tried before the old one comes back: a machine that has just started is slow.</summary>
     public TimeSpan Within { get; init; } = TimeSpan.FromMinutes(1);
 
     /// <summary>How long one answer is waited for.</summary>
@@ -49,7 +49,7 @@ internal sealed class PageCredential(PageCertificate certificate, Func<Cancellat
     public async Task ProveAsync(RotationWork work, CancellationToken cancellationToken)
     {
         using var next = PemCertificate.Load(File.ReadAllText(New(work)));
-        await TryAsync(async limit =>
+        await RequireAsync(async limit =>
         {
             using var listener = new TcpListener(IPAddress.Loopback, 0);
             listener.Start();
@@ -80,10 +80,10 @@ internal sealed class PageCredential(PageCertificate certificate, Func<Cancellat
     {
         using var next = PemCertificate.Load(File.ReadAllText(New(work)));
         if (!Is(certificate.Current, next)) throw new UserError("The page has another certificate.");
-        await CredentialCommand.RetryAsync(() => TryAsync(async limit =>
+        await RequireAsync(async limit =>
         {
             if (await isShown(limit).WaitAsync(limit) is { Outcome: not ProbeOutcome.Passed } shown) throw new UserError($"{shown.Message}.", LogsHint);
-        }, "The page does not answer with the new certificate", cancellationToken), Within, TimeProvider.System, cancellationToken);
+        }, "The page does not answer with the new certificate", cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -92,11 +92,12 @@ internal sealed class PageCredential(PageCertificate certificate, Func<Cancellat
         if (!File.Exists(Old(work))) return Task.CompletedTask;
         work.Say("before the old certificate is back");
         var old = File.ReadAllBytes(Old(work));
-        // One that is there still needs no space on the disk.
-        if (!File.Exists(certificate.Path) || !old.AsSpan().SequenceEqual(File.ReadAllBytes(certificate.Path))) DurableFile.Write(certificate.Path, old);
+        if (!DurableFile.Holds(certificate.Path, old)) DurableFile.Write(certificate.Path, old);
         certificate.Load();
         return Task.CompletedTask;
     }
+
+    private Task RequireAsync(Func<CancellationToken, Task> connect, string failure, CancellationToken cancellationToken) => CredentialCommand.RetryAsync(() => TryAsync(connect, failure, cancellationToken), Within, TimeProvider.System, cancellationToken);
 
     /// <summary>Whatever goes wrong with a connection is a failure that can be told, and an answer that does not come is one, too.</summary>
     private async Task TryAsync(Func<CancellationToken, Task> connect, string failure, CancellationToken cancellationToken)

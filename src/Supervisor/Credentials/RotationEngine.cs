@@ -41,7 +41,7 @@ internal sealed class RotationEngine(string folder, TimeProvider time)
             record = Read(credential.Name);
             return credential.Read() is { } facts ? CredentialStatus.Of(credential, facts, record) : null;
         }
-        catch (Exception e) when (e is UserError or IOException or UnauthorizedAccessException or InvalidDataException or CryptographicException or FormatException)
+        catch (Exception e) when (e is UserError || IsDamage(e))
         {
             return CredentialStatus.Of(credential, new CredentialFacts(credential.Name), record) with { IsUnreadable = true, Trouble = $"it cannot be read: {e.Message}" };
         }
@@ -98,11 +98,14 @@ internal sealed class RotationEngine(string folder, TimeProvider time)
         {
             if (credential.Read() is null) throw new UserError($"This device has no credential {credential.Name}.", "appliancectl credentials lists them.");
         }
-        catch (Exception e) when (e is InvalidDataException or CryptographicException or FormatException or IOException or UnauthorizedAccessException)
+        catch (Exception e) when (IsDamage(e))
         {
             throw new UserError($"The {credential.Name} that there is cannot be read: {e.Message}", "Mend or remove it; nothing was changed.", e);
         }
     }
+
+    /// <summary>What a credential that is there fails with, where it is none.</summary>
+    private static bool IsDamage(Exception e) => e is InvalidDataException or CryptographicException or FormatException or IOException or UnauthorizedAccessException;
 
     private string RecordOf(string name) => Path.Combine(folder, name, RecordName);
 

@@ -136,7 +136,7 @@ internal sealed class SshHostKey(string root, IUnits units, int port = 22) : ICr
     private static bool HasOld(RotationWork work) => File.Exists(Path.Combine(work.Old, PublicKey));
 
     private static bool IsSame(string one, string other) =>
-        new[] { Key, PublicKey }.All(name => File.Exists(Path.Combine(other, name)) && File.ReadAllBytes(Path.Combine(one, name)).AsSpan().SequenceEqual(File.ReadAllBytes(Path.Combine(other, name))));
+        new[] { Key, PublicKey }.All(name => DurableFile.Holds(Path.Combine(other, name), File.ReadAllBytes(Path.Combine(one, name))));
 
     private void RemoveNext(RotationWork work)
     {
