@@ -30,6 +30,7 @@ internal sealed class FleetAgent : BackgroundService
     private readonly TaskCompletionSource _member = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CertificateRotation _rotation;
     private readonly TrustRollover _rollover;
+    private readonly AssignmentDialogue _dialogue;
     private readonly Backoff _backoff = new(FirstPause, LongestPause);
     private readonly long _start;
     private FleetMembership? _membership;
@@ -58,6 +59,7 @@ internal sealed class FleetAgent : BackgroundService
         var clock = new DeviceClock(root, time);
         _rotation = new CertificateRotation(file, facts.Id, membership => FleetServer.Of(settings, root, membership), clock);
         _rollover = new TrustRollover(file, membership => FleetServer.StatedTrust(root, membership), membership => FleetServer.Of(settings, root, membership), clock);
+        _dialogue = new AssignmentDialogue(work, DoAsync, PollNow, time);
         _status = new FleetStatus { State = FleetState.None, Device = facts.Id };
         Connect();
     }
@@ -291,7 +293,7 @@ internal sealed class FleetAgent : BackgroundService
                 client = await RotateAsync(client, cancellationToken);
             }
             if (_membership is not { IsMember: true }) return Pause();
-            if (asks || Status.State == FleetState.Connected) await DoAsync("told how it goes", () => TellAsync(client, cancellationToken));
+            if (asks || Status.State == FleetState.Connected) await DoAsync("told how it goes", () => _dialogue.TellAsync(client, cancellationToken));
             if (asks)
             {
                 var tasks = await client.AskAsync(cancellationToken);
@@ -301,7 +303,7 @@ internal sealed class FleetAgent : BackgroundService
                 _backoff.Reset();
                 await FollowAsync(client, tasks, cancellationToken);
                 Advance();
-                await DoAsync("told how it goes", () => TellAsync(client, cancellationToken));
+                await DoAsync("told how it goes", () => _dialogue.TellAsync(client, cancellationToken));
                 await DoAsync("asked whom it is to be trusted by", () => RollOverAsync(cancellationToken));
             }
         }
@@ -421,67 +423,8 @@ internal sealed class FleetAgent : BackgroundService
             await client.DescribeAsync(attributes, cancellationToken);
             _described = attributes;
         });
-        var (wish, action) = (tasks.ActionOf("cancelAction"), tasks.ActionOf("deploymentBase"));
-        if (wish is not null) await DoAsync("asked what is to be stopped", async () => await StopAsync(client, await client.FetchCancelAsync(wish, cancellationToken), cancellationToken));
-        if (action is not null) await DoAsync("asked what is to be done", () => BeginAsync(client, action, cancellationToken));
-        // The server has ended it without a word, or was put back to a time before it.
-        if (wish is null && action is null && _work.Current is { IsOver: false }) await _work.CancelAsync(cancellationToken);
-        await DoAsync("asked what is to be agreed to", () => LookForUnconfirmedAsync(client, tasks.ActionOf("confirmationBase"), cancellationToken));
-    }
-
-    private async Task LookForUnconfirmedAsync(DdiClient client, string? waiting, CancellationToken cancellationToken)
-    {
-        var unconfirmed = waiting is null ? null : Status.Unconfirmed is { } known && known.Id == waiting ? known
-            : (await client.FetchUnconfirmedAsync(waiting, cancellationToken)).Chunks is [{ Title: var (name, version) }, ..] ? new UnconfirmedAssignment(waiting, name, version, _time.GetUtcNow()) : null;
-        Show(status => status with { Unconfirmed = unconfirmed });
-    }
-
-    private async Task BeginAsync(DdiClient client, string action, CancellationToken cancellationToken)
-    {
-        var deployment = await client.FetchAsync(action, cancellationToken);
-        var mayRestart = deployment.MaintenanceWindow != "unavailable" && deployment.Update != "skip";
-        if (_work.Current is { } current && current.Id == action)
-        {
-            _work.SetRestart(mayRestart, deployment.Update == "forced");
-            _work.NoteUnreported(); // it was told the end, and asks again
-            return;
-        }
-        if (deployment.Download == "skip") return; // not yet
-        // One at a time: what runs now is not the server's wish any more, or was never.
-        if (_work.Current is { IsOver: false } && await _work.CancelAsync(cancellationToken) is { } why)
-        {
-            Log.Information("The next assignment waits: {Reason}", why);
-            return;
-        }
-        if (AssignmentReader.TryRead(action, deployment, mayRestart, _time.GetUtcNow(), out var reason) is { } assignment) _work.Take(assignment);
-        else await client.ReportAsync("deploymentBase", action, "closed", "failure", [reason], cancellationToken);
-    }
-
-    private async Task StopAsync(DdiClient client, string action, CancellationToken cancellationToken)
-    {
-        var goesOn = _work.Current?.Id == action ? await _work.CancelAsync(cancellationToken) : null;
-        await client.ReportAsync("cancelAction", action, goesOn is null ? "closed" : "rejected", goesOn is null ? "success" : "none", [goesOn ?? "It is stopped."], cancellationToken);
-        if (goesOn is not null) _work.NoteUnreported();
-        PollNow(); // what comes after it
-    }
-
-    /// <summary>Tells the server what it does not know yet of the assignment.</summary>
-    private async Task TellAsync(DdiClient client, CancellationToken cancellationToken)
-    {
-        if (_work.Current is not { IsReported: false } current) return;
-        try
-        {
-            foreach (var news in _work.TakeNews()) await client.ReportAsync("deploymentBase", current.Id, "proceeding", "none", [news], cancellationToken);
-            if (!current.IsOver) return;
-            await client.ReportAsync("deploymentBase", current.Id, "closed", current.Step == AssignmentStep.Succeeded ? "success" : "failure", current.Words, cancellationToken);
-        }
-        catch (DdiException e) when (e.Fault is DdiFault.Gone or DdiFault.Rejected)
-        {
-            Log.Warning("The server does not want to hear of action {Action}: {Reason}", current.Id, e.Message);
-        }
-        if (!current.IsOver) return;
-        _work.NoteReported();
-        PollNow(); // what comes after it
+        await _dialogue.FollowAsync(client, tasks, cancellationToken);
+        Show(status => status with { Unconfirmed = _dialogue.Unconfirmed });
     }
 
     /// <summary>The device is known by something else from now on; it is on the disk when this returns.</summary>
@@ -530,6 +473,7 @@ internal sealed class FleetAgent : BackgroundService
         lock (_lock) (old, _client) = (_client, client);
         old?.Dispose();
         _described = null;
+        _dialogue.Reset();
         Show(_ => new FleetStatus
         {
             Device = Id,
