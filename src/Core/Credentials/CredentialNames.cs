@@ -24,6 +24,9 @@ public static class CredentialNames
     /// <summary>By what SSH clients know the machine.</summary>
     public const string SshHostKey = "ssh-host-key";
 
+    /// <summary>By what people log in over SSH.</summary>
+    public const string SshAuthorizedKeys = "ssh-authorized-keys";
+
     /// <summary>Certificates of Kubernetes.</summary>
     public const string KubernetesCertificates = "k3s-certificates";
 
@@ -37,5 +40,5 @@ public static class CredentialNames
     public const string Registry = "registry";
 
     /// <summary>All of them.</summary>
-    public static readonly IReadOnlyList<string> Reserved = [All, DeviceCertificate, ServerAuthority, PageCertificate, OwnerPassword, LogInAuthority, SshHostKey, KubernetesCertificates, KubernetesToken, KubernetesEncryptionKey, Registry];
+    public static readonly IReadOnlyList<string> Reserved = [All, DeviceCertificate, ServerAuthority, PageCertificate, OwnerPassword, LogInAuthority, SshHostKey, SshAuthorizedKeys, KubernetesCertificates, KubernetesToken, KubernetesEncryptionKey, Registry];
 }

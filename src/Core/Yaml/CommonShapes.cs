@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using System.Text.Json.Nodes;
 
 namespace Appliance.Core.Yaml;
@@ -7,6 +8,19 @@ namespace Appliance.Core.Yaml;
 internal static class CommonShapes
 {
     public static readonly Shape Unit = new TextShape("a systemd unit such as ssh.service", @"[A-Za-z0-9:_.@\\-]+\.(service|socket|timer|target|path|mount|automount|slice|swap)", longest: 255);
+
+    /// <summary>A moment, in UTC.</summary>
+    public static readonly Shape Date = new ValueShape(
+        "a date such as 2026-11-01, or an instant such as 2026-11-01T12:00:00Z",
+        text => DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var date) && date.Year is >= 2020 and < 2100 ? date : null,
+        () => new JsonObject { ["type"] = "string", ["pattern"] = "^20[0-9]{2}-[0-9]{2}-[0-9]{2}" });
+
+    /// <summary>Somebody who may log in.</summary>
+    public static readonly Shape LogInName = new TextShape("a login name other than root: lower-case letters, digits and dashes", "[a-z][a-z0-9_-]{0,30}", name => name != "root");
+
+    /// <summary>Public keys of OpenSSH, without options.</summary>
+    public static readonly Shape SshKeys = new ListShape<string>(
+        new TextShape("a public key as in authorized_keys, e.g. ssh-ed25519 AAAA… name", @"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)|sk-ssh-ed25519@openssh\.com|sk-ecdsa-sha2-nistp256@openssh\.com) [A-Za-z0-9+/]+={0,2}( [^\x00-\x1f]*)?", IsSshKey, 8192), "a list of public keys");
 
     /// <summary>A time between two limits, in seconds, minutes or hours.</summary>
     public static Shape Duration(TimeSpan shortest, TimeSpan longest) => new ValueShape(
@@ -31,5 +45,14 @@ internal static class CommonShapes
             "h" => TimeSpan.FromHours(number),
             _ => null,
         };
+    }
+
+    /// <summary>The base64 part starts with the length-prefixed name of the key type (RFC 4253, section 6.6).</summary>
+    private static bool IsSshKey(string text)
+    {
+        var parts = text.Split(' ', 3);
+        var buffer = new byte[parts[1].Length];
+        if (!Convert.TryFromBase64String(parts[1], buffer, out var length) || length < 4 + parts[0].Length + 16) return false;
+        return buffer is [0, 0, 0, var size, ..] && size == parts[0].Length && Encoding.ASCII.GetString(buffer, 4, size) == parts[0];
     }
 }

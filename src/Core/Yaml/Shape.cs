@@ -23,6 +23,16 @@ internal abstract class Shape
         return Read(source.Root, source, "");
     }
 
+    /// <summary>Reads a text that holds nothing but such a value.</summary>
+    /// <param name="name">What errors call it.</param>
+    /// <param name="text">The text.</param>
+    /// <exception cref="UserError">Not YAML, or of another form.</exception>
+    public object Parse(string name, string text)
+    {
+        var source = YamlSource.Of(name, text, Expected);
+        return Read(source.Root, source, "");
+    }
+
     /// <summary>The JSON Schema of the value.</summary>
     public abstract JsonObject ToJsonSchema();
 }

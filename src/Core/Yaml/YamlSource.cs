@@ -11,11 +11,11 @@ internal sealed class YamlSource
 
     private YamlSource(string path) => Path = path;
 
-    /// <summary>Path as the person gave it.</summary>
+    /// <summary>Path as the person gave it, or what a text is called.</summary>
     public string Path { get; }
 
     /// <summary>The root of the only document.</summary>
-    public YamlNode Root { get; private set; } = null!;
+    public YamlNode Root { get; private init; } = null!;
 
     /// <summary>Loads a file that holds exactly one document, without aliases.</summary>
     /// <param name="path">The file.</param>
@@ -24,13 +24,11 @@ internal sealed class YamlSource
     /// <exception cref="UserError">Missing, unreadable, too large or not YAML.</exception>
     public static YamlSource Load(string path, string expected, string? hint = null)
     {
-        var source = new YamlSource(path);
         try
         {
             if (Directory.Exists(path)) throw new UserError($"{path} is a folder.", hint);
             if (new FileInfo(path).Length > LargestFile) throw new UserError($"{path} is larger than {ByteSize.Format(LargestFile)}, too large to be one of ours.");
-            source.Root = Parse(path, File.ReadAllText(path), expected);
-            return source;
+            return Of(path, File.ReadAllText(path), expected);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -40,10 +38,23 @@ internal sealed class YamlSource
         {
             throw new UserError($"{path} cannot be read: {e.Message}", null, e);
         }
+    }
+
+    /// <summary>Takes a text that holds exactly one document, without aliases.</summary>
+    /// <param name="name">What errors call it.</param>
+    /// <param name="text">The text.</param>
+    /// <param name="expected">What it should hold, for the error about an empty one.</param>
+    /// <exception cref="UserError">Not YAML.</exception>
+    public static YamlSource Of(string name, string text, string expected)
+    {
+        try
+        {
+            return new YamlSource(name) { Root = Parse(name, text, expected) };
+        }
         catch (YamlException e)
         {
             var detail = e.InnerException?.Message ?? e.Message;
-            throw new UserError($"{path}:{e.Start.Line}:{e.Start.Column}: this is not valid YAML: {detail}", null, e);
+            throw new UserError($"{name}:{e.Start.Line}:{e.Start.Column}: this is not valid YAML: {detail}", null, e);
         }
     }
 

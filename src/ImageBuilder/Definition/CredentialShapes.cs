@@ -18,12 +18,13 @@ internal static class CredentialShapes
     private static readonly Shape Program = new TextShape("an absolute path of a program such as /usr/lib/edge/new-key", "/[!-~]+", text => !text.Contains("/..", StringComparison.Ordinal));
 
     /// <summary>The section.</summary>
-    public static readonly Shape Section = new MappingShape("a mapping with files and password",
+    public static readonly Shape Section = new MappingShape("a mapping with files, sshSigners and password",
         [
             new("files", new ListShape<CredentialFile>(File(), "a list of files", 50), "Files with secrets, each with how a new one is made, tried and taken up.", "[]"),
+            new("sshSigners", CommonShapes.SshKeys, "Public keys of those who may sign a [list of people's SSH keys](credentials.md#keys-of-people), which stands above `users[].sshKeys`. Any brings in the SSH server.", "[]"),
             new("password", Days, "After so long the owner's password is good for setting the next one, and for nothing else.", ""),
         ],
-        bag => new CredentialSettings { Files = bag.List<CredentialFile>("files"), Password = bag.Has("password") ? bag.Get<TimeSpan>("password") : null });
+        bag => new CredentialSettings { Files = bag.List<CredentialFile>("files"), SshSigners = bag.List<string>("sshSigners"), Password = bag.Has("password") ? bag.Get<TimeSpan>("password") : null });
 
     private static MappingShape File()
     {

@@ -50,31 +50,15 @@ internal static class DefinitionShapes
         text => ByteSize.TryParse(text, out var bytes) && bytes is >= 1 << 10 and <= 1L << 40 ? bytes : null,
         () => new JsonObject { ["type"] = new JsonArray("string", "integer"), ["pattern"] = "^[0-9]+ ?([KMGT]iB|B)?$" });
 
-    public static readonly Shape Date = new ValueShape(
-        "a date such as 2026-11-01, or an instant such as 2026-11-01T12:00:00Z",
-        text => DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var date) && date.Year is >= 2020 and < 2100 ? date : null,
-        () => new JsonObject { ["type"] = "string", ["pattern"] = "^20[0-9]{2}-[0-9]{2}-[0-9]{2}" });
-
-    public static readonly Shape SshKey = new TextShape("a public key as in authorized_keys, e.g. ssh-ed25519 AAAA… name", @"(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)|sk-ssh-ed25519@openssh\.com|sk-ecdsa-sha2-nistp256@openssh\.com) [A-Za-z0-9+/]+={0,2}( [^\x00-\x1f]*)?", IsSshKey, 8192);
-
     public static readonly Shape User = new MappingShape("a mapping with name, groups, sshKeys and passwordHash",
         [
-            new("name", new TextShape("a login name other than root: lower-case letters, digits and dashes", "[a-z][a-z0-9_-]{0,30}", name => name != "root"), "Login name.", null),
+            new("name", CommonShapes.LogInName, "Login name.", null),
             new("groups", Words, "Supplementary groups, e.g. `appliance`, which may talk to the supervisor.", "[]"),
-            new("sshKeys", new ListShape<string>(SshKey, "a list of public keys"), "Public keys. Any key brings in the SSH server, which accepts nothing but keys.", "[]"),
+            new("sshKeys", CommonShapes.SshKeys, "Public keys. Any key brings in the SSH server, which accepts nothing but keys.", "[]"),
             new("passwordHash", new TextShape("a crypt(5) hash such as `mkpasswd` prints, e.g. $y$… or $6$…", @"\$(y|6|5|2b)\$[./A-Za-z0-9$=,]+", longest: 256), "Password for the console, as a crypt(5) hash (`mkpasswd` makes one); without it nobody can log in there.", ""),
         ],
         bag => new UserDefinition { Name = bag.Get<string>("name"), Groups = bag.List<string>("groups"), SshKeys = bag.List<string>("sshKeys"), PasswordHash = bag.Get<string?>("passwordHash", null) });
 
     private static bool IsOwnArgument(string text) =>
         OwnArguments.Any(name => text == name || text.StartsWith(name + "=", StringComparison.Ordinal)) || text.Count(c => c == '"') % 2 != 0;
-
-    /// <summary>The base64 part starts with the length-prefixed name of the key type (RFC 4253, section 6.6).</summary>
-    private static bool IsSshKey(string text)
-    {
-        var parts = text.Split(' ', 3);
-        var buffer = new byte[parts[1].Length];
-        if (!Convert.TryFromBase64String(parts[1], buffer, out var length) || length < 4 + parts[0].Length + 16) return false;
-        return buffer is [0, 0, 0, var size, ..] && size == parts[0].Length && System.Text.Encoding.ASCII.GetString(buffer, 4, size) == parts[0];
-    }
 }

@@ -27,7 +27,7 @@ internal static class ImageShape
         new("version", new TextShape("a version of letters, digits, dots, dashes, ~ and ^, at most 32 characters", "[0-9A-Za-z][0-9A-Za-z.~^-]{0,31}"), "Version of the image, ordered by the UAPI version format specification.", null),
         new("suite", new TextShape("a Debian suite such as trixie", "[a-z][a-z-]{2,30}"), "Debian suite of the root and of the build tools.", "trixie"),
         new("board", new TextShape("the name of a board file such as uefi-x86_64", "[a-z0-9][a-z0-9_-]*", longest: 64), "The machine: a file `boards/NAME.yaml`.", null),
-        new("sourceDate", DefinitionShapes.Date, "Every time stamp in the image, and the earliest time a device believes its clock.", "2026-01-01"),
+        new("sourceDate", CommonShapes.Date, "Every time stamp in the image, and the earliest time a device believes its clock.", "2026-01-01"),
         new("hostname", new TextShape("a host name", "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"), "Host name until the device is given another.", "appliance"),
         new("locale", new TextShape("a locale such as C.UTF-8 or de_DE.UTF-8", @"C|POSIX|C\.UTF-8|[a-z]{2,3}_[A-Z]{2}(@[a-z]+)?\.UTF-8"), "System locale.", "C.UTF-8"),
         new("timeZone", new TextShape("an IANA time zone such as Europe/Berlin", @"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,2}", longest: 64), "Time zone.", "UTC"),

@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using Appliance.Core;
+using Appliance.Core.Credentials;
+using Appliance.Core.Fleet;
 
 namespace Appliance.ImageBuilder.Fleet;
 
@@ -74,15 +76,41 @@ internal static class FleetCommand
     {
         var credential = new Argument<string>("credential") { Description = "Name of the credential, such as ssh-host-key; all for every one." };
         var (device, forced) = (new Option<string?>("--device") { Description = "The device that does it; without it, the rotation is for `fleet rollout create`." }, new Option<bool>("--forced") { Description = "The device does it at once." });
-        return Verb("rotate", "Makes a rotation of a credential, for a device or for a rollout.", "appliance fleet rotate ssh-host-key --device edge-12", [credential, device, forced], async (result, client, stop) =>
+        var file = new Option<string?>("--file") { Description = "The new one, signed: a list for ssh-authorized-keys. Without it, devices make it." };
+        return Verb("rotate", "Makes a rotation of a credential, for a device or for a rollout.", "appliance fleet rotate ssh-host-key --device edge-12", [credential, device, forced, file], async (result, client, stop) =>
         {
             if (result.GetValue(forced) && result.GetValue(device) is null) throw new UserError("--forced is for a device.", "Name it with --device, or leave --forced to the rollout.");
+            if (result.GetValue(file) is { } path) return await BringAsync(client, result.GetValue(credential)!, path, result.GetValue(device), result.GetValue(forced), stop);
             if (result.GetValue(device) is not { } id) return await client.SendAsync(HttpMethod.Post, "rotations", new JsonObject { ["credential"] = result.GetValue(credential) }, stop);
             var given = (await client.SendAsync(HttpMethod.Post, $"devices/{Uri.EscapeDataString(id)}/rotations", new JsonObject { ["credential"] = result.GetValue(credential), ["forced"] = result.GetValue(forced) }, stop))!;
             var rotation = given["rotation"]!.DeepClone();
             rotation["action"] = given["action"]!.DeepClone();
             return rotation;
         }, answer => FleetTable.Say(answer["action"] is { } action ? $"It is action {action}." : $"It is release {answer["id"]}: appliance fleet rollout create NAME --release {answer["id"]}"));
+    }
+
+    /// <summary>Sends the new credential to the server. A list of keys is numbered by whoever signed it.</summary>
+    private static async Task<JsonNode?> BringAsync(FleetClient client, string credential, string path, string? device, bool forced, CancellationToken cancellationToken)
+    {
+        if (credential != CredentialNames.SshAuthorizedKeys) throw new UserError($"A server cannot bring a new {credential}.", $"Only what is signed is taken from it, {CredentialNames.SshAuthorizedKeys}; other things are brought to the device itself (appliancectl credentials set).");
+        var content = ReadList(path);
+        var list = AuthorizedKeys.Parse(AuthorizedKeys.Split(content).Text);
+        var made = (await client.UploadAndReadAsync($"releases/{credential}/{list.Serial}/files/list?part={DdiWords.RotationPart}", new MemoryStream(content), cancellationToken))!;
+        if (device is not null) made["action"] = (await client.SendAsync(HttpMethod.Post, $"devices/{Uri.EscapeDataString(device)}/actions", new JsonObject { ["release"] = made["id"]!.DeepClone(), ["forced"] = forced }, cancellationToken))!.DeepClone();
+        return made;
+    }
+
+    private static byte[] ReadList(string path)
+    {
+        try
+        {
+            if (new FileInfo(path).Length > CredentialSettings.LargestGiven) throw new UserError($"{path} is larger than {ByteSize.Format(CredentialSettings.LargestGiven)}.", "It is the signed list and nothing else.");
+            return File.ReadAllBytes(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new UserError($"{path} cannot be read: {e.Message}", null, e);
+        }
     }
 
     private static Command Label()

@@ -27,7 +27,7 @@ internal sealed class RootContent(ImageDefinition definition, WorkloadChoice wor
     /// <summary>Packages that follow from other settings.</summary>
     public static IEnumerable<string> ImpliedPackages(ImageDefinition definition)
     {
-        if (definition.Users.Any(user => user.SshKeys.Count > 0)) yield return "openssh-server";
+        if (HasSsh(definition)) yield return "openssh-server";
         if (definition.Locale is not ("C" or "C.UTF-8" or "POSIX")) yield return "locales";
     }
 
@@ -82,9 +82,11 @@ internal sealed class RootContent(ImageDefinition definition, WorkloadChoice wor
 
     private IEnumerable<string> Overlays()
     {
-        var ssh = definition.Users.Any(user => user.SshKeys.Count > 0);
-        return [.. workloads.Engine?.Overlays ?? [], .. ssh ? [Path.Combine(libraryFolder, "overlays", "ssh")] : Array.Empty<string>(), .. definition.Overlays];
+        return [.. workloads.Engine?.Overlays ?? [], .. HasSsh(definition) ? [Path.Combine(libraryFolder, "overlays", "ssh")] : Array.Empty<string>(), .. definition.Overlays];
     }
+
+    /// <summary>Whether somebody may log in over SSH, now or when a list of keys is brought.</summary>
+    private static bool HasSsh(ImageDefinition definition) => definition.Users.Any(user => user.SshKeys.Count > 0) || definition.Credentials is { SshSigners.Count: > 0 };
 
     private string[] BuildOnly() => definition.KeepPackageManager ? InitrdTools : [.. InitrdTools, .. PackageManager];
 

@@ -25,7 +25,7 @@ internal sealed record WorkloadDefinition
             new("id", new TextShape("lower-case letters, digits and dashes, at most 63", "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"), "Name of the workload; its releases replace each other.", null),
             new("version", new TextShape("a version such as 1.4.2", @"[A-Za-z0-9][A-Za-z0-9.~^+_-]{0,63}"), "Version of this release.", null),
             new("architecture", DefinitionShapes.Architecture, "Architecture of the images.", "amd64"),
-            new("sourceDate", DefinitionShapes.Date, "Every time stamp in the release, so that two builds are byte-identical.", "2026-01-01"),
+            new("sourceDate", CommonShapes.Date, "Every time stamp in the release, so that two builds are byte-identical.", "2026-01-01"),
             new("manifests", new ListShape<string>(DefinitionShapes.File, "a list of files and folders"), "Kubernetes manifests: YAML files, folders of them, or folders with a kustomization.yaml.", "[manifests]"),
             new("images", new ListShape<GivenImage>(Image, "a list of images with their archives"), "Images that are given as files. All others are fetched from their registries.", "[]"),
             new(SignatureRules.Key, SignatureRules.Shape, "Which images must carry a signature: it is fetched, checked and packed with the release, for devices that ask for it.", "[]"),

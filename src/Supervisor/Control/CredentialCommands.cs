@@ -58,9 +58,9 @@ internal static class CredentialCommands
         try
         {
             using var stream = path == JobOrder.StandardInput ? Console.OpenStandardInput() : File.OpenRead(path);
-            var content = new byte[CredentialDesk.LargestGiven + 1];
+            var content = new byte[CredentialSettings.LargestGiven + 1];
             var length = stream.ReadAtLeast(content, content.Length, throwOnEndOfStream: false);
-            return length is > 0 and <= CredentialDesk.LargestGiven ? content[..length] : throw new UserError($"{path} has not 1 to {CredentialDesk.LargestGiven} bytes.", "It is the new credential and nothing else.");
+            return length is > 0 and <= CredentialSettings.LargestGiven ? content[..length] : throw new UserError($"{path} has not 1 to {CredentialSettings.LargestGiven} bytes.", "It is the new credential and nothing else.");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

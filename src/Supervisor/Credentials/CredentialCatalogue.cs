@@ -17,7 +17,8 @@ internal static class CredentialCatalogue
     /// <exception cref="UserError">The image's settings cannot be used.</exception>
     public static IReadOnlyList<ICredential> Open(string root, IUnits units, Func<EngineAccess> openEngine, TimeProvider time)
     {
-        List<ICredential> all = [new SshHostKey(root, units)];
+        var own = ImageSettings.ReadCredentials(root);
+        List<ICredential> all = [new SshHostKey(root, units), new SshAuthorizedKeys(own.SshSigners, root, units, time)];
         if (ImageIdentity.Read(root).WorkloadsEngine == "k3s")
         {
             var options = KubernetesOptions.Of(root);
@@ -25,7 +26,7 @@ internal static class CredentialCatalogue
             var settings = new CredentialFile { Name = CredentialNames.Registry, Path = "/etc/rancher/k3s/registries.yaml", Mode = "0600", Reload = options.Unit, Within = options.Within };
             all.Add(new FileCredential(settings, root, units, time) { Title = "Log-ins to registries", Group = KubernetesOptions.Group, Confirmed = options.IsAgent ? null : cancellationToken => RequireReadyAsync(options.Unit, cancellationToken) });
         }
-        all.AddRange(ImageSettings.ReadCredentials(root).Files.Select(file => new FileCredential(file, root, units, time)));
+        all.AddRange(own.Files.Select(file => new FileCredential(file, root, units, time)));
         return all;
 
         async Task<Readiness> IsReadyAsync(DateTimeOffset? since, CancellationToken cancellationToken)

@@ -14,9 +14,6 @@ namespace Appliance.Supervisor.Credentials;
 /// </summary>
 internal sealed class CredentialDesk
 {
-    /// <summary>Most bytes that somebody may bring.</summary>
-    public const int LargestGiven = 32 << 10;
-
     /// <summary>Kind of its jobs.</summary>
     public const string JobKind = "rotate";
 
@@ -120,18 +117,38 @@ internal sealed class CredentialDesk
     /// <param name="isEmergency">Whether the old one goes at once: somebody else may have it.</param>
     /// <param name="given">The new one, where somebody brings it; it is closed at the end.</param>
     /// <exception cref="UserError">There is none such, or another job is under way.</exception>
-    public UpdateJob Rotate(string name, string by, bool isEmergency = false, Stream? given = null)
+    public UpdateJob Rotate(string name, string by, bool isEmergency = false, Stream? given = null) => Begin(name, by, isEmergency, given is null ? null : async stop =>
     {
-        IReadOnlyList<CredentialStatus> chosen = name == CredentialNames.All && given is null ? [.. Known.Where(credential => credential.CanRotate)] : [.. Known.Where(credential => credential.Name == name)];
+        await using var owned = given;
+        return await ReadAsync(given, stop);
+    });
+
+    /// <summary>Takes a new one from the fleet's server. Its word is not enough for that: only what is signed by somebody whom the image trusts is taken.</summary>
+    /// <param name="name">Name of the credential.</param>
+    /// <param name="by">Who wants it.</param>
+    /// <param name="source">Where the server has it.</param>
+    /// <exception cref="UserError">There is none such, it is not signed, or another job is under way.</exception>
+    public UpdateJob Fetch(string name, string by, string source)
+    {
+        if (Known.FirstOrDefault(credential => credential.Name == name) is { IsSigned: false }) throw new UserError($"A server cannot bring a new {name}: nobody whom the image trusts would have signed it.", "Bring it to the device: appliancectl credentials set");
+        return Begin(name, by, isEmergency: false, async stop =>
+        {
+            using var content = new MemoryStream(await _fleet!.FetchAsync(source, stop));
+            return await ReadAsync(content, stop);
+        });
+    }
+
+    private UpdateJob Begin(string name, string by, bool isEmergency, Func<CancellationToken, Task<byte[]>>? bring)
+    {
+        IReadOnlyList<CredentialStatus> chosen = name == CredentialNames.All && bring is null ? [.. Known.Where(credential => credential.CanRotate)] : [.. Known.Where(credential => credential.Name == name)];
         if (chosen.Count == 0) throw new UserError($"There is no credential {name} here.", $"There {(Known.Count == 1 ? "is" : "are")} {string.Join(", ", Known.Select(credential => credential.Name))}.");
-        if (given is null && chosen is [{ CanRotate: false } fixedOne]) throw new UserError($"The device cannot make a new {name}.", fixedOne.CanSet ? $"Bring one: appliancectl credentials set {name} FILE" : fixedOne.Renewal);
-        if (given is not null && !chosen[0].CanSet) throw new UserError($"A new {name} cannot be brought.", chosen[0].CanRotate ? $"The device makes it: appliancectl credentials rotate {name}" : chosen[0].Renewal);
+        if (bring is null && chosen is [{ CanRotate: false } fixedOne]) throw new UserError($"The device cannot make a new {name}.", fixedOne.CanSet ? $"Bring one: appliancectl credentials set {name} FILE" : fixedOne.Renewal);
+        if (bring is not null && !chosen[0].CanSet) throw new UserError($"A new {name} cannot be brought.", chosen[0].CanRotate ? $"The device makes it: appliancectl credentials rotate {name}" : chosen[0].Renewal);
         if (_engine.State is { Phase: EnginePhase.Probation, Pending: { } pending }) throw new UserError($"Version {pending.Version} of the operating system is on trial; nothing is changed before its verdict.", "Wait for the verdict (appliancectl status).");
         return _engine.Jobs.Start(JobKind, by, null, async job =>
         {
             job.Hold();
-            await using var owned = given;
-            var content = given is null ? null : await ReadAsync(given, job.Cancelled);
+            var content = bring is null ? null : await bring(job.Cancelled);
             try
             {
                 UserError? first = null;
@@ -185,9 +202,9 @@ internal sealed class CredentialDesk
 
     private static async Task<byte[]> ReadAsync(Stream given, CancellationToken cancellationToken)
     {
-        var content = new byte[LargestGiven + 1];
+        var content = new byte[CredentialSettings.LargestGiven + 1];
         var length = await given.ReadAtLeastAsync(content, content.Length, throwOnEndOfStream: false, cancellationToken);
-        return length is > 0 and <= LargestGiven ? content[..length] : throw new UserError($"A credential has 1 to {LargestGiven} bytes.");
+        return length is > 0 and <= CredentialSettings.LargestGiven ? content[..length] : throw new UserError($"A credential has 1 to {CredentialSettings.LargestGiven} bytes.");
     }
 
     /// <summary>Reads it once for everybody who asks: the rotation is a file.</summary>

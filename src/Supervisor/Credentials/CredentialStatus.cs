@@ -45,6 +45,9 @@ internal sealed record CredentialStatus
     /// <summary>Whether somebody can bring a new one.</summary>
     public bool CanSet { get; init; }
 
+    /// <summary>Whether one that is brought is signed by somebody whom the image trusts.</summary>
+    public bool IsSigned { get; init; }
+
     /// <summary>How there comes to be a new one, where the device cannot change it.</summary>
     public string? Renewal { get; init; }
 
@@ -72,5 +75,6 @@ internal sealed record CredentialStatus
         Trouble = record.Trouble,
         CanRotate = credential.CanRotate,
         CanSet = credential.CanSet,
+        IsSigned = credential.IsSigned,
     };
 }

@@ -23,6 +23,9 @@ internal interface ICredential
     /// <summary>Whether somebody can bring a new one.</summary>
     bool CanSet => false;
 
+    /// <summary>Whether one that is brought is signed by somebody whom the image trusts: then it does not matter who brings it.</summary>
+    bool IsSigned => false;
+
     /// <summary>The credential as it is used now; null where this device has none.</summary>
     CredentialFacts? Read();
 

@@ -20,7 +20,7 @@ internal sealed record Assignment
     /// <summary>The version in question.</summary>
     public required string Version { get; init; }
 
-    /// <summary>Repository, or the bundle itself; null for the device's own repository.</summary>
+    /// <summary>Repository, the bundle itself, or the new credential; null for the device's own repository, and for a credential that the device makes.</summary>
     public string? Source { get; init; }
 
     /// <summary>Channel of the repository; null for the device's own.</summary>
@@ -93,7 +93,7 @@ internal enum AssignmentKind
     /// <summary>A bundle with a release of a workload, as a file.</summary>
     WorkloadBundle,
 
-    /// <summary>A credential that is to be made anew.</summary>
+    /// <summary>A credential that is to be made anew, or is brought.</summary>
     Rotation,
 }
 

@@ -29,7 +29,14 @@ internal static class AssignmentReader
             return null;
         }
         var assignment = new Assignment { Id = action, Kind = AssignmentKind.Image, Name = name, Version = version, IsForced = deployment.Update == "forced", MayRestart = mayRestart, HasWindow = deployment.MaintenanceWindow is not null, At = now };
-        if (chunk.Part == DdiWords.RotationPart) return assignment with { Kind = AssignmentKind.Rotation };
+        var files = (chunk.Artifacts ?? []).OfType<DdiArtifact>().ToList();
+        if (chunk.Part == DdiWords.RotationPart)
+        {
+            if (files.Count == 0) return assignment with { Kind = AssignmentKind.Rotation };
+            if (files is [{ Href: { } file }] && IsWeb(file) && DdiClient.IsFile(file)) return assignment with { Kind = AssignmentKind.Rotation, Source = file };
+            reason = $"The rotation {assignment.Title} has more than one file, or one that is not this server's.";
+            return null;
+        }
         // Our server says where the repository is; a difference from it is less than a whole bundle.
         if (chunk.Word(DdiWords.Kind) is { } kind)
         {
@@ -38,7 +45,7 @@ internal static class AssignmentReader
             if (repository is not null && !IsWeb(repository)) reason = "The part's repository is no address.";
             return reason.Length > 0 ? null : assignment with { Kind = kind == DdiWords.Image ? AssignmentKind.Image : AssignmentKind.Workload, Source = repository, Channel = chunk.Word(DdiWords.Channel) };
         }
-        var bundles = (chunk.Artifacts ?? []).OfType<DdiArtifact>().Where(artifact => artifact.Filename?.EndsWith(BundleRules.Extension, StringComparison.OrdinalIgnoreCase) == true).ToList();
+        var bundles = files.Where(artifact => artifact.Filename?.EndsWith(BundleRules.Extension, StringComparison.OrdinalIgnoreCase) == true).ToList();
         if (bundles is not [{ Href: { } href }] || !IsWeb(href))
         {
             reason = $"The part {assignment.Title} has no single *{BundleRules.Extension} among its files, which is what this device installs.";

@@ -221,7 +221,7 @@ internal sealed class AssignmentWork(AssignmentFile file, UpdateEngine engine, W
         if (_job is null && !TrySettle(ref current)) return;
         while (current.Rotations.FirstOrDefault(one => one.IsOpen) is { } open)
         {
-            Try(current, () => credentials.Rotate(open.Name, By));
+            Try(current, () => current.Source is { } source ? credentials.Fetch(open.Name, By, source) : credentials.Rotate(open.Name, By));
             if (_job is not null || _current == current || _current is not { IsOver: false } next) return;
             if (next.Rotations == current.Rotations || !TrySettle(ref next)) return; // it is tried again later
             current = next;
@@ -236,7 +236,7 @@ internal sealed class AssignmentWork(AssignmentFile file, UpdateEngine engine, W
     {
         _looksAgain = true;
         if (!credentials.IsRead) return false; // what there is, is known a while after the start
-        if (current.Rotations.Count == 0) Note(current = current with { Rotations = Choose(current.Name) });
+        if (current.Rotations.Count == 0) Note(current = current with { Rotations = Choose(current.Name, current.Source) });
         while (current.Rotations.FirstOrDefault(one => one.IsOpen) is { } open)
         {
             if (Find(open.Name) is { Step: not (RotationStep.Idle or RotationStep.Grace) } or { IsUnreadable: true }) return false;
@@ -247,9 +247,9 @@ internal sealed class AssignmentWork(AssignmentFile file, UpdateEngine engine, W
         return true;
     }
 
-    private IReadOnlyList<AssignedRotation> Choose(string name)
+    private IReadOnlyList<AssignedRotation> Choose(string name, string? source)
     {
-        var names = name == CredentialNames.All ? credentials.Known.Where(credential => credential.CanRotate).Select(credential => credential.Name).ToList() : [];
+        var names = name == CredentialNames.All && source is null ? credentials.Known.Where(credential => credential.CanRotate).Select(credential => credential.Name).ToList() : [];
         return [.. names.DefaultIfEmpty(name).Select(one => new AssignedRotation(one, Tell(one)))];
     }
 

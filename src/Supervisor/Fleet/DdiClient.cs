@@ -4,13 +4,14 @@ using System.Net.ServerSentEvents;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using System.Text.RegularExpressions;
 using Appliance.Core;
 
 namespace Appliance.Supervisor.Fleet;
 
 /// <summary>Speaks Eclipse hawkBit's Direct Device Integration API as a device (shared facts: protocols), and our server's additions to it.</summary>
 /// <remarks>Links are taken for the numbers in them: a server behind a proxy may not know by what address it is reached.</remarks>
-internal sealed class DdiClient : IDisposable
+internal sealed partial class DdiClient : IDisposable
 {
     /// <summary>Most bytes of an answer.</summary>
     private const int LargestAnswer = 1 << 20, LargestEvent = 64 << 10, LargestError = 16 << 10, LongestReason = 300;
@@ -43,6 +44,19 @@ internal sealed class DdiClient : IDisposable
     /// <exception cref="DdiException">The server does not say.</exception>
     public async Task<DdiDeployment> FetchAsync(string action, CancellationToken cancellationToken) =>
         (await GetAsync($"/deploymentBase/{action}", DdiJson.Default.DdiAction, cancellationToken)).Deployment ?? throw Nonsense("a deployment without one");
+
+    /// <summary>Fetches a small file of an assignment.</summary>
+    /// <param name="link">The link to it (<see cref="IsFile"/>).</param>
+    /// <param name="cancellationToken">Ends the work.</param>
+    /// <exception cref="DdiException">The server does not give it.</exception>
+    public async Task<byte[]> FetchFileAsync(string link, CancellationToken cancellationToken)
+    {
+        using var answer = await AnswerAsync(new HttpRequestMessage(HttpMethod.Get, $"{_base}/{File().Match(link).Value}"), HttpCompletionOption.ResponseContentRead, cancellationToken);
+        return await answer.Content.ReadAsByteArrayAsync(cancellationToken);
+    }
+
+    /// <summary>Whether a link leads to a file of the device's own part of DDI.</summary>
+    public static bool IsFile(string link) => File().IsMatch(link);
 
     /// <summary>An action that somebody at the device has to agree to.</summary>
     /// <exception cref="DdiException">The server does not say.</exception>
@@ -224,6 +238,9 @@ internal sealed class DdiClient : IDisposable
         words = PlainText.Clean(words);
         return words.Length == 0 ? "" : $": {(words.Length <= LongestReason ? words : words[..LongestReason])}";
     }
+
+    [GeneratedRegex("softwaremodules/[0-9]{1,18}/artifacts/[^/?#]+$")]
+    private static partial Regex File();
 
     private static DdiException Nonsense(string what) => new(DdiFault.Unreachable, $"it answers what a DDI server does not{Shown(what)}");
 }

@@ -168,6 +168,23 @@ internal sealed class FleetAgent : BackgroundService
         }
     }
 
+    /// <summary>Fetches a small file of an assignment.</summary>
+    /// <param name="source">Where the server says that it is.</param>
+    /// <param name="cancellationToken">Ends the work.</param>
+    /// <exception cref="UserError">It is not to be had.</exception>
+    public async Task<byte[]> FetchAsync(string source, CancellationToken cancellationToken)
+    {
+        if (Client is not { } client) throw new UserError("The device belongs to no fleet.");
+        try
+        {
+            return await client.FetchFileAsync(source, cancellationToken);
+        }
+        catch (DdiException e)
+        {
+            throw new UserError($"The server does not give the file: {e.Message}", null, e) { MayPass = e.Fault is not (DdiFault.Gone or DdiFault.Rejected) };
+        }
+    }
+
     /// <summary>Says to the server whether somebody at the device agrees to what waits for that.</summary>
     /// <exception cref="UserError">Nothing waits, or the server does not take it.</exception>
     public async Task ConfirmAsync(bool agreed, string? words, CancellationToken cancellationToken)

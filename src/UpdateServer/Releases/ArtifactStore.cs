@@ -1,4 +1,5 @@
 using Appliance.Core;
+using Appliance.Core.Fleet;
 using Appliance.UpdateServer.Fleet;
 using Appliance.UpdateServer.Serve;
 using Microsoft.EntityFrameworkCore;
@@ -69,11 +70,13 @@ internal sealed class ArtifactStore(FleetDatabase database, ServeOptions options
 
     private async Task<Release> RecordAsync(FleetContext context, string name, string version, string part, string fileName, FileDigests digests, string who, CancellationToken cancellationToken)
     {
-        var release = await context.Releases.Include(row => row.Artifacts).FirstOrDefaultAsync(row => row.Kind == ReleaseKind.Files && row.Name == name && row.Version == version, cancellationToken);
-        if (release is null) context.Releases.Add(release = new Release { Kind = ReleaseKind.Files, Name = name, Version = version, Part = part, CreatedAt = time.GetUtcNow() });
+        var kind = part == DdiWords.RotationPart ? ReleaseKind.Rotation : ReleaseKind.Files;
+        var release = await context.Releases.Include(row => row.Artifacts).FirstOrDefaultAsync(row => row.Kind == kind && row.Name == name && row.Version == version, cancellationToken);
+        if (release is null) context.Releases.Add(release = new Release { Kind = kind, Name = name, Version = version, Part = part, CreatedAt = time.GetUtcNow() });
         if (release.Part != part) throw new UserError($"{name} {version} is there already as another part of a device: {release.Part}.", "Upload it under another name.");
         if (release.Artifacts.Find(artifact => artifact.FileName == fileName) is { } present)
             return present.Sha256 == digests.Sha256 ? release : throw new UserError($"{name} {version} has another file {fileName} already.", "Devices may have fetched it. Give what is new a version of its own.");
+        if (kind == ReleaseKind.Rotation && release.Id != 0) throw new UserError($"The rotation {name} {version} is there already, {(release.Artifacts.Count == 0 ? "without a file" : "with another file")}.", "Devices may have done it. Give what is new a version of its own.");
         release.Artifacts.Add(new Artifact { FileName = fileName, Path = UploadMark + digests.Sha256, Size = digests.Size, Sha256 = digests.Sha256, Sha1 = digests.Sha1, Md5 = digests.Md5 });
         context.Note(time.GetUtcNow(), who, "release.upload", $"release {name} {version}", $"{fileName}, {digests.Size} bytes, sha256 {digests.Sha256}");
         return release;

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Appliance.Core;
@@ -36,6 +37,13 @@ internal sealed partial class RotationBook(FleetDatabase database, DeviceRegiste
         return new GivenRotation(ReleaseReader.View(rotation), await devices.AssignAsync(context, device, new DeviceRegister.Assignment(rotation.Id, forced, false, null), who, cancellationToken));
     }, cancellationToken);
 
+    /// <summary>Wants the name of a credential; which there are is the devices' business.</summary>
+    /// <exception cref="UserError">It is none.</exception>
+    public static void RequireName([NotNull] string? credential)
+    {
+        if (credential is null || !Name().IsMatch(credential)) throw new UserError($"\"{credential}\" is no name of a credential.", "It has 1 to 64 lower-case letters, digits, dots and dashes: ssh-host-key.");
+    }
+
     private async Task<T> WriteAsync<T>(Func<FleetContext, Task<T>> work, CancellationToken cancellationToken)
     {
         try
@@ -51,7 +59,7 @@ internal sealed partial class RotationBook(FleetDatabase database, DeviceRegiste
 
     private async Task<Release> FindOrAddAsync(FleetContext context, string? credential, string? version, string who, CancellationToken cancellationToken)
     {
-        if (credential is null || !Name().IsMatch(credential)) throw new UserError($"\"{credential}\" is no name of a credential.", "It has 1 to 64 lower-case letters, digits, dots and dashes: ssh-host-key.");
+        RequireName(credential);
         var now = time.GetUtcNow();
         version ??= now.ToString(VersionFormat, CultureInfo.InvariantCulture);
         if (!BundleRules.IsVersion(version)) throw new UserError($"\"{version}\" is no version.", "It has at most 64 letters, digits, dots and dashes, a letter or digit first.");

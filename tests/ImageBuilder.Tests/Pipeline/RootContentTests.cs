@@ -50,6 +50,18 @@ public sealed class RootContentTests : IDisposable
         Assert.Equal(("web", "http://localhost/", 3), (read.Settings.Checks[0].Name, read.Settings.Checks[0].Http, read.Settings.Checks[0].Failures));
     }
 
+    /// <summary>Keys may come later, by a list.</summary>
+    [Fact]
+    public void WithSomebodyWhoSignsKeys_TheSshServerIsThere()
+    {
+        const string Key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl me@here";
+        const string Signers = $"credentials: {{ sshSigners: ['{Key}'] }}";
+
+        Assert.Equal([Key], JsonSerializer.Deserialize(Files(Signers)["/usr/lib/appliance/credentials.json"], ImageSettingsJson.Default.CredentialSettings)!.SshSigners);
+        Assert.Contains("openssh-server", RootContent.ImpliedPackages(Definition(Signers, Root)));
+        Assert.DoesNotContain("openssh-server", RootContent.ImpliedPackages(Definition("", Root)));
+    }
+
     [Fact]
     public void WriteTo_WithoutUpdates_BakesInNeither()
     {
@@ -128,8 +140,13 @@ public sealed class RootContentTests : IDisposable
 
     private RootContent Content(string line, string root)
     {
-        File.WriteAllText(Path.Combine(_definition.CreateFolder("keys"), "root.json"), root);
-        var definition = DefinitionReader.Read(_definition.Write($"id: edge\nversion: 1.2.3\nboard: vm-x86_64\n{line}\n"), DefinitionFolder.Library);
+        var definition = Definition(line, root);
         return new RootContent(definition, new WorkloadChoice(null, [], null), _folder["supervisor"], Directory.CreateDirectory(_folder["releases"]).FullName, _folder["tree"], DefinitionFolder.Library);
+    }
+
+    private ImageDefinition Definition(string line, string root)
+    {
+        File.WriteAllText(Path.Combine(_definition.CreateFolder("keys"), "root.json"), root);
+        return DefinitionReader.Read(_definition.Write($"id: edge\nversion: 1.2.3\nboard: vm-x86_64\n{line}\n"), DefinitionFolder.Library);
     }
 }

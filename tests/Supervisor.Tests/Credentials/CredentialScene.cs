@@ -60,7 +60,7 @@ internal abstract class CredentialScene : IDisposable
 
     public string Script(string path, string content) => Write(path, $"#!/bin/sh\nset -eu\n{content}\n", UnixFileMode.UserRead | UnixFileMode.UserExecute);
 
-    public Task<RotationRecord> RotateAsync(bool isEmergency = false, byte[]? given = null) => Engine.RotateAsync(Credential, "a test", isEmergency, given, TestContext.Current.CancellationToken);
+    public virtual Task<RotationRecord> RotateAsync(bool isEmergency = false, byte[]? given = null) => Engine.RotateAsync(Credential, "a test", isEmergency, given, TestContext.Current.CancellationToken);
 
     public Task<RotationRecord> ResumeAsync() => Engine.ResumeAsync(Credential, TestContext.Current.CancellationToken);
 

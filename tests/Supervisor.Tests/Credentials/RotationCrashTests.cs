@@ -105,6 +105,11 @@ public sealed class SshHostKeyCrashTests : RotationCrashTests
     private protected override CredentialScene NewScene() => new SshScene();
 }
 
+public sealed class SshAuthorizedKeysCrashTests : RotationCrashTests
+{
+    private protected override CredentialScene NewScene() => new SshKeysScene();
+}
+
 public sealed class KubernetesCertificatesCrashTests : RotationCrashTests
 {
     private protected override CredentialScene NewScene() => new KubernetesScene(KubernetesSecret.Certificates);

@@ -13,11 +13,12 @@ public sealed class RotationFullDiskTests
     [InlineData("file", "etc")]
     [InlineData("page", "var")]
     [InlineData("ssh", "var")]
+    [InlineData("keys", "var")]
     public async Task WhereverTheDiskIsFull_NothingIsLost_AndItWorksLater(string kind, string part)
     {
         for (var pages = 0; ; pages++)
         {
-            using CredentialScene scene = kind switch { "file" => new FileScene(), "page" => new PageScene(), _ => new SshScene() };
+            using CredentialScene scene = kind switch { "file" => new FileScene(), "page" => new PageScene(), "keys" => new SshKeysScene(), _ => new SshScene() };
             Directory.CreateDirectory(scene[part]);
             using var disk = new SmallDisk(scene[part], "1m");
             var filler = Fill(scene[part], pages * Page);

@@ -50,6 +50,41 @@ public sealed class AssignedRotationTests : IAsyncLifetime
         Assert.Equal([First, First], _device.Rotated); // the first was undone
     }
 
+    /// <summary>What the server has is taken where somebody else has signed it, whom the device's image trusts.</summary>
+    [Fact]
+    public async Task ACredentialThatIsSigned_IsFetchedFromTheServer_AndNoOther()
+    {
+        _device.Signed = [Second];
+        await _device.Desk.RefreshAsync(Token);
+        var list = await UploadAsync(Second, "7", "a signed list");
+        Assert.Equal("rotation", (string?)list["kind"]);
+        var action = await _server.AssignAsync(_device.Id, (long)list["id"]!);
+        await Eventually.IsTrueAsync(async () => (string?)(await ActionAsync(action))["state"] == "finished", "the end");
+        Assert.Equal("a signed list", System.Text.Encoding.UTF8.GetString(Assert.Single(_device.Brought)));
+        Assert.Equal([Second], _device.Rotated);
+
+        var other = await _server.AssignAsync(_device.Id, (long)(await UploadAsync(First, "7", "a key of the server's choice"))["id"]!);
+        await Eventually.IsTrueAsync(async () => (string?)(await ActionAsync(other))["state"] == "failed", "the refusal");
+        Assert.Contains("A server cannot bring a new ssh-host-key", (string?)(await ActionAsync(other))["detail"], StringComparison.Ordinal);
+        Assert.Single(_device.Brought);
+    }
+
+    [Fact]
+    public async Task ANewCredentialThatTheServerHasNoMore_IsAFailure_AndOneThatIsTooLarge()
+    {
+        _device.Signed = [Second];
+        await _device.Desk.RefreshAsync(Token);
+        var large = await _server.AssignAsync(_device.Id, (long)(await UploadAsync(Second, "8", new string('x', (32 << 10) + 1)))["id"]!);
+        await Eventually.IsTrueAsync(async () => (string?)(await ActionAsync(large))["state"] == "failed", "the failure");
+        Assert.Contains("1 to 32768 bytes", (string?)(await ActionAsync(large))["detail"], StringComparison.Ordinal);
+        var lost = await UploadAsync(Second, "9", "gone");
+        foreach (var file in Directory.EnumerateFiles(Path.Combine(_server.DataFolder, "artifacts"))) File.Delete(file);
+        var action = await _server.AssignAsync(_device.Id, (long)lost["id"]!);
+        await Eventually.IsTrueAsync(async () => (string?)(await ActionAsync(action))["state"] == "failed", "the failure");
+        Assert.Contains("The server does not give the file", (string?)(await ActionAsync(action))["detail"], StringComparison.Ordinal);
+        Assert.Empty(_device.Brought);
+    }
+
     /// <summary>After a power cut what was interrupted is gone on with first, and no job begins: that is no failure of what the server wants.</summary>
     [Fact]
     public async Task WhileNoJobMayBegin_ItWaits()
@@ -184,6 +219,13 @@ public sealed class AssignedRotationTests : IAsyncLifetime
         await _device.BecomesAsync(AssignmentStep.Succeeded);
         await Eventually.IsTrueAsync(async () => (string?)(await ActionAsync(action))["state"] == "finished", "the end");
         Assert.Contains((await ActionAsync(action))["messages"]!.AsArray(), message => ((string)message!).Contains("is changed already", StringComparison.Ordinal));
+    }
+
+    private async Task<JsonNode> UploadAsync(string credential, string version, string content)
+    {
+        using var answer = await _server.Admin.PutAsync($"/api/v1/releases/{credential}/{version}/files/list?part=rotation", new StringContent(content), Token);
+        Assert.True(answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync(Token));
+        return JsonNode.Parse(await answer.Content.ReadAsStringAsync(Token))!;
     }
 
     private async Task<long> AssignAsync(string credential) => await _server.AssignAsync(_device.Id, (long)(await _server.PostAsync("/api/v1/rotations", new { credential }))["id"]!);

@@ -49,6 +49,12 @@ internal sealed class FleetDevice : IWorker, IAsyncDisposable
     /// <summary>Called when the worker is asked for its credentials; what it throws comes of the question.</summary>
     public Action OnCredentials { get; set; } = () => { };
 
+    /// <summary>What the worker was brought.</summary>
+    public List<byte[]> Brought { get; } = [];
+
+    /// <summary>Those of its credentials that it cannot make, and takes when they are signed.</summary>
+    public IReadOnlyList<string> Signed { get; set; } = [];
+
     /// <summary>What the worker can change.</summary>
     public IReadOnlyList<string> Rotating { get; set; } = ["ssh-host-key"];
 
@@ -173,6 +179,7 @@ internal sealed class FleetDevice : IWorker, IAsyncDisposable
                 return new WorkerResult { Outcomes = [new WorkloadOutcome(request.Workload!, Apply(request.Workload!, request.Version!))] };
             case WorkerVerb.RotateCredential:
                 lock (World.Requests) Rotated.Add(request.Credential!);
+                if (request.Content is { } content) Brought.Add(Convert.FromBase64String(content));
                 if (RotationTrouble is { } trouble) throw new UserError(trouble);
                 if (Held is { } held && held.Name == request.Credential)
                 {
@@ -184,7 +191,7 @@ internal sealed class FleetDevice : IWorker, IAsyncDisposable
             case WorkerVerb.Credentials:
             case WorkerVerb.ResumeCredentials:
                 OnCredentials();
-                return new WorkerResult { Credentials = [.. Rotating.Select(name => new CredentialStatus { Name = name, Title = name, CanRotate = true, IsUnreadable = Unreadable.Contains(name), Identity = Unreadable.Contains(name) ? null : name, RotatedAt = _rotatedAt.TryGetValue(name, out var at) ? at : null, Step = UnderWay.Contains(name) ? RotationStep.Switching : RotationStep.Idle, Trouble = RotationTrouble })] };
+                return new WorkerResult { Credentials = [.. Rotating.Select(name => new CredentialStatus { Name = name, Title = name, CanRotate = !Signed.Contains(name), CanSet = true, IsSigned = Signed.Contains(name), IsUnreadable = Unreadable.Contains(name), Identity = Unreadable.Contains(name) ? null : name, RotatedAt = _rotatedAt.TryGetValue(name, out var at) ? at : null, Step = UnderWay.Contains(name) ? RotationStep.Switching : RotationStep.Idle, Trouble = RotationTrouble })] };
             default:
                 return await World.RunAsync(request, bundle, progress, cancellationToken);
         }

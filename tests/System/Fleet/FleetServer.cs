@@ -63,6 +63,15 @@ internal sealed class FleetServer : IAsyncDisposable
         return JsonNode.Parse(text)!;
     }
 
+    /// <summary>Uploads a file.</summary>
+    public async Task<JsonNode> PutAsync(string path, byte[] content)
+    {
+        using var answer = await _http.PutAsync(path, new ByteArrayContent(content), Token);
+        var text = await answer.Content.ReadAsStringAsync(Token);
+        Assert.True(answer.IsSuccessStatusCode, $"{path}: {answer.StatusCode} {text}");
+        return JsonNode.Parse(text)!;
+    }
+
     public async ValueTask DisposeAsync()
     {
         _http.Dispose();

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text;
 using System.Text.Json.Nodes;
 using Appliance.SystemTests.Updates;
@@ -7,7 +8,10 @@ namespace Appliance.SystemTests.Fleet;
 /// <summary>A device as a member of a fleet, end to end: the real image in QEMU, the real server with TLS and a repository.</summary>
 public sealed class FleetTests : IAsyncLifetime
 {
-    private const string Credentials = """
+    /// <summary>The key of whoever signs lists of keys; kept, as the images are that trust it.</summary>
+    private static readonly string Signer = Path.Combine(Product.Root, "out", "test-fleet", "signer");
+
+    private static string Credentials => $"""
         users:
           - name: admin
             sshKeys: [ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJyzGh+LMFM+OqNYNCu2V0g1kcQssKqTdjoMVhBjIrwL nobody]
@@ -17,6 +21,7 @@ public sealed class FleetTests : IAsyncLifetime
               path: /var/lib/edge/key
               make: /usr/lib/edge/new-key
               reload: edge.service
+          sshSigners: [{SignerKey()}]
         """;
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("fleet");
@@ -56,6 +61,7 @@ public sealed class FleetTests : IAsyncLifetime
         Assert.Equal("sealed", await machine.RunAsync("grep -q 'PRIVATE KEY' /var/lib/appliance/supervisor/fleet.json || grep -o sealed /var/lib/appliance/supervisor/fleet.json"));
 
         await CredentialsAreChangedAsync(machine);
+        await KeysOfPeopleAreChangedAsync(machine);
 
         // It is told at once, and goes on when the power has gone in the middle.
         var good = await AssignAsync(UpdateRepository.Good);
@@ -105,6 +111,53 @@ public sealed class FleetTests : IAsyncLifetime
         Assert.Equal("0", await machine.RunAsync("appliancectl support-bundle /run/support.tar.gz >/dev/null; zcat /run/support.tar.gz | grep -a -c -e a-planted-secret -e 'PRIVATE KEY' || true"));
         Assert.Equal("", await machine.RunAsync("find /var/lib/systemd/coredump -type f 2>/dev/null || true"));
         Assert.Equal("", await machine.RunAsync("grep -r -l -a -e a-planted-secret /var/lib/appliance /run /tmp 2>/dev/null || true"));
+    }
+
+    /// <summary>By the server, which has a list that somebody else has signed; a client in the machine is the judge.</summary>
+    private async Task KeysOfPeopleAreChangedAsync(RunningMachine machine)
+    {
+        const string LogIn = "ssh -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o BatchMode=yes -i /run/anna admin@localhost id -un 2>/dev/null || echo refused";
+        await machine.RunAsync("ssh-keygen -q -t ed25519 -N '' -C anna -f /run/anna");
+        Assert.Equal("refused", await machine.RunAsync(LogIn));
+
+        var first = await SignAsync($"serial: 1\nusers: [{{ name: admin, sshKeys: [{await machine.RunAsync("cat /run/anna.pub")}] }}]\n");
+        var release = await _server.PutAsync("releases/ssh-authorized-keys/1/files/list?part=rotation", first);
+        await EndsAsync(machine, (long)await _server.PostAsync($"devices/{_device}/actions", new { release = (long)release["id"]! }), "finished");
+        Assert.Equal("admin", await machine.RunAsync(LogIn));
+
+        // It holds after a power cut, and whoever is on it no more does not get in; nor by an older list.
+        await machine.PullThePlugAsync();
+        await machine.WaitAsync("the supervisor", async () => await machine.ControlAsync() is not null);
+        await machine.RunAsync("test -e /run/anna || ssh-keygen -q -t ed25519 -N '' -f /run/anna");
+        await WriteAsync(machine, "/run/first", Encoding.UTF8.GetString(first));
+        var second = await SignAsync($"serial: 2\nusers: [{{ name: admin, sshKeys: [{await machine.RunAsync("cat /run/anna.pub")}] }}]\n");
+        await WriteAsync(machine, "/run/second", Encoding.UTF8.GetString(second));
+        Assert.Equal("refused", await machine.RunAsync(LogIn)); // another key
+        await machine.RunAsync("appliancectl credentials set ssh-authorized-keys /run/second");
+        Assert.Equal("admin", await machine.RunAsync(LogIn));
+        Assert.Contains("the serial 1, and the one that is used has 2", await machine.RunAsync("appliancectl credentials set ssh-authorized-keys /run/first 2>&1 || true"), StringComparison.Ordinal);
+        Assert.Equal("admin", await machine.RunAsync(LogIn));
+    }
+
+    private static string SignerKey()
+    {
+        if (!File.Exists(Signer))
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(Signer)!);
+            using var made = Process.Start("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "signer", "-f", Signer]);
+            made.WaitForExit();
+        }
+        return File.ReadAllText(Signer + ".pub").Trim();
+    }
+
+    private async Task<byte[]> SignAsync(string list)
+    {
+        var file = Path.Combine(_folder.FullName, "list.yaml");
+        await File.WriteAllTextAsync(file, list);
+        File.Delete(file + ".sig");
+        using var signed = Process.Start("ssh-keygen", ["-q", "-Y", "sign", "-f", Signer, "-n", "authorized-keys@appliance", file]);
+        await signed.WaitForExitAsync();
+        return [.. await File.ReadAllBytesAsync(file), .. await File.ReadAllBytesAsync(file + ".sig")];
     }
 
     private static Task WriteAsync(RunningMachine machine, string path, string text) => machine.RunAsync($"echo {Convert.ToBase64String(Encoding.UTF8.GetBytes(text))} | base64 -d > {path}");

@@ -70,6 +70,24 @@ public sealed class FleetCommandTests
     }
 
     [Fact]
+    public async Task AListOfKeys_FromTheCommandLine_HasTheNumberThatWasSigned()
+    {
+        await using var scene = await ServerScene.StartAsync(DatabaseKind.Sqlite, secure: true);
+        await scene.Device("edge-1").PollAsync();
+        var file = Path.Combine(scene.DataFolder, "list");
+        await File.WriteAllTextAsync(file, "serial: 12\nusers: []\n-----BEGIN SSH SIGNATURE-----\n", TestContext.Current.CancellationToken); // whether it is good is the devices' business
+
+        Assert.Equal("It is release 1: appliance fleet rollout create NAME --release 1\n", (await RunAsync(scene, "rotate", "ssh-authorized-keys", "--file", file)).Said);
+        Assert.Equal("It is action 1.\n", (await RunAsync(scene, "rotate", "ssh-authorized-keys", "--file", file, "--device", "edge-1")).Said);
+        Assert.Matches("1 +ssh-authorized-keys +12 +rotation", (await RunAsync(scene, "releases")).Said);
+
+        Assert.StartsWith("error: A server cannot bring a new registry.", (await RunAsync(scene, "rotate", "registry", "--file", file)).Said, StringComparison.Ordinal);
+        Assert.StartsWith($"error: {file}2 cannot be read", (await RunAsync(scene, "rotate", "ssh-authorized-keys", "--file", file + "2")).Said, StringComparison.Ordinal);
+        await File.WriteAllTextAsync(file, "serial: 13\nusers: []\n", TestContext.Current.CancellationToken);
+        Assert.StartsWith("error: The list is not signed.", (await RunAsync(scene, "rotate", "ssh-authorized-keys", "--file", file)).Said, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task WhatGoesWrong_IsSaidInOneLine()
     {
         await using var scene = await ServerScene.StartAsync(DatabaseKind.Sqlite, secure: true);

@@ -47,6 +47,41 @@ public sealed class RotationTests
         Assert.Equal("failed", (string?)(await scene.GetAsync("/api/v1/devices/edge-1/actions"))[0]!["state"]);
     }
 
+    /// <summary>A new credential that is brought: a rotation with a file, which devices fetch as any other.</summary>
+    [Theory, EveryDatabase]
+    public async Task ARotationWithAFile_GivesItToTheDevice_AndHasOneAlone(DatabaseKind kind)
+    {
+        await using var scene = await ServerScene.StartAsync(kind);
+        var device = scene.Device("edge-1");
+        await device.PollAsync();
+        using (var uploaded = await PutAsync("ssh-authorized-keys/7/files/list", "a list")) Assert.Equal(HttpStatusCode.OK, uploaded.StatusCode);
+        using (var again = await PutAsync("ssh-authorized-keys/7/files/list", "a list")) Assert.Equal(HttpStatusCode.OK, again.StatusCode);
+        var rotation = (await scene.GetAsync("/api/v1/releases?kind=rotation")).AsArray().Single()!;
+        Assert.Equal(("ssh-authorized-keys", "7", "rotation"), ((string?)rotation["name"], (string?)rotation["version"], (string?)rotation["part"]));
+
+        await scene.AssignAsync("edge-1", (long)rotation["id"]!);
+        var chunk = (await device.GetAsync((await device.LinkAsync("deploymentBase"))!))["deployment"]!["chunks"]![0]!;
+        Assert.Equal("rotation", (string?)chunk["part"]);
+        using (var file = await device.DownloadAsync((string)chunk["artifacts"]![0]!["_links"]!["download"]!["href"]!)) Assert.Equal("a list", await file.Content.ReadAsStringAsync(Token));
+        await device.DoAsync("success");
+        Assert.Null((string?)(await scene.GetAsync("/api/v1/devices/edge-1"))["installed"]); // it is no software
+
+        await RefusesAsync("ssh-authorized-keys/7/files/list", "another list", "has another file list already");
+        await RefusesAsync("ssh-authorized-keys/7/files/second", "a list", "is there already, with another file");
+        await scene.PostAsync("/api/v1/rotations", new { credential = "all", version = "1" });
+        await RefusesAsync("all/1/files/list", "a list", "is there already, without a file");
+        await RefusesAsync("A%20B/1/files/list", "a list", "is no name of a credential");
+
+        Task<HttpResponseMessage> PutAsync(string path, string content) => scene.Admin.PutAsync($"/api/v1/releases/{path}?part=rotation", new StringContent(content), Token);
+
+        async Task RefusesAsync(string path, string content, string why)
+        {
+            using var answer = await PutAsync(path, content);
+            Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+            Assert.Contains(why, (string?)JsonNode.Parse(await answer.Content.ReadAsStringAsync(Token))!["title"] + (string?)JsonNode.Parse(await answer.Content.ReadAsStringAsync(Token))!["detail"], StringComparison.Ordinal);
+        }
+    }
+
     [Fact]
     public async Task ADeviceWithoutSoftwareOfTheServer_HasNothingInstalledByARotation()
     {
