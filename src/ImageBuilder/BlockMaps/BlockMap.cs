@@ -1,9 +1,9 @@
-using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 using System.Xml;
 using System.Xml.Linq;
 using Appliance.Core;
+using Appliance.ImageBuilder.Disk;
 using Microsoft.Win32.SafeHandles;
 
 namespace Appliance.ImageBuilder.BlockMaps;
@@ -12,25 +12,49 @@ namespace Appliance.ImageBuilder.BlockMaps;
 /// A map of the blocks of a sparse image that hold data, in the bmap 2.0 format of bmaptool: what is not mapped need not
 /// be written, and every range carries its checksum.
 /// </summary>
-internal sealed partial record BlockMap(long ImageSize, IReadOnlyList<BlockRange> Ranges)
+internal sealed record BlockMap(long ImageSize, IReadOnlyList<BlockRange> Ranges)
 {
     /// <summary>Bytes of a block.</summary>
     public const int BlockSize = 4096;
 
-    private const long LargestFile = 16 << 20;
+    /// <summary>Largest map that is read, in bytes.</summary>
+    public const int LargestFile = 16 << 20;
+
     private const string NoChecksum = "0000000000000000000000000000000000000000000000000000000000000000";
     private const int BufferSize = 4 << 20;
 
     /// <summary>Bytes that are mapped; the last block may be cut by the image's end.</summary>
     public long MappedBytes => Ranges.Sum(range => Math.Min((range.Last + 1) * BlockSize, ImageSize) - range.First * BlockSize);
 
-    /// <summary>Maps a file by its holes (lseek SEEK_DATA and SEEK_HOLE).</summary>
+    /// <summary>First byte of a range, and first byte after it.</summary>
+    public (long Start, long End) BytesOf(BlockRange range) => (range.First * BlockSize, Math.Min((range.Last + 1) * BlockSize, ImageSize));
+
+    /// <summary>Whether anything from a byte on up to another is mapped.</summary>
+    public bool Covers(long start, long end)
+    {
+        var index = FirstRangeEndingAfter(start);
+        return index < Ranges.Count && Ranges[index].First * BlockSize < end;
+    }
+
+    /// <summary>What of a run of bytes is not mapped, in order.</summary>
+    public IEnumerable<(long Start, long End)> Unmapped(long start, long end)
+    {
+        for (var index = FirstRangeEndingAfter(start); index < Ranges.Count && start < end; index++)
+        {
+            var (first, last) = BytesOf(Ranges[index]);
+            if (first > start) yield return (start, Math.Min(first, end));
+            start = last;
+        }
+        if (start < end) yield return (start, end);
+    }
+
+    /// <summary>Maps a file by its holes: what is no hole is mapped, zeros too.</summary>
     public static BlockMap Create(string path)
     {
         using var handle = File.OpenHandle(path);
         var size = RandomAccess.GetLength(handle);
         var ranges = new List<BlockRange>();
-        foreach (var (first, last) in MappedRuns(handle, size))
+        foreach (var (first, last) in MappedRuns(handle))
         {
             using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
             var buffer = new byte[BufferSize];
@@ -59,8 +83,21 @@ internal sealed partial record BlockMap(long ImageSize, IReadOnlyList<BlockRange
     /// <exception cref="UserError">Not a bmap 2.0 file, altered, or inconsistent.</exception>
     public static BlockMap Read(string path)
     {
-        if (new FileInfo(path).Length > LargestFile) throw Damaged(path, "it is too large");
-        var text = File.ReadAllText(path);
+        try
+        {
+            if (new FileInfo(path).Length > LargestFile) throw Damaged(path, "it is too large");
+            return Parse(path, File.ReadAllText(path));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw Damaged(path, e.Message);
+        }
+    }
+
+    /// <summary>Reads a map from its text and refuses one that is damaged.</summary>
+    /// <exception cref="UserError">Not a bmap 2.0 file, altered, or inconsistent.</exception>
+    public static BlockMap Parse(string path, string text)
+    {
         try
         {
             using var reader = XmlReader.Create(new StringReader(text), new XmlReaderSettings { DtdProcessing = DtdProcessing.Prohibit });
@@ -75,7 +112,7 @@ internal sealed partial record BlockMap(long ImageSize, IReadOnlyList<BlockRange
             long next = 0;
             foreach (var range in map.Ranges)
             {
-                if (range.First < next || range.Last < range.First || range.First * BlockSize >= map.ImageSize) throw Damaged(path, "its ranges overlap or leave the image");
+                if (range.First < next || range.Last < range.First || range.Last > (map.ImageSize - 1) / BlockSize) throw Damaged(path, "its ranges overlap or leave the image");
                 next = range.Last + 1;
             }
             return map;
@@ -86,6 +123,18 @@ internal sealed partial record BlockMap(long ImageSize, IReadOnlyList<BlockRange
         }
     }
 
+    private int FirstRangeEndingAfter(long position)
+    {
+        var (low, high) = (0, Ranges.Count);
+        while (low < high)
+        {
+            var middle = (low + high) / 2;
+            if ((Ranges[middle].Last + 1) * BlockSize > position) high = middle;
+            else low = middle + 1;
+        }
+        return low;
+    }
+
     private static BlockRange ReadRange(XElement element)
     {
         var ends = element.Value.Trim().Split('-');
@@ -93,7 +142,7 @@ internal sealed partial record BlockMap(long ImageSize, IReadOnlyList<BlockRange
         return new BlockRange(first, ends.Length > 1 ? long.Parse(ends[1]) : first, element.Attribute("chksum")!.Value);
     }
 
-    private static UserError Damaged(string path, string reason) => new($"The block map {path} cannot be used: {reason}.", "Copy it again together with its image, or delete it to write the whole image.");
+    private static UserError Damaged(string path, string reason) => new($"The block map {path} cannot be used: {reason}.", "Copy it again together with its image, or write the whole image with --no-bmap.");
 
     private string ToXml(string checksum)
     {
@@ -107,28 +156,19 @@ internal sealed partial record BlockMap(long ImageSize, IReadOnlyList<BlockRange
         return text.Append("    </BlockMap>\n</bmap>\n").ToString();
     }
 
-    private static IEnumerable<(long First, long Last)> MappedRuns(SafeFileHandle handle, long size)
+    private static IEnumerable<(long First, long Last)> MappedRuns(SafeFileHandle handle)
     {
-        const int seekData = 3, seekHole = 4;
         (long First, long Last)? open = null;
-        for (long position = 0; position < size;)
+        foreach (var (start, end) in DataExtents.Of(handle))
         {
-            var data = lseek(handle, position, seekData);
-            if (data < 0) break; // ENXIO: nothing but a hole up to the end
-            var hole = lseek(handle, data, seekHole);
-            if (hole < 0) hole = size;
-            var run = (First: data / BlockSize, Last: (hole - 1) / BlockSize);
+            var run = (First: start / BlockSize, Last: (end - 1) / BlockSize);
             if (open is { } last && run.First <= last.Last + 1) open = (last.First, run.Last);
             else
             {
                 if (open is { } finished) yield return finished;
                 open = run;
             }
-            position = hole;
         }
-        if (open is { } end) yield return end;
+        if (open is { } rest) yield return rest;
     }
-
-    [LibraryImport("libc", SetLastError = true)]
-    private static partial long lseek(SafeFileHandle handle, long offset, int whence);
 }

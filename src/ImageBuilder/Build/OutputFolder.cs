@@ -99,7 +99,8 @@ internal sealed class OutputFolder(ImageDefinition definition, BuildOptions opti
         foreach (var (file, place) in contents)
         {
             if (new FileInfo(file).Length > place.Size) throw new InvalidDataException($"{file} does not fit into partition {place.Label} of {place.Size} bytes");
-            await SparseCopy.CopyAsync(file, target, place.Offset, bytes => observer.Progress("disk", done += bytes, total), cancellationToken);
+            var verified = place == layout.RootA || place == layout.VerityA;
+            await SparseCopy.CopyAsync(file, target, place.Offset, verified, bytes => observer.Progress("disk", done += bytes, total), cancellationToken);
         }
         File.Delete(table);
         File.Delete(data);
