@@ -13,7 +13,7 @@ export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
 # what two images have in common.
 build_packages=(mmdebstrap uidmap clang zlib1g-dev libdivsufsort3)
 # The real peers of the tests: a virtual machine, a bus, a browser, a scraper, a registry, a database, a second opinion on every format.
-test_packages=(qemu-system-x86 qemu-utils ovmf dbus-daemon libsystemd0 chromium prometheus bmap-tools python3-jsonschema fdisk dosfstools mtools e2fsprogs erofs-utils cryptsetup-bin zstd openssl systemd-journal-remote skopeo docker-registry postgresql openssh-server strace)
+test_packages=(qemu-system-x86 qemu-utils ovmf dbus-daemon libsystemd0 chromium prometheus bmap-tools xz-utils python3-jsonschema fdisk dosfstools mtools e2fsprogs erofs-utils cryptsetup-bin zstd openssl systemd-journal-remote skopeo docker-registry postgresql openssh-server strace)
 # What only --all needs: a Kubernetes node beside what tests/Kubernetes/build.sh makes, and the server's container.
 all_packages=(busybox-static podman catatonit netavark aardvark-dns conmon)
 

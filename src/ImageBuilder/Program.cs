@@ -34,6 +34,11 @@ try
 {
     return await root.Parse(args).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, interrupt.Token);
 }
+catch (InterruptedHalfway interrupted)
+{
+    await Console.Error.WriteLineAsync(interrupted.Message);
+    return Interrupted;
+}
 catch (OperationCanceledException) when (interrupt.IsCancellationRequested)
 {
     await Console.Error.WriteLineAsync("Interrupted; nothing half-done was left behind.");

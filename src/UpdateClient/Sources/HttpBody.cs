@@ -25,22 +25,26 @@ internal sealed class HttpBody : IAsyncDisposable
     /// <summary>True when the server sent the whole file although a part was asked for.</summary>
     public bool IgnoresRanges { get; }
 
+    /// <summary>What tells one state of the file from another: its strong entity tag, else its date; null when the server sends neither.</summary>
+    public RangeConditionHeaderValue? State => _response.Headers.ETag is { IsWeak: false } tag ? new(tag) : _response.Content.Headers.LastModified is { } date ? new(date) : null;
+
     /// <summary>Sends a request and looks at the answer's head.</summary>
     /// <param name="source">Client, options and counters.</param>
     /// <param name="path">Path below the repository's root.</param>
     /// <param name="range">Offset, and end (exclusive) or null for the file's; null asks for the whole file without a range.</param>
+    /// <param name="state">The state of the file that the range is of (RFC 9110, 13.1.5); of another the server sends the whole. Null for any.</param>
     /// <param name="cancellationToken">Ends the request.</param>
     /// <returns>The answer, or null when there is no such file.</returns>
     /// <exception cref="TransientFailure">Something that may pass.</exception>
     /// <exception cref="UserError">Something that will not.</exception>
-    public static async Task<HttpBody?> OpenAsync(HttpSource source, string path, (long Offset, long? End)? range, CancellationToken cancellationToken)
+    public static async Task<HttpBody?> OpenAsync(HttpSource source, string path, (long Offset, long? End)? range, RangeConditionHeaderValue? state, CancellationToken cancellationToken)
     {
         var stall = new CancellationTokenSource(source.Options.StallLimit, source.Options.Time);
         HttpResponseMessage? response = null;
         try
         {
             using var request = new HttpRequestMessage(HttpMethod.Get, source.Address(path));
-            if (range is { } part) request.Headers.Range = new RangeHeaderValue(part.Offset, part.End - 1);
+            if (range is { } part) (request.Headers.Range, request.Headers.IfRange) = (new RangeHeaderValue(part.Offset, part.End - 1), state);
             else if (path.EndsWith("timestamp.json", StringComparison.Ordinal)) request.Headers.CacheControl = new CacheControlHeaderValue { NoCache = true };
             using var linked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, stall.Token);
             response = await source.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, linked.Token);

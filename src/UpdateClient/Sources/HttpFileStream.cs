@@ -1,9 +1,13 @@
+using System.Net.Http.Headers;
+using Appliance.Core;
+
 namespace Appliance.UpdateClient.Sources;
 
 /// <summary>One file of a web server, read front to back: a break goes on where it was, whether the server knows ranges or not.</summary>
 internal sealed class HttpFileStream(HttpSource source, string path) : Stream
 {
     private HttpBody? _body;
+    private RangeConditionHeaderValue? _state;
     private long _position;
 
     public override bool CanRead => true;
@@ -21,7 +25,9 @@ internal sealed class HttpFileStream(HttpSource source, string path) : Stream
             {
                 if (_body is null)
                 {
-                    _body = await HttpBody.OpenAsync(source, path, _position == 0 ? null : (_position, null), cancellationToken) ?? throw RangeWindow.Missing(source, path);
+                    _body = await HttpBody.OpenAsync(source, path, _position == 0 ? null : (_position, null), _state, cancellationToken) ?? throw Missing();
+                    if (_state is not null && !_state.Equals(_body.State)) throw new UserError($"{path} was exchanged on {source.Name} while it was fetched.", "Start again.");
+                    _state = _body.State;
                     await _body.SkipToAsync(_position, cancellationToken);
                 }
                 return await _body.ReadAsync(buffer, cancellationToken);
@@ -49,6 +55,8 @@ internal sealed class HttpFileStream(HttpSource source, string path) : Stream
         source.Dispose();
         await base.DisposeAsync();
     }
+
+    private UserError Missing() => new($"There is no {path} on {source.Name}.", "Check the address.");
 
     private async Task CloseAsync()
     {

@@ -13,7 +13,7 @@ internal sealed class HttpForwardReader(HttpSource source, string path) : IAsync
         {
             try
             {
-                _body ??= await HttpBody.OpenAsync(source, path, null, cancellationToken) ?? throw RangeWindow.Missing(source, path);
+                _body ??= await HttpBody.OpenAsync(source, path, null, null, cancellationToken) ?? throw RangeWindow.Missing(source, path);
                 await _body.SkipToAsync(offset + filled, cancellationToken);
                 filled += await _body.FillAsync(buffer[filled..], _ => progress.Made = true, cancellationToken);
                 return filled == buffer.Length ? true : throw new TransientFailure("the transfer ended too early");

@@ -71,7 +71,7 @@ public sealed class HttpSource : IRepositorySource, IDisposable
         {
             return await RetryAsync(path, async _ =>
             {
-                await using var body = await HttpBody.OpenAsync(this, path, null, linked.Token);
+                await using var body = await HttpBody.OpenAsync(this, path, null, null, linked.Token);
                 return body is null ? null : await ReadWholeAsync(body, path, limit, linked.Token);
             }, linked.Token);
         }

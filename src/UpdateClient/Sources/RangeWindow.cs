@@ -94,7 +94,7 @@ internal sealed class RangeWindow : IAsyncDisposable
         var filled = 0;
         return _source.RetryAsync(_path, async progress =>
         {
-            await using var body = await HttpBody.OpenAsync(_source, _path, (range.Offset + filled, range.Offset + range.Length), cancellationToken) ?? throw Missing(_source, _path);
+            await using var body = await HttpBody.OpenAsync(_source, _path, (range.Offset + filled, range.Offset + range.Length), null, cancellationToken) ?? throw Missing(_source, _path);
             if (body.IgnoresRanges)
             {
                 _source.IgnoresRanges();

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Appliance.Core;
 using Appliance.ImageBuilder.BlockMaps;
 using Appliance.ImageBuilder.Flash;
@@ -7,138 +6,255 @@ namespace ImageBuilder.Tests.Flash;
 
 public sealed class FlashTests : IDisposable
 {
+    private const int MiB = 1 << 20;
     private readonly Temporary _folder = new();
     private readonly string _image;
 
-    public FlashTests()
-    {
-        _image = _folder["disk.img"];
-        using (var file = File.OpenHandle(_image, FileMode.Create, FileAccess.Write)) RandomAccess.SetLength(file, 16 << 20);
-        Run("label: gpt\nsize=4MiB, name=one\nsize=4MiB, name=two\n", "sfdisk", "--quiet", _image);
-        using (var file = File.OpenHandle(_image, FileMode.Open, FileAccess.Write))
-        {
-            var data = new byte[1 << 20];
-            new Random(7).NextBytes(data);
-            RandomAccess.Write(file, data, 2 << 20);
-        }
-        BlockMap.Create(_image).Write(_image + ".bmap");
-    }
+    public FlashTests() => _image = SomeDisk.Make(_folder["disk.img"]);
 
     public void Dispose() => _folder.Dispose();
 
-    private static async Task<int> FlashAsync(params string[] arguments) =>
-        await FlashCommand.Create().Parse(arguments).InvokeAsync(new() { EnableDefaultExceptionHandler = false }, TestContext.Current.CancellationToken);
+    internal static async Task FlashAsync(params string[] arguments) =>
+        Assert.Equal(0, await FlashCommand.Create().Parse(arguments).InvokeAsync(new() { EnableDefaultExceptionHandler = false }, TestContext.Current.CancellationToken));
 
-    [Fact]
-    public async Task Flash_ToAFile_GivesTheImage()
+    private static Task<UserError> RefusesAsync(params string[] arguments) => Assert.ThrowsAsync<UserError>(() => FlashAsync(arguments));
+
+    /// <summary>The image as a file of this kind; its map lies beside it.</summary>
+    private string As(string kind)
     {
-        Assert.Equal(0, await FlashAsync(_image, _folder["copy"]));
-
-        Assert.Equal(await File.ReadAllBytesAsync(_image, TestContext.Current.CancellationToken), await File.ReadAllBytesAsync(_folder["copy"], TestContext.Current.CancellationToken));
+        if (kind == ".zst") Tool.Run("zstd", "--quiet", _image, "-o", _image + kind);
+        if (kind == ".xz") Tool.Run("xz", "--keep", "--threads=2", "--block-size=1MiB", _image);
+        return kind == ".img" ? _image : _image + kind;
     }
 
-    [Fact]
-    public async Task Flash_TheCompressedImageToALargerDisk_WritesItAndMovesTheBackupTable()
+    private static byte[] Bytes(string path) => File.ReadAllBytes(path);
+
+    private void FillWithOldData(string name, long size)
     {
-        using var disk = new LoopDevice(_folder["device"], 32 << 20);
-        Run("", "zstd", "--quiet", _image, "-o", _image + ".zst");
-
-        Assert.Equal(0, await FlashAsync(_image + ".zst", disk.Path, "--yes"));
-
-        Assert.DoesNotContain("corrupt", Run("", "sfdisk", "--verify", disk.Path), StringComparison.OrdinalIgnoreCase);
-        var lastSector = new byte[8];
-        using var file = File.OpenHandle(_folder["device"]);
-        RandomAccess.Read(file, lastSector, (32 << 20) - 512);
-        Assert.Equal("EFI PART"u8.ToArray(), lastSector);
-        var (expected, actual) = (new byte[1 << 20], new byte[1 << 20]);
-        using (var source = File.OpenHandle(_image)) RandomAccess.Read(source, expected, 2 << 20);
-        RandomAccess.Read(file, actual, 2 << 20);
-        Assert.Equal(expected, actual);
-    }
-
-    [Fact]
-    public async Task Flash_ADamagedImage_IsRefused()
-    {
-        using (var file = File.OpenHandle(_image, FileMode.Open, FileAccess.Write)) RandomAccess.Write(file, [1, 2, 3], (2 << 20) + 5);
-
-        var error = await Assert.ThrowsAsync<UserError>(() => FlashAsync(_image, _folder["copy"]));
-
-        Assert.Contains("differ from its block map", error.Message, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public async Task Flash_ToADiskThatIsTooSmall_IsRefusedBeforeAnythingIsWritten()
-    {
-        using var disk = new LoopDevice(_folder["device"], 8 << 20);
-
-        var error = await Assert.ThrowsAsync<UserError>(() => FlashAsync(_image, disk.Path, "--yes"));
-
-        Assert.Contains("too small", error.Message, StringComparison.Ordinal);
-        Assert.DoesNotContain(await File.ReadAllBytesAsync(_folder["device"], TestContext.Current.CancellationToken), value => value != 0);
-    }
-
-    [Fact]
-    public async Task Flash_ToAMountedDisk_IsRefused()
-    {
-        using var disk = new LoopDevice(_folder["device"], 32 << 20);
-        Run("", "mkfs.ext4", "-q", disk.Path);
-        var mountPoint = Directory.CreateDirectory(_folder["mnt"]).FullName;
-        Run("", "mount", disk.Path, mountPoint);
-        try
-        {
-            var error = await Assert.ThrowsAsync<UserError>(() => FlashAsync(_image, disk.Path, "--yes"));
-            Assert.Contains($"{mountPoint} is mounted from it", error.Message, StringComparison.Ordinal);
-        }
-        finally
-        {
-            Run("", "umount", mountPoint);
-        }
+        var old = new byte[size];
+        old.AsSpan().Fill(0xA5);
+        File.WriteAllBytes(_folder[name], old);
     }
 
     [Theory]
-    [InlineData("/dev/null")]
-    [InlineData("/dev/no-such-disk")]
-    public async Task Flash_ToWhatIsNoDisk_IsRefused(string device)
+    [InlineData(".img", false)]
+    [InlineData(".zst", false)]
+    [InlineData(".xz", false)]
+    [InlineData(".img", true)]
+    [InlineData(".zst", true)]
+    [InlineData(".xz", true)]
+    public async Task Flash_AsBmaptoolDoes_GivesTheSameDisk(string kind, bool isLarger)
     {
-        var error = await Assert.ThrowsAsync<UserError>(() => FlashAsync(_image, device, "--yes"));
+        var size = (isLarger ? 24 : 16) * MiB;
+        var file = As(kind);
+        using var ours = new LoopDevice(_folder["ours"], size);
+        using var theirs = new LoopDevice(_folder["theirs"], size);
 
-        Assert.Contains("is not a disk", error.Message, StringComparison.Ordinal);
+        await FlashAsync(file, ours.Path, "--yes");
+        Tool.Run("bmaptool", "copy", file, theirs.Path);
+        if (isLarger) Tool.Run("sfdisk", "--relocate", "gpt-bak-std", theirs.Path);
+
+        Assert.Equal(Bytes(_folder["theirs"]), Bytes(_folder["ours"]));
+        if (isLarger) Assert.Contains("No errors detected", Tool.Run("sfdisk", "--verify", ours.Path), StringComparison.Ordinal);
+        else Assert.Equal(Bytes(_image), Bytes(_folder["ours"]));
+    }
+
+    [Theory]
+    [InlineData(".img")]
+    [InlineData(".zst")]
+    [InlineData(".xz")]
+    public async Task Flash_WithoutAMap_WritesEveryBlock(string kind)
+    {
+        FillWithOldData("device", 16 * MiB);
+        using var disk = new LoopDevice(_folder["device"], 16 * MiB);
+
+        await FlashAsync(As(kind), disk.Path, "--yes", "--no-bmap");
+
+        Assert.Equal(Bytes(_image), Bytes(_folder["device"]));
     }
 
     [Fact]
-    public async Task Flash_ToTheDiskOfTheRunningSystem_IsRefused()
+    public async Task Flash_ToAFile_GivesTheImage_Sparse()
     {
-        var device = File.ReadLines("/proc/self/mountinfo").Select(line => line.Split(' ')).First(fields => fields[4] == "/")[2];
-        var uevent = $"/sys/dev/block/{device}/uevent";
-        Assert.SkipUnless(File.Exists(uevent), "the root file system is on no block device here");
-        var name = File.ReadLines(uevent).First(line => line.StartsWith("DEVNAME=", StringComparison.Ordinal))[8..];
+        await FlashAsync(As(".zst"), _folder["copy"], "--no-bmap");
 
-        await Assert.ThrowsAsync<UserError>(() => FlashAsync(_image, $"/dev/{name}", "--yes"));
+        Assert.Equal(Bytes(_image), Bytes(_folder["copy"]));
+        Assert.InRange(long.Parse(Tool.Run("stat", "--format=%b", _folder["copy"])) * 512, MiB, 12 * MiB);
     }
 
-    internal static string Run(string input, string program, params string[] arguments)
+    [Fact]
+    public async Task Flash_ToAFileThatIsThere_AsksFirst_AndLeavesItWhenTheImageIsBad()
     {
-        using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true })!;
-        process.StandardInput.Write(input);
-        process.StandardInput.Close();
-        var errors = Task.Run(process.StandardError.ReadToEnd);
-        var output = process.StandardOutput.ReadToEnd() + errors.GetAwaiter().GetResult();
-        process.WaitForExit();
-        Assert.True(process.ExitCode == 0, $"{program} {string.Join(' ', arguments)}: {output}");
-        return output;
+        File.WriteAllText(_folder["copy"], "precious");
+
+        Assert.Contains("--yes", (await RefusesAsync(_image, _folder["copy"])).Hint, StringComparison.Ordinal);
+        using (var file = File.OpenHandle(_image, FileMode.Open, FileAccess.Write)) RandomAccess.Write(file, [1, 2, 3], SomeDisk.DataStart + 5);
+        Assert.Contains("differ from its block map", (await RefusesAsync(_image, _folder["copy"], "--yes")).Message, StringComparison.Ordinal);
+
+        Assert.Equal("precious", File.ReadAllText(_folder["copy"]));
+        Assert.False(File.Exists(_folder["copy.partial"]));
     }
 
-    /// <summary>A real block device over a file.</summary>
-    private sealed class LoopDevice : IDisposable
+    [Fact]
+    public async Task Flash_ToAUsedDisk_LeavesNothingThatAFileSystemIsKnownBy()
     {
-        public LoopDevice(string file, long size)
+        FillWithOldData("device", 24 * MiB);
+        using var disk = new LoopDevice(_folder["device"], 24 * MiB);
+
+        await FlashAsync(_image, disk.Path, "--yes");
+
+        // What the map leaves out of the partitions' edges, and of the disk's end.
+        Assert.All(disk.Read(MiB, MiB), value => Assert.Equal(0, value));
+        Assert.All(disk.Read(4 * MiB, 2 * MiB), value => Assert.Equal(0, value));
+        Assert.All(disk.Read(23 * MiB, MiB - (33 * 512)), value => Assert.Equal(0, value));
+    }
+
+    [Theory]
+    [InlineData(".img")]
+    [InlineData(".zst")]
+    [InlineData(".xz")]
+    public async Task Flash_ADamagedImage_IsRefused_AndLeavesADiskThatIsNone(string kind)
+    {
+        using (var file = File.OpenHandle(_image, FileMode.Open, FileAccess.Write)) RandomAccess.Write(file, [1, 2, 3], SomeDisk.DataStart + 5);
+        using var disk = new LoopDevice(_folder["device"], 24 * MiB);
+        Tool.RunWithInput("label: gpt\n", "sfdisk", "--quiet", disk.Path);
+
+        var error = await RefusesAsync(As(kind), disk.Path, "--yes");
+
+        Assert.Contains("differ from its block map", error.Message, StringComparison.Ordinal);
+        Assert.Contains("is incomplete", error.Hint, StringComparison.Ordinal);
+        Assert.All(disk.Read(0, MiB), value => Assert.Equal(0, value));
+        Assert.All(disk.Read(23 * MiB, MiB), value => Assert.Equal(0, value));
+    }
+
+    [Theory]
+    [InlineData(".img", "its partition table is of a disk with")]
+    [InlineData(".zst", "is damaged")]
+    [InlineData(".xz", "is damaged")]
+    public async Task Flash_ATruncatedImageWithoutAMap_IsRefused(string kind, string reason)
+    {
+        var file = As(kind);
+        using (var handle = File.OpenHandle(file, FileMode.Open, FileAccess.Write)) RandomAccess.SetLength(handle, new FileInfo(file).Length - 600_000);
+        using var disk = new LoopDevice(_folder["device"], 24 * MiB);
+
+        var error = await RefusesAsync(file, disk.Path, "--yes", "--no-bmap");
+
+        Assert.Contains(reason, error.Message, StringComparison.Ordinal);
+        Assert.All(disk.Read(0, MiB), value => Assert.Equal(0, value));
+    }
+
+    [Fact]
+    public async Task Flash_AnImageWithADamagedTable_IsRefused()
+    {
+        using (var file = File.OpenHandle(_image, FileMode.Open, FileAccess.Write)) RandomAccess.Write(file, [9], 512 + 60);
+
+        Assert.Contains("partition table is damaged", (await RefusesAsync(_image, _folder["copy"], "--no-bmap")).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(".img")]
+    [InlineData(".zst")]
+    [InlineData(".xz")]
+    public async Task Flash_ToADiskThatIsTooSmall_IsRefusedBeforeAnythingIsWritten(string kind)
+    {
+        var file = As(kind);
+        using var disk = new LoopDevice(_folder["device"], 8 * MiB);
+
+        Assert.Contains("too small", (await RefusesAsync(file, disk.Path, "--yes")).Message, StringComparison.Ordinal);
+        File.Delete(_image + ".bmap");
+        Assert.Contains("too small", (await RefusesAsync(file, disk.Path, "--force", disk.Name)).Message, StringComparison.Ordinal);
+
+        Assert.All(Bytes(_folder["device"]), value => Assert.Equal(0, value));
+    }
+
+    [Fact]
+    public async Task Flash_AnImageOfUnknownSizeToADiskThatIsTooSmall_EndsCleanly()
+    {
+        // No partition table, no map, and a zstd stream does not say how long it is.
+        File.WriteAllBytes(_folder["blob.img"], Enumerable.Repeat((byte)3, 12 * MiB).ToArray());
+        Tool.Run("sh", "-c", $"zstd --quiet < '{_folder["blob.img"]}' > '{_folder["blob.img.zst"]}'");
+        using var disk = new LoopDevice(_folder["device"], 8 * MiB);
+
+        var error = await RefusesAsync(_folder["blob.img.zst"], disk.Path, "--yes");
+
+        Assert.Contains("too small", error.Message, StringComparison.Ordinal);
+        Assert.Contains("is incomplete", error.Hint, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Flash_ADiskThatForgetsWhatWasWritten_IsFound()
+    {
+        using var disk = new LoopDevice(_folder["device"], 24 * MiB);
+        using var enough = new CancellationTokenSource();
+        // Bytes of the medium turn bad as often as they are written.
+        var failing = Task.Run(() =>
         {
-            using (var handle = File.OpenHandle(file, FileMode.Create, FileAccess.Write)) RandomAccess.SetLength(handle, size);
-            Path = Run("", "losetup", "--find", "--show", file).Trim();
+            using var medium = File.OpenHandle(disk.BackingFile, FileMode.Open, FileAccess.Write, FileShare.ReadWrite);
+            while (!enough.IsCancellationRequested) RandomAccess.Write(medium, [0xEE, 0xEE], SomeDisk.DataStart + 4096);
+        }, CancellationToken.None);
+
+        var error = await RefusesAsync(_image, disk.Path, "--yes");
+
+        await enough.CancelAsync();
+        await failing;
+        Assert.Contains("does not hold what was written", error.Message, StringComparison.Ordinal);
+        Assert.All(disk.Read(0, MiB), value => Assert.Equal(0, value));
+    }
+
+    [Fact]
+    public async Task Flash_ADiskThatFails_IsSaid()
+    {
+        // The medium is a file on a file system that has no room for it.
+        var medium = Directory.CreateDirectory(_folder["medium"]).FullName;
+        Tool.Run("mount", "-t", "tmpfs", "-o", "size=2560k", "none", medium);
+        try
+        {
+            using var disk = new LoopDevice(Path.Combine(medium, "device"), 24 * MiB);
+            var error = await RefusesAsync(_image, disk.Path, "--yes");
+            Assert.Contains($"{disk.Path} failed while", error.Message, StringComparison.Ordinal);
         }
+        finally
+        {
+            Tool.Run("umount", "--lazy", medium);
+        }
+    }
 
-        public string Path { get; }
+    [Fact]
+    public async Task Flash_WithAHash_AcceptsTheFileAndNoOther()
+    {
+        var file = As(".zst");
+        var hash = Tool.Run("sha256sum", file)[..64];
+        using var disk = new LoopDevice(_folder["device"], 16 * MiB);
 
-        public void Dispose() => Run("", "losetup", "--detach", Path);
+        await FlashAsync(file, disk.Path, "--yes", "--sha256", hash.ToUpperInvariant());
+        Assert.Equal(Bytes(_image), Bytes(_folder["device"]));
+
+        var error = await RefusesAsync(file, disk.Path, "--yes", "--sha256", new string('0', 64));
+        Assert.Contains(hash, error.Message, StringComparison.Ordinal);
+        Assert.All(disk.Read(0, MiB), value => Assert.Equal(0, value));
+        Assert.Contains("64 hexadecimal digits", (await RefusesAsync(file, disk.Path, "--yes", "--sha256", "12")).Hint, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("no such file", "There is no image")]
+    [InlineData("/tmp", "is a folder")]
+    public async Task Flash_WithoutAnImage_IsRefused(string image, string reason) =>
+        Assert.Contains(reason, (await RefusesAsync(image, _folder["copy"])).Message, StringComparison.Ordinal);
+
+    [Fact]
+    public async Task Flash_OfAnUnknownCompression_IsRefused()
+    {
+        File.WriteAllText(_folder["disk.img.gz"], "");
+
+        Assert.Contains("Unpack it first", (await RefusesAsync(_folder["disk.img.gz"], _folder["copy"])).Hint, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Flash_WithAMapOfAnotherImage_IsRefused()
+    {
+        File.WriteAllBytes(_folder["other"], Enumerable.Repeat((byte)3, 16 * MiB).ToArray());
+        BlockMap.Create(_folder["other"]).Write(_folder["other.bmap"]);
+
+        Assert.Contains("differ from its block map", (await RefusesAsync(_image, _folder["copy"], "--bmap", _folder["other.bmap"])).Message, StringComparison.Ordinal);
     }
 }
