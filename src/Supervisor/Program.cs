@@ -3,6 +3,7 @@ using Appliance.Core;
 using Appliance.Supervisor.Boot;
 using Appliance.Supervisor.Bus;
 using Appliance.Supervisor.Control;
+using Appliance.Supervisor.Provisioning;
 using Appliance.Supervisor.Service;
 using Appliance.Supervisor.State;
 using Appliance.Supervisor.Usb;
@@ -16,6 +17,7 @@ const string Usage = """
     appliance-supervisor worker                       does one thing that needs root (a socket starts it)
     appliancectl                                      the same program under this name is the command line: appliancectl --help
     appliance-supervisor give-back-try                before a shutdown in good order: this boot was no failed try
+    appliance-supervisor provision                    takes what somebody put on the disk's configuration partition (at boot, as root)
     appliance-supervisor state                        keeps aside or puts back what belongs to a version (at boot, as root)
     appliance-supervisor usb DEVICE                   looks for an update on a USB stick (udev has it started)
 
@@ -40,6 +42,8 @@ try
             return await WorkerEntry.RunAsync();
         case ["give-back-try"]:
             return await TrialShutdown.RunAsync("/", Console.Out, CancellationToken.None);
+        case ["provision"]:
+            return await ProvisionVerb.RunAsync("/", CancellationToken.None);
         case ["state"]:
             return await StateVerb.RunAsync(new StateLayout("/"), CancellationToken.None);
         case ["usb", var name]:

@@ -12,16 +12,19 @@ public sealed record AuthorizedKeys
     private const int MostUsers = 100;
     private static readonly byte[] SignatureBegin = "-----BEGIN SSH SIGNATURE-----"u8.ToArray();
 
+    /// <summary>Somebody and their keys.</summary>
+    internal static readonly MappingShape User = new("a mapping with name and sshKeys",
+        [
+            new("name", CommonShapes.LogInName, "Login name.", null),
+            new("sshKeys", CommonShapes.SshKeys, "Public keys.", null),
+        ],
+        bag => new AuthorizedUser(bag.Get<string>("name"), bag.List<string>("sshKeys")));
+
     private static readonly MappingShape Form = new("a mapping with serial, until and users",
         [
             new("serial", CommonShapes.Number(1, int.MaxValue), "Number of the list; the next one has a higher one.", null),
             new("until", CommonShapes.Date, "After this it is taken by no device any more.", ""),
-            new("users", new ListShape<AuthorizedUser>(new MappingShape("a mapping with name and sshKeys",
-                [
-                    new("name", CommonShapes.LogInName, "Login name.", null),
-                    new("sshKeys", CommonShapes.SshKeys, "All keys by which they log in.", null),
-                ],
-                bag => new AuthorizedUser(bag.Get<string>("name"), bag.List<string>("sshKeys"))), "a list of users", MostUsers), "Whose keys are these and not those of the image.", null),
+            new("users", new ListShape<AuthorizedUser>(User, "a list of users", MostUsers), "Whose keys are these and not those of the image.", null),
         ],
         bag => bag.List<AuthorizedUser>("users").GroupBy(user => user.Name).FirstOrDefault(group => group.Count() > 1) is { } twice
             ? throw bag.Error("users", $"{twice.Key} stands in the list twice")

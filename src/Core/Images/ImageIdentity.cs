@@ -9,6 +9,9 @@ public static class ImageIdentity
     /// <summary>Label of a slot's partitions while they hold nothing that could be booted.</summary>
     public const string EmptyLabel = "_empty";
 
+    /// <summary>Label of the small FAT partition on which people put what a device is told.</summary>
+    public const string ConfigLabel = "config";
+
     /// <summary>Label of the partitions of a slot that holds this version; it names the version in boot entries, too.</summary>
     public static string SlotLabel(string id, string version) => $"{id}_{version}";
 

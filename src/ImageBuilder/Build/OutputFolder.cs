@@ -21,6 +21,30 @@ internal sealed class OutputFolder(ImageDefinition definition, BuildOptions opti
 {
     private const string Partial = ".partial";
 
+    /// <summary>What somebody finds who puts the card into a computer; that may be one with Windows.</summary>
+    private static readonly string ConfigReadme = string.Join("\r\n",
+        "Put a file provision.yaml here, and this machine takes it at its next start and erases it.",
+        "Where it cannot be used, provision-error.txt says why.",
+        "",
+        "hostname: edge-7",
+        "timeZone: Europe/Berlin",
+        "network:",
+        "  - interface: en*",
+        "    addresses: [192.0.2.7/24]",
+        "    gateway: 192.0.2.1",
+        "    dns: [192.0.2.53]",
+        "wifi:",
+        "  - ssid: workshop",
+        "    passphrase: a long passphrase",
+        "sshKeys:",
+        "  - name: admin",
+        "    sshKeys: [ssh-ed25519 AAAA... you@example]",
+        "proxy: { url: http://proxy.example.net:3128 }",
+        "fleet: { server: https://fleet.example.net:8443, enrolmentToken: TOKEN }",
+        "k3s: { role: agent, server: https://192.0.2.1:6443, token: TOKEN }",
+        "setupCode: 7K3M-Q9VX",
+        "");
+
     /// <summary>File name of everything that carries the image's name.</summary>
     public string Name { get; } = $"{definition.Id}_{definition.Version}_{definition.Board.Architecture}";
 
@@ -84,15 +108,20 @@ internal sealed class OutputFolder(ImageDefinition definition, BuildOptions opti
         await using (var image = new FileStream(path, FileMode.CreateNew, FileAccess.Write)) image.SetLength(layout.Size);
         var table = System.IO.Path.Combine(folder, "table");
         await File.WriteAllTextAsync(table, layout.ToSfdiskScript(), cancellationToken);
+        var readme = System.IO.Path.Combine(folder, "readme");
+        await File.WriteAllTextAsync(readme, ConfigReadme, cancellationToken);
         await RunToolAsync(parts, folder, "partitions.sh", new()
         {
             ["TABLE"] = table,
             ["DATA_SIZE"] = layout.Data.Size.ToString(),
             ["DATA_UUID"] = layout.Data.Id.ToString(),
+            ["CONFIG_SIZE"] = layout.Config.Size.ToString(),
+            ["CONFIG_ID"] = layout.Config.Id.ToString()[..8],
+            ["README"] = readme,
         }, cancellationToken);
 
-        var data = System.IO.Path.Combine(folder, "data.img");
-        (string File, DiskPartition Place)[] contents = [(parts.Esp, layout.Esp), (parts.RootImage, layout.RootA), (parts.VerityTree, layout.VerityA), (data, layout.Data)];
+        var (config, data) = (System.IO.Path.Combine(folder, "config.img"), System.IO.Path.Combine(folder, "data.img"));
+        (string File, DiskPartition Place)[] contents = [(parts.Esp, layout.Esp), (parts.RootImage, layout.RootA), (parts.VerityTree, layout.VerityA), (config, layout.Config), (data, layout.Data)];
         var total = contents.Sum(content => new FileInfo(content.File).Length);
         long done = 0;
         using var target = File.OpenHandle(path, FileMode.Open, FileAccess.Write, options: FileOptions.Asynchronous);
@@ -102,8 +131,7 @@ internal sealed class OutputFolder(ImageDefinition definition, BuildOptions opti
             var verified = place == layout.RootA || place == layout.VerityA;
             await SparseCopy.CopyAsync(file, target, place.Offset, verified, bytes => observer.Progress("disk", done += bytes, total), cancellationToken);
         }
-        File.Delete(table);
-        File.Delete(data);
+        foreach (var part in new[] { table, readme, config, data }) File.Delete(part);
     }
 
     private static async Task<IReadOnlyList<PackedPayload>> PackAsync(string folder, string identity, ImageParts parts, StageRunner stages, IBuildObserver observer, CancellationToken cancellationToken)
@@ -135,6 +163,7 @@ internal sealed class OutputFolder(ImageDefinition definition, BuildOptions opti
         [parts.Layout.Esp] = parts.Layout.Esp.Size,
         [parts.Layout.RootA] = new FileInfo(parts.RootImage).Length,
         [parts.Layout.VerityA] = new FileInfo(parts.VerityTree).Length,
+        [parts.Layout.Config] = parts.Layout.Config.Size,
         [parts.Layout.Data] = parts.Layout.Data.Size,
     };
 

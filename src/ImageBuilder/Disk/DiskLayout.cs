@@ -6,13 +6,15 @@ using Appliance.ImageBuilder.Definition;
 namespace Appliance.ImageBuilder.Disk;
 
 /// <summary>
-/// The partition table of an image: ESP, root A and its hash tree, root B and its hash tree, data.
+/// The partition table of an image: ESP, root A and its hash tree, root B and its hash tree, configuration, data.
 /// Root and verity partition UUIDs are the two halves of the root hash (Discoverable Partitions Specification).
 /// </summary>
 internal sealed record DiskLayout
 {
     private const long Alignment = 1L << 20;
+    private const long ConfigSize = 16L << 20;
     private static readonly Guid EspType = new("c12a7328-f81f-11d2-ba4b-00a0c93ec93b");
+    private static readonly Guid BasicData = new("ebd0a0a2-b9e5-4433-87c0-68b6b72699c7"); // Windows and macOS show it
     private static readonly Guid LinuxData = new("0fc63daf-8483-4772-8e79-3d69d8477de4");
 
     public required Guid DiskId { get; init; }
@@ -21,10 +23,11 @@ internal sealed record DiskLayout
     public required DiskPartition VerityA { get; init; }
     public required DiskPartition RootB { get; init; }
     public required DiskPartition VerityB { get; init; }
+    public required DiskPartition Config { get; init; }
     public required DiskPartition Data { get; init; }
 
     /// <summary>All partitions in the order of their numbers.</summary>
-    public IEnumerable<DiskPartition> Partitions => [Esp, RootA, VerityA, RootB, VerityB, Data];
+    public IEnumerable<DiskPartition> Partitions => [Esp, RootA, VerityA, RootB, VerityB, Config, Data];
 
     /// <summary>Size of the whole disk in bytes, the backup table at its end included.</summary>
     public long Size => Data.End + Alignment;
@@ -53,6 +56,7 @@ internal sealed record DiskLayout
             VerityA = Place(slotLabel, verityType, verityId, veritySize),
             RootB = Place(ImageIdentity.EmptyLabel, rootType, NameBased(definition, "root-b"), definition.Sizes.Slot),
             VerityB = Place(ImageIdentity.EmptyLabel, verityType, NameBased(definition, "verity-b"), veritySize),
+            Config = Place(ImageIdentity.ConfigLabel, BasicData, NameBased(definition, "config"), ConfigSize),
             Data = Place(DataLabel(definition), LinuxData, NameBased(definition, "data"), definition.Sizes.Data),
         };
     }

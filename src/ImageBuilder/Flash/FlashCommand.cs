@@ -16,6 +16,7 @@ internal static class FlashCommand
         var sha256 = new Option<string?>("--sha256") { Description = "Refuse an image file with another SHA-256 (build.json has it).", HelpName = "HEX" };
         var yes = new Option<bool>("--yes") { Description = "Do not ask." };
         var force = new Option<string?>("--force") { Description = "Overwrite this disk although it is built in, mounted or the running system's; the same name as DEVICE's.", HelpName = "NAME" };
+        var provision = new Option<string?>("--provision") { Description = "What this device is told at its first start: host name, network, keys, fleet (docs/provisioning.md).", HelpName = "FILE" };
         var all = new Option<bool>("--all") { Description = "List built-in disks, too." };
         var noVerify = new Option<bool>("--no-verify") { Description = "Do not read back what was written." };
         var noEject = new Option<bool>("--no-eject") { Description = "Leave the medium in." };
@@ -27,8 +28,9 @@ internal static class FlashCommand
               appliance flash out/appliance_1.0.0_amd64/disk.img.zst
               appliance flash https://example.com/disk.img.zst /dev/sdX
               appliance flash disk.img.xz /dev/mmcblk0 --yes --sha256 0123…
+              appliance flash disk.img.zst /dev/sdX --provision edge-7.yaml
             """)
-        { image, device, map, noMap, sha256, yes, force, all, noVerify, noEject, json };
+        { image, device, map, noMap, sha256, yes, force, provision, all, noVerify, noEject, json };
         command.SetAction(async (result, cancellationToken) =>
         {
             var options = new FlashOptions
@@ -39,6 +41,7 @@ internal static class FlashCommand
                 WithoutMap = result.GetValue(noMap),
                 Sha256 = result.GetValue(sha256)?.Trim().ToLowerInvariant(),
                 Force = result.GetValue(force),
+                Provision = result.GetValue(provision),
                 Yes = result.GetValue(yes),
                 All = result.GetValue(all),
                 WithoutVerifying = result.GetValue(noVerify),

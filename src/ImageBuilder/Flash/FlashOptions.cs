@@ -24,6 +24,9 @@ internal sealed record FlashOptions
     /// <summary>True when overwriting was agreed to.</summary>
     public bool Yes { get; init; }
 
+    /// <summary>What the device is told (docs/provisioning.md); null for nothing.</summary>
+    public string? Provision { get; init; }
+
     /// <summary>True to list built-in disks, too.</summary>
     public bool All { get; init; }
 

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Appliance.Core;
+using Appliance.Core.Provisioning;
 using Appliance.ImageBuilder.BlockMaps;
 using Appliance.ImageBuilder.Tools;
 
@@ -18,6 +19,7 @@ internal sealed class Flashing(FlashOptions options)
     /// <exception cref="UserError">Something speaks against it, or the image or the device is bad.</exception>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
+        if (options.Provision is { } told) _ = ProvisionFile.Load(told);
         if (!WebAddress.IsWeb(options.Image) && !File.Exists(options.Image) && !Directory.Exists(options.Image)) throw new UserError($"There is no image {options.Image}.", "Name the disk.img or disk.img.zst that a build made, or an https address.");
         var device = options.Device is { } given ? Path.GetFullPath(given) : null;
         if (device is not null && !device.StartsWith("/dev/", StringComparison.Ordinal))
@@ -41,6 +43,7 @@ internal sealed class Flashing(FlashOptions options)
         var table = GptImage.Read(image.Head.Span);
         var size = source.Map?.ImageSize ?? image.Size ?? table?.ImageSize;
         RequireWhole(table, size);
+        if (options.Provision is not null) ConfigPartition.Find(table);
         if (size > disk.Size || disk.Size < 2 * HeldBack.Size)
             throw new UserError($"{disk.Path} ({ByteSize.Format(disk.Size)}) is too small for the image ({ByteSize.Format(size ?? 2 * HeldBack.Size)}).", "Use a larger disk, or make the image smaller (sizes in the definition); --force cannot help.");
         var dangers = disk.Dangers().ToList();
@@ -81,6 +84,7 @@ internal sealed class Flashing(FlashOptions options)
         if (options.Sha256 is { } wanted) await source.RequireHashAsync(wanted, cancellationToken);
         if (!options.WithoutVerifying) await writer.VerifyAsync(quietly: false, cancellationToken);
 
+        if (options.Provision is { } told) await ConfigPartition.PutAsync(told, table, target, writer, cancellationToken);
         if (GptImage.Read(ends.Head.Span) is not null)
         {
             var backup = GptImage.Relocate(ends.Head.Span, target.Size!.Value);
@@ -97,7 +101,7 @@ internal sealed class Flashing(FlashOptions options)
     /// </summary>
     private static void WriteEdges(BlockMap map, GptImage table, HeldBack ends, ImageWriter writer)
     {
-        foreach (var (start, end) in table.Partitions)
+        foreach (var (start, end, _) in table.Partitions)
         {
             var middle = Math.Max(start, end - EdgeOfPartition);
             foreach (var (from, to) in map.Unmapped(start, Math.Min(end, start + EdgeOfPartition)).Concat(map.Unmapped(middle, end)))
@@ -115,6 +119,7 @@ internal sealed class Flashing(FlashOptions options)
         var table = GptImage.Read(image.Head.Span);
         var size = source.Map?.ImageSize ?? image.Size ?? table?.ImageSize;
         RequireWhole(table, size);
+        if (options.Provision is not null) ConfigPartition.Find(table);
         try
         {
             using var target = TargetDevice.CreateFile(partial);
@@ -125,6 +130,7 @@ internal sealed class Flashing(FlashOptions options)
             target.Flush();
             if (options.Sha256 is { } wanted) await source.RequireHashAsync(wanted, cancellationToken);
             if (!options.WithoutVerifying) await writer.VerifyAsync(quietly: false, cancellationToken);
+            if (options.Provision is { } told) await ConfigPartition.PutAsync(told, table, target, writer, cancellationToken);
             File.Move(partial, path, overwrite: true);
             DurableFile.SyncFolder(Path.GetDirectoryName(path)!);
             Report(path, writer, false, $"{path} is ready.");

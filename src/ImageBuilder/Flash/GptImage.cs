@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.IO.Hashing;
+using System.Text;
 using Appliance.Core;
 
 namespace Appliance.ImageBuilder.Flash;
@@ -9,13 +10,13 @@ namespace Appliance.ImageBuilder.Flash;
 /// partitions are, and its backup belongs to the end of the disk, which is larger than the image.
 /// </summary>
 /// <param name="ImageSize">Bytes of the disk that the table was made for.</param>
-/// <param name="Partitions">First byte of each partition, and first byte after it.</param>
-internal sealed record GptImage(long ImageSize, IReadOnlyList<(long Start, long End)> Partitions)
+/// <param name="Partitions">First byte of each partition, first byte after it, and its label.</param>
+internal sealed record GptImage(long ImageSize, IReadOnlyList<(long Start, long End, string Label)> Partitions)
 {
     private const int Sector = 512;
     private const int HeaderSize = 92, LargestEntries = 64 << 10;
     private const int HeaderChecksum = 16, MyPlace = 24, OtherPlace = 32, LastUsable = 48, EntriesPlace = 72, EntryCount = 80, EntrySize = 84, EntriesChecksum = 88;
-    private const int FirstBlock = 32, LastBlock = 40;
+    private const int FirstBlock = 32, LastBlock = 40, Label = 56, LabelSize = 72;
 
     /// <summary>Reads the table in the first bytes of an image; null when it has none.</summary>
     /// <exception cref="UserError">There is one, and it is damaged.</exception>
@@ -29,14 +30,14 @@ internal sealed record GptImage(long ImageSize, IReadOnlyList<(long Start, long 
         var entries = head.Slice((int)place * Sector, (int)(count * size));
         if (Crc32.HashToUInt32(entries) != Field(header, EntriesChecksum)) throw Damaged();
         if (Place(header, OtherPlace) >= long.MaxValue / Sector) throw Damaged();
-        var partitions = new List<(long, long)>();
+        var partitions = new List<(long, long, string)>();
         for (var at = 0; at + size <= entries.Length; at += (int)size)
         {
             var entry = entries.Slice(at, (int)size);
             var (first, last) = (Place(entry, FirstBlock), Place(entry, LastBlock));
             if (!entry[..16].ContainsAnyExcept((byte)0)) continue;
             if (last < first || last > Place(header, OtherPlace)) throw Damaged();
-            partitions.Add(((long)first * Sector, ((long)last + 1) * Sector));
+            partitions.Add(((long)first * Sector, ((long)last + 1) * Sector, Encoding.Unicode.GetString(entry.Slice(Label, LabelSize)).TrimEnd('\0')));
         }
         return new GptImage(((long)Place(header, OtherPlace) + 1) * Sector, partitions);
     }

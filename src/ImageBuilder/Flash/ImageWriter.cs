@@ -64,6 +64,14 @@ internal sealed class ImageWriter
         _target.Flush();
     }
 
+    /// <summary>Writes something else than the image has, over what was read back already; it is read back by the next <see cref="VerifyAsync"/>.</summary>
+    public void Replace(AlignedBuffer bytes, long start)
+    {
+        _written.Clear();
+        for (var at = 0; at < bytes.Size; at += BlockSize) WriteDisk(bytes.Memory.Slice(at, Math.Min(BlockSize, bytes.Size - at)), start + at);
+        _target.Flush();
+    }
+
     /// <summary>Writes zeros, to be read back with the rest.</summary>
     public void WriteZeros(long start, long end)
     {

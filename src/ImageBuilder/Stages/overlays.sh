@@ -48,7 +48,10 @@ for hash in "$USERS"/*; do
 done
 
 [ -e "$tree/usr/share/zoneinfo/$TIME_ZONE" ] || { echo "NO-TIME-ZONE: $TIME_ZONE"; exit 1; }
-ln -sfn "/usr/share/zoneinfo/$TIME_ZONE" "$tree/etc/localtime"
+# The initrd says which one holds: this, or what the device was told (docs/provisioning.md).
+mkdir -p "$tree/usr/lib/appliance"
+ln -sfn "/usr/share/zoneinfo/$TIME_ZONE" "$tree/usr/lib/appliance/localtime"
+ln -sfn /run/appliance/localtime "$tree/etc/localtime"
 case "$LOCALE" in
     C|C.UTF-8|POSIX) ;;
     *) chroot "$tree" localedef -i "${LOCALE%%.*}" -f "${LOCALE#*.}" "$LOCALE" || { echo "NO-LOCALE: $LOCALE"; exit 1; } ;;

@@ -124,6 +124,14 @@ internal sealed class OwnerAccess : IDisposable
         Log.Information("The owner's password was set");
     }
 
+    /// <summary>Takes a setup code of somebody's choice, while there is no password.</summary>
+    public void Propose(string code)
+    {
+        if (Record is not { Password: null } record || record.SetupCode == Plain(code)) return;
+        Set(before => before with { SetupCode = Plain(code) });
+        CodeChanged?.Invoke();
+    }
+
     /// <summary>Forgets the password and every log-in; whoever has the new code is the owner.</summary>
     public string Reset()
     {

@@ -5,6 +5,9 @@ internal sealed record KubernetesOptions
 {
     private const string Server = "k3s.service", Agent = "k3s-agent.service";
 
+    /// <summary>The device was told that its node has no control plane.</summary>
+    public const string AgentMark = "/etc/rancher/k3s/agent";
+
     /// <summary>Root of the files.</summary>
     public string Root { get; init; } = "/";
 
@@ -26,9 +29,9 @@ internal sealed record KubernetesOptions
     /// <summary>How long a node whose k3s has had that time may take to be ready before anything is changed.</summary>
     public TimeSpan Soon { get; init; } = TimeSpan.FromMinutes(2);
 
-    /// <summary>Those of a device. The image has both units, and one of them is enabled.</summary>
+    /// <summary>Those of a device. The image has both units: one of them is enabled, or it was told which.</summary>
     /// <param name="root">Root of the files.</param>
-    public static KubernetesOptions Of(string root) => new() { Root = root, Unit = IsEnabled(root, Agent) && !IsEnabled(root, Server) ? Agent : Server };
+    public static KubernetesOptions Of(string root) => new() { Root = root, Unit = File.Exists(Path.Join(root, AgentMark)) || (IsEnabled(root, Agent) && !IsEnabled(root, Server)) ? Agent : Server };
 
     private static bool IsEnabled(string root, string unit)
     {

@@ -14,6 +14,7 @@ using Appliance.Supervisor.Fleet;
 using Appliance.Supervisor.Health;
 using Appliance.Supervisor.Health.Probes;
 using Appliance.Supervisor.Journal;
+using Appliance.Supervisor.Provisioning;
 using Appliance.Supervisor.Secrets;
 using Appliance.Supervisor.State;
 using Appliance.Supervisor.Support;
@@ -140,6 +141,8 @@ internal static class Daemon
             return agent;
         });
         services.AddSingleton<FleetInterface>();
+        // Before the page and the console show a setup code, and before the agent asks anybody.
+        services.AddHostedService(provider => ActivatorUtilities.CreateInstance<SetupWork>(provider, Path.Combine(options.StateFolder, PendingSetup.FileName)));
         services.AddHostedService(provider => provider.GetRequiredService<FleetAgent>());
         services.AddHostedService(provider => ActivatorUtilities.CreateInstance<FleetReports>(provider, settings, options.StateFolder));
     }

@@ -28,7 +28,7 @@ public sealed class DiskLayoutTests
             next = partition.End;
         }
         Assert.Equal(next + (1 << 20), layout.Size);
-        Assert.Equal(6, layout.Partitions.Select(partition => partition.Id).Distinct().Count());
+        Assert.Equal(7, layout.Partitions.Select(partition => partition.Id).Distinct().Count());
     }
 
     [Fact]

@@ -8,8 +8,8 @@ namespace Appliance.SystemTests.Fleet;
 /// <summary>A device as a member of a fleet, end to end: the real image in QEMU, the real server with TLS and a repository.</summary>
 public sealed class FleetTests : IAsyncLifetime
 {
-    /// <summary>The key of whoever signs lists of keys; kept, as the images are that trust it.</summary>
-    private static readonly string Signer = Path.Combine(Product.Root, "out", "test-fleet", "signer");
+    /// <summary>The key of whoever signs lists of keys; kept beside the images that trust it, which are built for long.</summary>
+    private static readonly string Signer = Path.Combine(Product.Root, "out", "test-signer", "key");
 
     private static string Credentials => $"""
         users:
@@ -46,12 +46,9 @@ public sealed class FleetTests : IAsyncLifetime
     [Fact(Explicit = true)]
     public async Task ADevice_Joins_DoesWhatIsAssigned_AlsoWhenThePowerGoes_AndSaysHowItWent()
     {
-        await using var machine = await RunningMachine.StartAsync("fleet", _repository.Disk(UpdateRepository.First), Path.Combine(_folder.FullName, "state.qcow2"));
+        await using var machine = await RunningMachine.StartAsync("fleet", await FlashAsync(), Path.Combine(_folder.FullName, "state.qcow2"));
         await machine.WaitForGoodBootAsync();
-        var token = (string)(await _server.PostAsync("enrolment-tokens", new { name = "bench", uses = 1 }))["value"]!;
-        await WriteAsync(machine, "/run/ca.pem", _server.Trust);
-        await WriteAsync(machine, "/run/token", token);
-        await machine.RunAsync($"appliancectl fleet join --server {_server.Address} --trust /run/ca.pem --enrolment-token-file /run/token");
+        await HasDoneWhatItWasToldAsync(machine);
         await machine.WaitAsync("the connection", async () => (string?)(await machine.ControlAsync())?["fleet"]?["state"] == "connected");
         _device = (string)(await machine.ControlAsync())!["fleet"]!["device"]!;
         await machine.WaitAsync("health at the server", async () => (string?)(await DeviceAsync())["health"] == "healthy");
@@ -76,6 +73,43 @@ public sealed class FleetTests : IAsyncLifetime
         Assert.Equal(UpdateRepository.Good, (string?)(await machine.ControlAsync())!["version"]);
         Assert.Contains("product", (string?)(await ActionAsync(bad))["detail"], StringComparison.Ordinal);
         await machine.WaitAsync("its journal at the server", async () => (await _server.GetAsync($"devices/{_device}/log?take=500&priority=4")).ToJsonString().Contains(UpdateRepository.Unhealthy, StringComparison.Ordinal));
+    }
+
+    /// <summary>The image on a disk of its own, with what this device is told: to whom it belongs, and that nobody need come to it.</summary>
+    private async Task<string> FlashAsync()
+    {
+        var token = (string)(await _server.PostAsync("enrolment-tokens", new { name = "bench", uses = 1 }))["value"]!;
+        MakeKey(Path.Combine(_folder.FullName, "ben"));
+        var (told, disk) = (Path.Combine(_folder.FullName, "told.yaml"), Path.Combine(_folder.FullName, "disk.img"));
+        await File.WriteAllTextAsync(told, $"""
+            hostname: edge-7
+            timeZone: Asia/Tokyo
+            network: [{"{"} interface: en*, addresses: [10.0.2.15/24], gateway: 10.0.2.2, dns: [10.0.2.3] {"}"}]
+            sshKeys: [{"{"} name: admin, sshKeys: [{(await File.ReadAllTextAsync(Path.Combine(_folder.FullName, "ben.pub"))).Trim()}] {"}"}]
+            setupCode: 7k3m-q9vx
+            fleet:
+              server: {_server.Address}
+              enrolmentToken: {token}
+              trust: |
+                {_server.Trust.Trim().ReplaceLineEndings("\n    ")}
+            """);
+        var (exitCode, _, errors) = await Product.RunAsync("flash", _repository.Disk(UpdateRepository.First), disk, "--provision", told);
+        Assert.True(exitCode == 0, errors);
+        return disk;
+    }
+
+    private async Task HasDoneWhatItWasToldAsync(RunningMachine machine)
+    {
+        Assert.Equal("edge-7", await machine.RunAsync("hostname"));
+        Assert.Equal("JST", await machine.RunAsync("date +%Z"));
+        Assert.Equal("1 0", await machine.RunAsync("echo $(ip -4 -o addr show | grep -c ' 10.0.2.15/24 ') $(ls /run/systemd/netif/leases | wc -l)")); // and nobody was asked for it
+        Assert.Equal("7K3M-Q9VX", await machine.RunAsync("appliancectl setup-code"));
+        await WriteAsync(machine, "/run/ben", await File.ReadAllTextAsync(Path.Combine(_folder.FullName, "ben")));
+        Assert.Equal("admin", await machine.RunAsync("chmod 600 /run/ben; ssh -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o BatchMode=yes -i /run/ben admin@localhost id -un 2>/dev/null"));
+        // Nothing is left of it on the disk.
+        Assert.Equal("README.TXT", (await machine.RunAsync("mkdir -p /run/config; mount -r /dev/disk/by-partlabel/config /run/config; ls /run/config; umount /run/config")).ToUpperInvariant());
+        Assert.Equal("0", await machine.RunAsync("grep -a -c enrolmentToken /dev/disk/by-partlabel/config || true"));
+        await machine.WaitAsync("the end of the setup", async () => await machine.RunAsync("ls /var/lib/appliance/supervisor/setup.json 2>/dev/null || echo gone") == "gone");
     }
 
     /// <summary>By somebody at the device, by the server, and while the power goes; and no secret is where it should not be.</summary>
@@ -141,13 +175,16 @@ public sealed class FleetTests : IAsyncLifetime
 
     private static string SignerKey()
     {
-        if (!File.Exists(Signer))
-        {
-            Directory.CreateDirectory(Path.GetDirectoryName(Signer)!);
-            using var made = Process.Start("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "signer", "-f", Signer]);
-            made.WaitForExit();
-        }
+        if (!File.Exists(Signer)) MakeKey(Signer);
         return File.ReadAllText(Signer + ".pub").Trim();
+    }
+
+    private static void MakeKey(string path)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        using var made = Process.Start("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", Path.GetFileName(path), "-f", path]);
+        made.WaitForExit();
+        Assert.Equal(0, made.ExitCode);
     }
 
     private async Task<byte[]> SignAsync(string list)
@@ -157,6 +194,7 @@ public sealed class FleetTests : IAsyncLifetime
         File.Delete(file + ".sig");
         using var signed = Process.Start("ssh-keygen", ["-q", "-Y", "sign", "-f", Signer, "-n", "authorized-keys@appliance", file]);
         await signed.WaitForExitAsync();
+        Assert.Equal(0, signed.ExitCode);
         return [.. await File.ReadAllBytesAsync(file), .. await File.ReadAllBytesAsync(file + ".sig")];
     }
 

@@ -1,0 +1,178 @@
+using System.Net;
+using System.Text.Json.Nodes;
+using Appliance.Core.Credentials;
+using Appliance.Core.Yaml;
+
+namespace Appliance.Core.Provisioning;
+
+/// <summary>
+/// What one device is told that its image does not say: <c>provision.yaml</c> on the small FAT partition of its disk or card. The device
+/// takes it at its next start, and erases it.
+/// </summary>
+public sealed record ProvisionFile
+{
+    /// <summary>Name of the file.</summary>
+    public const string Name = "provision.yaml";
+
+    /// <summary>Names that it has, too: Windows hides the ending that its editor gives.</summary>
+    public static readonly IReadOnlyList<string> Names = [Name, "provision.yml", "provision.yaml.txt"];
+
+    /// <summary>Most bytes of the file.</summary>
+    public const int Largest = 64 << 10;
+
+    private static readonly Shape Address = new ValueShape("an address such as 192.0.2.7 or 2001:db8::7", text => IPAddress.TryParse(text, out _) ? text : null, () => new JsonObject { ["type"] = "string" });
+
+    private static readonly Shape Secret = new TextShape("a word without spaces", "[!-~]{1,512}", isSecret: true);
+
+    private static readonly MappingShape NetworkForm = new("a mapping with interface, addresses, gateway and dns",
+        [
+            new("interface", new TextShape("the name of a network card such as eth0, or a pattern such as en*", "[A-Za-z0-9*?][A-Za-z0-9._*?-]{0,14}"), "Card, or a pattern.", null),
+            new("addresses", new ListShape<string>(new ValueShape("an address with its prefix such as 192.0.2.7/24", text => IPNetwork.TryParse(Masked(text), out _) ? text : null, () => new JsonObject { ["type"] = "string" }), "a list of addresses", 16), "Its own addresses; without any it asks (DHCP, router advertisements).", "[]"),
+            new("gateway", Address, "Way to other networks.", ""),
+            new("dns", new ListShape<string>(Address, "a list of addresses", 8), "Who knows names.", "[]"),
+        ],
+        bag => bag.Has("gateway") && !bag.Has("addresses") ? throw bag.Error("gateway", "a card that asks for its address is told of its gateway, too; name addresses, or leave it out")
+            : new ProvisionedNetwork(bag.Get<string>("interface"), bag.List<string>("addresses"), bag.Get<string?>("gateway", null), bag.List<string>("dns")));
+
+    private static readonly MappingShape WifiForm = new("a mapping with ssid, passphrase and hidden",
+        [
+            new("ssid", new ValueShape("the name of a network, 1 to 32 bytes", text => System.Text.Encoding.UTF8.GetByteCount(text) is >= 1 and <= 32 && !text.Any(char.IsControl) ? text : null, () => new JsonObject { ["type"] = "string", ["maxLength"] = 32 }), "Name of the network.", null),
+            new("passphrase", new TextShape("a passphrase of 8 to 63 ASCII characters", "[ -~]{8,63}", isSecret: true), "WPA2 or WPA3 passphrase; without it the network is an open one.", ""),
+            new("hidden", ValueShape.Boolean(), "The network does not say its name.", "false"),
+        ],
+        bag => new ProvisionedWifi(bag.Get<string>("ssid"), bag.Get<string?>("passphrase", null), bag.Get("hidden", false)));
+
+    private static readonly MappingShape ProxyForm = new("a mapping with url and except",
+        [
+            new("url", new TextShape("an http URL such as http://proxy.example.net:3128", @"http://[!-~]+", text => Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri is { Host.Length: > 0, AbsolutePath: "/", Query: "", Fragment: "" }), "The proxy.", null),
+            new("except", new ListShape<string>(new TextShape("a host, a domain such as .example.net, or a network", "[A-Za-z0-9.:/_*-]{1,255}"), "a list of hosts", 100), "Who is reached without it, beside the machine itself and the cluster's networks.", "[]"),
+        ],
+        bag => new ProvisionedProxy(bag.Get<string>("url"), bag.List<string>("except")));
+
+    private static readonly MappingShape FleetForm = new("a mapping with enrolmentToken, and server, tenant and trust where they are not the image's",
+        [
+            new("enrolmentToken", Secret, "Token by which the server lets the device in.", null),
+            new("server", new TextShape("an http or https URL such as https://fleet.example.net:8443", @"https?://[!-~]+", WebAddress.IsBase), "Address of the server.", ""),
+            new("tenant", new TextShape("the name of a tenant such as default", "[A-Za-z0-9][A-Za-z0-9._-]*", longest: 64), "Tenant there.", ""),
+            new("trust", new ValueShape("certificates (PEM)", text => text.Contains("-----BEGIN CERTIFICATE-----", StringComparison.Ordinal) ? text : null, () => new JsonObject { ["type"] = "string" }), "Certificates that the server is trusted by.", ""),
+        ],
+        bag => new ProvisionedFleet(bag.Get<string>("enrolmentToken"), bag.Get<string?>("server", null), bag.Get<string?>("tenant", null), bag.Get<string?>("trust", null)));
+
+    private static readonly MappingShape KubernetesForm = new("a mapping with role, server and token",
+        [
+            new("role", ValueShape.Choice(("server", false), ("agent", true)), "Whether the node has a control plane.", "server"),
+            new("server", new TextShape("an https URL such as https://192.0.2.1:6443", @"https://[!-~]+", WebAddress.IsBase), "A server of the cluster that the node joins; without it a server begins one.", ""),
+            new("token", Secret, "What it joins by, or lets others join by.", ""),
+        ],
+        bag =>
+        {
+            var isAgent = bag.Get("role", false);
+            if (isAgent && !bag.Has("server")) throw bag.Error("role", "an agent joins a cluster; name a server of it");
+            if (bag.Has("server") && !bag.Has("token")) throw bag.Error("server", "a node joins by a token; name it");
+            return new ProvisionedKubernetes(isAgent, bag.Get<string?>("server", null), bag.Get<string?>("token", null));
+        });
+
+    /// <summary>The form of the file.</summary>
+    internal static readonly MappingShape Form = new("a mapping with what this device is told, such as hostname or network",
+        [
+            new("hostname", new TextShape("a host name", "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"), "Host name.", ""),
+            new("timeZone", new TextShape("an IANA time zone such as Europe/Berlin", @"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,2}", longest: 64), "Time zone.", ""),
+            new("network", new ListShape<ProvisionedNetwork>(NetworkForm, "a list of network cards", 16), "Network cards that the image's way (ask for an address) is not right for.", "[]"),
+            new("wifi", new ListShape<ProvisionedWifi>(WifiForm, "a list of wireless networks", 16), "Wireless networks; the image needs `iwd`.", "[]"),
+            new("sshKeys", new ListShape<AuthorizedUser>(AuthorizedKeys.User, "a list of users and their keys", 100), "Keys beside those of the image, for users of the image; a signed list stands above them.", "[]"),
+            new("proxy", ProxyForm, "The way out: to updates, the fleet's server, and registries.", ""),
+            new("fleet", FleetForm, "The fleet that it joins.", ""),
+            new("k3s", KubernetesForm, "The cluster.", ""),
+            new("setupCode", new TextShape("8 letters and digits such as 7K3M-Q9VX", "[0-9A-Za-z]{4}-?[0-9A-Za-z]{4}", isSecret: true), "The code by which somebody becomes the owner, instead of one of the device's making; it counts while there is no password.", ""),
+        ],
+        bag => new ProvisionFile
+        {
+            Hostname = bag.Get<string?>("hostname", null),
+            TimeZone = bag.Get<string?>("timeZone", null),
+            Network = bag.List<ProvisionedNetwork>("network"),
+            Wifi = bag.List<ProvisionedWifi>("wifi"),
+            SshKeys = bag.List<AuthorizedUser>("sshKeys"),
+            Proxy = bag.Get<ProvisionedProxy?>("proxy", null),
+            Fleet = bag.Get<ProvisionedFleet?>("fleet", null),
+            Kubernetes = bag.Get<ProvisionedKubernetes?>("k3s", null),
+            SetupCode = bag.Get<string?>("setupCode", null)?.Replace("-", "", StringComparison.Ordinal).ToUpperInvariant(),
+        });
+
+    /// <summary>Host name, or null.</summary>
+    public string? Hostname { get; init; }
+
+    /// <summary>IANA time zone, or null.</summary>
+    public string? TimeZone { get; init; }
+
+    /// <summary>Network cards.</summary>
+    public IReadOnlyList<ProvisionedNetwork> Network { get; init; } = [];
+
+    /// <summary>Wireless networks.</summary>
+    public IReadOnlyList<ProvisionedWifi> Wifi { get; init; } = [];
+
+    /// <summary>SSH keys beside those of the image.</summary>
+    public IReadOnlyList<AuthorizedUser> SshKeys { get; init; } = [];
+
+    /// <summary>The proxy, or null.</summary>
+    public ProvisionedProxy? Proxy { get; init; }
+
+    /// <summary>The fleet, or null.</summary>
+    public ProvisionedFleet? Fleet { get; init; }
+
+    /// <summary>The cluster, or null.</summary>
+    public ProvisionedKubernetes? Kubernetes { get; init; }
+
+    /// <summary>The setup code, eight letters and digits, or null.</summary>
+    public string? SetupCode { get; init; }
+
+    /// <summary>Reads the file.</summary>
+    /// <param name="name">What errors call it.</param>
+    /// <param name="text">Its content.</param>
+    /// <exception cref="UserError">It is none; place and remedy are named.</exception>
+    public static ProvisionFile Parse(string name, string text) => (ProvisionFile)Form.Parse(name, text);
+
+    /// <summary>Reads the file.</summary>
+    /// <exception cref="UserError">It is not there, or none.</exception>
+    public static ProvisionFile Load(string path) => (ProvisionFile)Form.Load(path);
+
+    /// <summary>The network of an address, as <see cref="IPNetwork"/> wants it: without the host's own bits.</summary>
+    private static string Masked(string text)
+    {
+        if (text.Split('/') is not [var address, var bits] || !IPAddress.TryParse(address, out var parsed) || !int.TryParse(bits, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var prefix)) return "";
+        var bytes = parsed.GetAddressBytes();
+        if (prefix > bytes.Length * 8) return "";
+        for (var i = 0; i < bytes.Length; i++) bytes[i] &= (byte)(0xff00 >> Math.Clamp(prefix - i * 8, 0, 8));
+        return $"{new IPAddress(bytes)}/{prefix}";
+    }
+}
+
+/// <summary>A network card.</summary>
+/// <param name="Interface">Its name, or a pattern.</param>
+/// <param name="Addresses">Its addresses with the length of their prefix; none for one that asks.</param>
+/// <param name="Gateway">Way to other networks, or null.</param>
+/// <param name="Dns">Who knows names.</param>
+public sealed record ProvisionedNetwork(string Interface, IReadOnlyList<string> Addresses, string? Gateway, IReadOnlyList<string> Dns);
+
+/// <summary>A wireless network.</summary>
+/// <param name="Ssid">Its name.</param>
+/// <param name="Passphrase">Its passphrase; null for an open one.</param>
+/// <param name="IsHidden">Whether it does not say its name.</param>
+public sealed record ProvisionedWifi(string Ssid, string? Passphrase, bool IsHidden);
+
+/// <summary>A proxy.</summary>
+/// <param name="Url">Its address.</param>
+/// <param name="Except">Hosts that are reached without it.</param>
+public sealed record ProvisionedProxy(string Url, IReadOnlyList<string> Except);
+
+/// <summary>A fleet that the device joins.</summary>
+/// <param name="EnrolmentToken">Token by which its server lets devices in.</param>
+/// <param name="Server">The server; null for the image's.</param>
+/// <param name="Tenant">The tenant; null for the image's.</param>
+/// <param name="Trust">Certificates (PEM) that the server is trusted by; null for the image's.</param>
+public sealed record ProvisionedFleet(string EnrolmentToken, string? Server, string? Tenant, string? Trust);
+
+/// <summary>A cluster.</summary>
+/// <param name="IsAgent">Whether the node has no control plane.</param>
+/// <param name="Server">A server of the cluster that it joins; null for one of its own.</param>
+/// <param name="Token">What nodes join by, or null for one of the node's making.</param>
+public sealed record ProvisionedKubernetes(bool IsAgent, string? Server, string? Token);

@@ -1,0 +1,207 @@
+using System.Globalization;
+using System.Net;
+using System.Text;
+using System.Text.Json;
+using Appliance.Core;
+using Appliance.Core.Provisioning;
+using Appliance.Supervisor.Credentials;
+using Appliance.Supervisor.Device;
+using Appliance.Supervisor.Fleet;
+
+namespace Appliance.Supervisor.Provisioning;
+
+/// <summary>
+/// Puts into place what a device was told on its disk: each setting is a file that takes its place at once, and all of them come out the
+/// same when the power goes and it is done again. What only the supervisor can do is left to it in a file of its own.
+/// </summary>
+/// <param name="root">Root of the files.</param>
+internal sealed class Provisioner(string root)
+{
+    /// <summary>Settings that the image's units and its initrd look for.</summary>
+    public const string SettingsFolder = "/var/lib/appliance/settings";
+
+    private const string NetworkFolder = "/etc/systemd/network", NetworkPrefix = "10-provision-", KubernetesFolder = "/etc/rancher/k3s", SupervisorUser = "appliance";
+
+    private static readonly FileStatus Secret = new(0, 0, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+
+    /// <summary>The machine's networks, and those of a cluster by k3s' defaults.</summary>
+    private static readonly string[] NeverByProxy = ["localhost", "127.0.0.1", "::1", ".svc", ".cluster.local", "10.42.0.0/16", "10.43.0.0/16"];
+
+    /// <summary>For tests: called before every change of the disk.</summary>
+    public Action<string>? OnStep { get; init; }
+
+    /// <summary>Does it.</summary>
+    /// <returns>What was done, for people; none of it is secret.</returns>
+    /// <exception cref="UserError">This image cannot do what is wanted; nothing was changed.</exception>
+    public IReadOnlyList<string> Apply(ProvisionFile file)
+    {
+        var pending = PendingOf(file);
+        Require(file);
+        var done = new List<string>();
+        if (file.Hostname is { } hostname) Do($"host name {hostname}", () => SetHostname(hostname));
+        if (file.TimeZone is { } zone) Do($"time zone {zone}", () => SetTimeZone(zone));
+        if (file.Network.Count > 0) Do($"network of {string.Join(", ", file.Network.Select(card => card.Interface))}", () => SetNetwork(file.Network));
+        if (file.Wifi.Count > 0) Do($"{file.Wifi.Count} wireless networks", () => SetWifi(file.Wifi));
+        if (file.SshKeys.Count > 0) Do($"SSH keys of {string.Join(", ", file.SshKeys.Select(user => user.Name))}", () => SetSshKeys(file));
+        if (file.Proxy is { } proxy) Do("proxy", () => Write($"{SettingsFolder}/proxy.env", ProxyOf(proxy), Secret.Mode));
+        if (file.Kubernetes is { } kubernetes) Do($"k3s {(kubernetes.IsAgent ? "agent" : "server")}{(kubernetes.Server is { } server ? $" of {server}" : "")}", () => SetKubernetes(kubernetes));
+        if (pending is not null) Do(string.Join(", ", new[] { file.SetupCode is null ? null : "setup code", file.Fleet is null ? null : "fleet" }.OfType<string>()), () => SetPending(pending));
+        return done;
+
+        void Do(string what, Action action)
+        {
+            action();
+            done.Add(what);
+        }
+    }
+
+    private void Require(ProvisionFile file)
+    {
+        var persisted = File.Exists(In("/usr/lib/appliance/persist")) ? File.ReadAllLines(In("/usr/lib/appliance/persist")) : [];
+        if (file.Hostname is not null) RequirePersisted("hostname", "/etc/hostname");
+        if (file.Network.Count > 0) RequirePersisted("network", NetworkFolder);
+        if (file.Wifi.Count > 0)
+        {
+            RequirePersisted("wifi", NetworkFolder);
+            if (!File.Exists(In("/usr/libexec/iwd"))) throw new UserError("wifi: this image has no iwd.", "packages.add: [iwd] and services.enable: [iwd.service] in its definition.");
+        }
+        if (file.TimeZone is { } zone && !File.Exists(In($"/usr/share/zoneinfo/{zone}"))) throw new UserError($"timeZone: there is no time zone {zone}.", "Names are those of the IANA, such as Europe/Berlin.");
+        if (file.SshKeys.Count > 0)
+        {
+            if (!File.Exists(In("/etc/ssh/sshd_config.d/10-appliance.conf"))) throw new UserError("sshKeys: this image has no SSH server.", "A user with a key brings it in (users), or credentials.sshSigners.");
+            var accounts = File.ReadLines(In("/etc/passwd")).Select(line => line.Split(':')[0]).ToHashSet();
+            if (file.SshKeys.FirstOrDefault(user => !accounts.Contains(user.Name)) is { } unknown) throw new UserError($"sshKeys: this image has no user {unknown.Name}.", "Users come with the image (users).");
+        }
+        if (file.Kubernetes is not null)
+        {
+            if (ImageIdentity.Read(root).WorkloadsEngine != "k3s") throw new UserError("k3s: this image has another engine of workloads, or none.", "workloads.engine: k3s in its definition.");
+            RequirePersisted("k3s", "/etc/rancher");
+        }
+        if (file.Fleet is { Server: null } && ImageSettings.ReadFleet(root).Server is null) throw new UserError("fleet: neither the file nor the image names a server.", "server: https://… beside the token.");
+
+        void RequirePersisted(string key, string path)
+        {
+            if (!persisted.Contains(path)) throw new UserError($"{key}: this image keeps nothing of {path}.", $"persist: [{path}] in its definition.");
+        }
+    }
+
+    private static PendingSetup? PendingOf(ProvisionFile file)
+    {
+        if (file is { Fleet: null, SetupCode: null }) return null;
+        var pending = new PendingSetup { SetupCode = file.SetupCode, EnrolmentToken = file.Fleet?.EnrolmentToken, Server = file.Fleet?.Server, Tenant = file.Fleet?.Tenant, Trust = file.Fleet?.Trust };
+        pending.Join?.ToMembership(); // what makes no sense is known before anything is written
+        return pending;
+    }
+
+    /// <summary>The file is bound over /etc/hostname as it was at the start, so the running system is told, too.</summary>
+    private void SetHostname(string name)
+    {
+        Write("/var/lib/appliance/etc/hostname", name + "\n", DurableFile.Readable);
+        File.WriteAllText(In("/proc/sys/kernel/hostname"), name);
+    }
+
+    private void SetTimeZone(string zone)
+    {
+        Write($"{SettingsFolder}/timezone", zone + "\n", DurableFile.Readable);
+        // As the initrd does at the next start.
+        var (place, next) = (In("/run/appliance/localtime"), In("/run/appliance/.localtime"));
+        Directory.CreateDirectory(Path.GetDirectoryName(place)!);
+        File.Delete(next);
+        File.CreateSymbolicLink(next, $"/usr/share/zoneinfo/{zone}");
+        File.Move(next, place, overwrite: true);
+    }
+
+    private void SetNetwork(IReadOnlyList<ProvisionedNetwork> cards)
+    {
+        foreach (var (card, number) in cards.Select((card, number) => (card, number))) Write($"{NetworkFolder}/{NetworkPrefix}{number}.network", NetworkOf(card), DurableFile.Readable);
+        foreach (var other in Directory.GetFiles(In(NetworkFolder), $"{NetworkPrefix}*.network").Where(file => !(int.TryParse(Path.GetFileNameWithoutExtension(file)[NetworkPrefix.Length..], NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number < cards.Count))) Delete(other);
+    }
+
+    private static string NetworkOf(ProvisionedNetwork card)
+    {
+        var text = new StringBuilder($"# From {ProvisionFile.Name}.\n[Match]\nName={card.Interface}\n\n[Network]\nLLMNR=no\nMulticastDNS=yes\n");
+        if (card.Addresses.Count == 0) text.Append("DHCP=yes\n");
+        foreach (var address in card.Addresses) text.Append(CultureInfo.InvariantCulture, $"Address={address}\n");
+        if (card.Gateway is { } gateway) text.Append(CultureInfo.InvariantCulture, $"Gateway={gateway}\n");
+        foreach (var server in card.Dns) text.Append(CultureInfo.InvariantCulture, $"DNS={server}\n");
+        return card.Addresses.Count > 0 ? text.ToString() : text.Append("\n[DHCPv4]\nUseHostname=no\n").ToString();
+    }
+
+    private void SetWifi(IReadOnlyList<ProvisionedWifi> networks)
+    {
+        Create("/var/lib/iwd", FolderMode.Private);
+        foreach (var network in networks)
+        {
+            var text = (network.IsHidden ? "[Settings]\nHidden=true\n" : "") + (network.Passphrase is { } passphrase ? $"[Security]\nPassphrase={Escaped(passphrase)}\n" : "");
+            Write($"/var/lib/iwd/{FileNameOf(network.Ssid)}.{(network.Passphrase is null ? "open" : "psk")}", text, Secret.Mode);
+        }
+        Write($"{NetworkFolder}/20-provision-wifi.network", $"# From {ProvisionFile.Name}.\n[Match]\nType=wlan\n\n[Network]\nDHCP=yes\nLLMNR=no\nMulticastDNS=yes\nIgnoreCarrierLoss=3s\n\n[DHCPv4]\nUseHostname=no\n", DurableFile.Readable);
+    }
+
+    /// <summary>iwd.network(5): a name of other characters is written in hexadecimal.</summary>
+    private static string FileNameOf(string ssid) =>
+        ssid.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is ' ' or '-' or '_') ? ssid : $"={Convert.ToHexStringLower(Encoding.UTF8.GetBytes(ssid))}";
+
+    /// <summary>iwd.network(5), after its settings format: a backslash is doubled, and a space at the beginning is written as <c>\s</c>.</summary>
+    private static string Escaped(string value)
+    {
+        var escaped = value.Replace("\\", "\\\\", StringComparison.Ordinal);
+        return escaped.StartsWith(' ') ? $"\\s{escaped[1..]}" : escaped;
+    }
+
+    private void SetSshKeys(ProvisionFile file)
+    {
+        const string Folder = "/var/lib/appliance/ssh-provisioned";
+        Create(Folder, FolderMode.Open);
+        foreach (var user in file.SshKeys) Write($"{Folder}/{user.Name}", string.Concat(user.SshKeys.Select(key => key + "\n")), DurableFile.Readable);
+        foreach (var other in Directory.GetFiles(In(Folder)).Where(path => !file.SshKeys.Any(user => user.Name == Path.GetFileName(path)))) Delete(other);
+    }
+
+    private static string ProxyOf(ProvisionedProxy proxy)
+    {
+        var except = string.Join(',', NeverByProxy.Concat(proxy.Except));
+        return string.Concat(new[] { ("http_proxy", proxy.Url), ("https_proxy", proxy.Url), ("no_proxy", except) }.Select(pair => $"{pair.Item1}={pair.Item2}\n{pair.Item1.ToUpperInvariant()}={pair.Item2}\n"));
+    }
+
+    private void SetKubernetes(ProvisionedKubernetes node)
+    {
+        var settings = new StringBuilder($"# From {ProvisionFile.Name}.\n");
+        if (node.Server is { } server) settings.Append(CultureInfo.InvariantCulture, $"server: \"{server}\"\n");
+        if (node.Token is { } token) settings.Append(CultureInfo.InvariantCulture, $"token: \"{JsonEncodedText.Encode(token)}\"\n");
+        Create($"{KubernetesFolder}/config.yaml.d", FolderMode.Open);
+        Write($"{KubernetesFolder}/config.yaml.d/80-provision.yaml", settings.ToString(), Secret.Mode);
+        // Which of k3s' two units is the node's.
+        if (node.IsAgent) Write(KubernetesOptions.AgentMark, "", DurableFile.Readable);
+        else Delete(In(KubernetesOptions.AgentMark));
+    }
+
+    private void SetPending(PendingSetup pending)
+    {
+        var account = File.ReadLines(In("/etc/passwd")).Select(line => line.Split(':')).FirstOrDefault(fields => fields[0] == SupervisorUser) ?? throw new UserError($"This image has no user {SupervisorUser}.");
+        var path = In($"/var/lib/appliance/supervisor/{PendingSetup.FileName}");
+        OnStep?.Invoke($"before {path}");
+        DurableFile.Write(path, pending.ToJson(), Secret with { User = uint.Parse(account[2], CultureInfo.InvariantCulture), Group = uint.Parse(account[3], CultureInfo.InvariantCulture) });
+    }
+
+    private string In(string path) => Path.Join(root, path);
+
+    private void Write(string path, string content, UnixFileMode mode)
+    {
+        OnStep?.Invoke($"before {path}");
+        Create(Path.GetDirectoryName(path)!, FolderMode.Open);
+        DurableFile.Write(In(path), Encoding.UTF8.GetBytes(content), mode);
+    }
+
+    private void Create(string folder, UnixFileMode mode)
+    {
+        if (Directory.Exists(In(folder)) || OperatingSystem.IsWindows()) return;
+        Directory.CreateDirectory(In(folder), mode);
+        DurableFile.SyncFolder(Path.GetDirectoryName(In(folder))!);
+    }
+
+    private void Delete(string path)
+    {
+        OnStep?.Invoke($"before {path} is gone");
+        DurableFile.Delete(path);
+    }
+}

@@ -1,0 +1,198 @@
+using Appliance.Core;
+using Appliance.Core.Provisioning;
+using Appliance.Supervisor.Provisioning;
+using Supervisor.Tests.Boot;
+
+namespace Supervisor.Tests.Provisioning;
+
+public sealed class ProvisionerTests : IDisposable
+{
+    private const string Everything = """
+        hostname: edge-7
+        timeZone: Europe/Berlin
+        network:
+          - interface: eth0
+            addresses: [192.0.2.7/24, "2001:db8::7/64"]
+            gateway: 192.0.2.1
+            dns: [192.0.2.53]
+          - interface: en*
+        wifi:
+          - { ssid: workshop, passphrase: ' a \ secret phrase' }
+          - { ssid: Café, hidden: true }
+        sshKeys:
+          - { name: admin, sshKeys: [ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl anna] }
+        proxy: { url: "http://proxy.example.net:3128", except: [.example.net] }
+        fleet: { server: "https://fleet.example.net:8443", enrolmentToken: a-token }
+        k3s: { role: agent, server: "https://192.0.2.1:6443", token: 'K10"x::server:y' }
+        setupCode: 7k3m-q9vx
+        """;
+
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("provision");
+
+    public ProvisionerTests() => MakeDevice(Root);
+
+    private string Root => _folder.FullName;
+    private string Config => Path.Combine(Root, "config");
+    private string Told => Path.Combine(Config, "provision.yaml");
+
+    public void Dispose() => _folder.Delete(recursive: true);
+
+    [Fact]
+    public void Everything_TakesItsPlace_AndTheFileIsErased()
+    {
+        Take(Everything);
+
+        Assert.Equal(["README.txt"], Directory.EnumerateFiles(Config).Select(Path.GetFileName));
+        Assert.Equal("edge-7\n", Read("var/lib/appliance/etc/hostname"));
+        Assert.Equal("edge-7", Read("proc/sys/kernel/hostname"));
+        Assert.Equal("Europe/Berlin\n", Read("var/lib/appliance/settings/timezone"));
+        Assert.Equal("/usr/share/zoneinfo/Europe/Berlin", new FileInfo(In("run/appliance/localtime")).LinkTarget);
+        Assert.Contains("[Match]\nName=eth0\n\n[Network]\nLLMNR=no\nMulticastDNS=yes\nAddress=192.0.2.7/24\nAddress=2001:db8::7/64\nGateway=192.0.2.1\nDNS=192.0.2.53\n", Read("etc/systemd/network/10-provision-0.network"), StringComparison.Ordinal);
+        Assert.Contains("Name=en*\n\n[Network]\nLLMNR=no\nMulticastDNS=yes\nDHCP=yes\n", Read("etc/systemd/network/10-provision-1.network"), StringComparison.Ordinal);
+        Assert.Equal("[Security]\nPassphrase=\\sa \\\\ secret phrase\n", Read("var/lib/iwd/workshop.psk"));
+        Assert.Equal("[Settings]\nHidden=true\n", Read("var/lib/iwd/=436166c3a9.open"));
+        Assert.StartsWith("ssh-ed25519 AAAAC3", Read("var/lib/appliance/ssh-provisioned/admin"), StringComparison.Ordinal);
+        Assert.Contains("https_proxy=http://proxy.example.net:3128\nHTTPS_PROXY=", Read("var/lib/appliance/settings/proxy.env"), StringComparison.Ordinal);
+        Assert.Contains(",.example.net\n", Read("var/lib/appliance/settings/proxy.env"), StringComparison.Ordinal);
+        Assert.Contains("server: \"https://192.0.2.1:6443\"\ntoken: \"K10\\u0022x::server:y\"\n", Read("etc/rancher/k3s/config.yaml.d/80-provision.yaml"), StringComparison.Ordinal);
+        Assert.True(File.Exists(In("etc/rancher/k3s/agent")));
+        Assert.Contains("\"setupCode\":\"7K3MQ9VX\",\"enrolmentToken\":\"a-token\"", Read("var/lib/appliance/supervisor/setup.json"), StringComparison.Ordinal);
+        Assert.Equal((1234u, 1234u), (FileStatus.Of(In("var/lib/appliance/supervisor/setup.json")).User, FileStatus.Of(In("var/lib/appliance/supervisor/setup.json")).Group));
+        foreach (var secret in new[] { "var/lib/iwd/workshop.psk", "var/lib/appliance/settings/proxy.env", "etc/rancher/k3s/config.yaml.d/80-provision.yaml", "var/lib/appliance/supervisor/setup.json" })
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(In(secret)));
+    }
+
+    /// <summary>Nothing of the file may be half there: whoever wrote it has no way to look.</summary>
+    [Fact]
+    public void WheneverThePowerGoes_TheNextStartDoesAllOfIt()
+    {
+        Take(Everything);
+        var whole = Snapshot();
+        for (var cut = 1; ; cut++)
+        {
+            Renew();
+            var step = 0;
+            try
+            {
+                Take(Everything, new Provisioner(Root) { OnStep = _ => { if (++step == cut) throw new PowerCutException(); } });
+                Assert.InRange(cut, 10, 40);
+                return;
+            }
+            catch (PowerCutException)
+            {
+                Assert.True(File.Exists(Told));
+                ProvisionVerb.Take(Config, new Provisioner(Root));
+                Assert.Equal(whole, Snapshot());
+            }
+        }
+    }
+
+    [Fact]
+    public void AFileThatWasBeingErased_IsGone_AndDoesNothing()
+    {
+        File.WriteAllBytes(Told, new byte[100]);
+        ProvisionVerb.Take(Config, new Provisioner(Root));
+        Assert.Equal(["README.txt"], Directory.EnumerateFiles(Config).Select(Path.GetFileName));
+    }
+
+    [Theory]
+    [InlineData("provision.yml")]
+    [InlineData("provision.yaml.txt")]
+    public void NamesThatEditorsGive_AreTaken(string name)
+    {
+        File.WriteAllText(Path.Combine(Config, name), "hostname: edge-8\r\n", System.Text.Encoding.Unicode);
+        ProvisionVerb.Take(Config, new Provisioner(Root));
+        Assert.Equal("edge-8\n", Read("var/lib/appliance/etc/hostname"));
+        Assert.Equal(["README.txt"], Directory.EnumerateFiles(Config).Select(Path.GetFileName));
+    }
+
+    [Fact]
+    public void ALaterToldTakesThePlaceOfTheOneBefore()
+    {
+        Take(Everything);
+        Take("network: [{ interface: eth1 }]\nsshKeys: [{ name: guest, sshKeys: [] }]\nk3s: { token: another }\n");
+        Assert.Contains("Name=eth1", Read("etc/systemd/network/10-provision-0.network"), StringComparison.Ordinal);
+        Assert.False(File.Exists(In("etc/systemd/network/10-provision-1.network")));
+        Assert.Equal(["guest"], Directory.EnumerateFiles(In("var/lib/appliance/ssh-provisioned")).Select(Path.GetFileName));
+        Assert.False(File.Exists(In("etc/rancher/k3s/agent")));
+        Assert.Equal("edge-7\n", Read("var/lib/appliance/etc/hostname")); // of which it says nothing
+    }
+
+    [Theory]
+    [InlineData("hostname: Edge_7", "provision.yaml:1:11: hostname: \"Edge_7\" found, expected a host name")]
+    [InlineData("hostnam: edge", "did you mean hostname?")]
+    [InlineData("timeZone: Europe/Berlln", "there is no time zone Europe/Berlln")]
+    [InlineData("network: [{ interface: eth0, gateway: 192.0.2.1 }]", "name addresses, or leave it out")]
+    [InlineData("network: [{ interface: eth0, addresses: [192.0.2.7] }]", "expected an address with its prefix")]
+    [InlineData("network: [{ interface: eth0, addresses: [192.0.2.7/33] }]", "expected an address with its prefix")]
+    [InlineData("sshKeys: [{ name: eve, sshKeys: [] }]", "this image has no user eve")]
+    [InlineData("k3s: { role: agent }", "an agent joins a cluster; name a server of it")]
+    [InlineData("k3s: { server: 'https://192.0.2.1:6443' }", "a node joins by a token; name it")]
+    [InlineData("fleet: { server: 'https://fleet.example.net' }", "the key enrolmentToken is missing")]
+    [InlineData("fleet: { enrolmentToken: x }", "neither the file nor the image names a server")]
+    [InlineData("fleet: { enrolmentToken: x, server: 'https://f', trust: \"-----BEGIN CERTIFICATE-----\" }", "certificate")]
+    [InlineData("hostname: [", "this is not valid YAML")]
+    public void WhatCannotBeDone_IsSaidWhereTheFileIs_AndNothingIsChanged(string text, string why)
+    {
+        var before = Snapshot();
+        Take(text);
+        Assert.Contains(why, File.ReadAllText(Path.Combine(Config, "provision-error.txt")), StringComparison.Ordinal);
+        Assert.True(File.Exists(Told));
+        Assert.Equal(before, Snapshot());
+
+        Take("hostname: edge-9");
+        Assert.Equal(["README.txt"], Directory.EnumerateFiles(Config).Select(Path.GetFileName));
+    }
+
+    [Theory]
+    [InlineData("wifi: [{ ssid: x, passphrase: p4ssw0r }]")]
+    [InlineData("setupCode: p4ssw0rd-1")]
+    [InlineData("fleet: { enrolmentToken: 'p4ssw0rd p4ssw0rd' }")]
+    public void AnError_ShowsNoSecret(string text)
+    {
+        Take(text);
+        Assert.DoesNotContain("p4ssw0r", File.ReadAllText(Path.Combine(Config, "provision-error.txt")), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("hostname: x", "/etc/hostname")]
+    [InlineData("network: [{ interface: e }]", "/etc/systemd/network")]
+    [InlineData("k3s: { token: x }", "/etc/rancher")]
+    public void WhatThisImageDoesNotKeep_IsRefused(string text, string path)
+    {
+        File.WriteAllText(In("usr/lib/appliance/persist"), "/etc/machine-id\n");
+        Take(text);
+        Assert.Contains($"this image keeps nothing of {path}", File.ReadAllText(Path.Combine(Config, "provision-error.txt")), StringComparison.Ordinal);
+    }
+
+    private void Take(string text, Provisioner? provisioner = null)
+    {
+        File.WriteAllText(Told, text);
+        ProvisionVerb.Take(Config, provisioner ?? new Provisioner(Root));
+    }
+
+    private string In(string path) => Path.Combine(Root, path);
+
+    private string Read(string path) => File.ReadAllText(In(path));
+
+    private List<string> Snapshot() => [.. Directory.EnumerateFiles(Root, "*", SearchOption.AllDirectories).Where(path => !path.StartsWith(Config, StringComparison.Ordinal)).Order(StringComparer.Ordinal)
+        .Select(path => $"{Path.GetRelativePath(Root, path)} {(int)File.GetUnixFileMode(path)} {(new FileInfo(path).LinkTarget ?? File.ReadAllText(path))}")];
+
+    private void Renew()
+    {
+        foreach (var entry in Directory.EnumerateFileSystemEntries(Root))
+            if (Directory.Exists(entry)) Directory.Delete(entry, recursive: true);
+        MakeDevice(Root);
+    }
+
+    private static void MakeDevice(string root)
+    {
+        foreach (var folder in new[] { "config", "proc/sys/kernel", "etc/systemd/network", "etc/rancher", "usr/libexec", "usr/share/zoneinfo/Europe", "etc/ssh/sshd_config.d", "usr/lib/appliance", "var/lib/appliance/etc", "var/lib/appliance/supervisor" }) Directory.CreateDirectory(Path.Combine(root, folder));
+        foreach (var (path, text) in new[]
+        {
+            ("config/README.txt", "read me"), ("proc/sys/kernel/hostname", "appliance"), ("usr/libexec/iwd", ""), ("usr/share/zoneinfo/Europe/Berlin", ""), ("etc/ssh/sshd_config.d/10-appliance.conf", ""),
+            ("usr/lib/os-release", "IMAGE_ID=edge\nIMAGE_VERSION=1.0\nAPPLIANCE_WORKLOADS=k3s\n"), ("usr/lib/appliance/persist", "/etc/hostname\n/etc/systemd/network\n/etc/rancher\n"),
+            ("etc/passwd", "root:x:0:0::/root:/bin/sh\nappliance:x:1234:1234::/:/bin/false\nadmin:x:1000:1000::/:/bin/sh\nguest:x:1001:1001::/:/bin/sh\n"),
+        }) File.WriteAllText(Path.Combine(root, path), text);
+    }
+}
