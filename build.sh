@@ -3,7 +3,8 @@
 # ./build.sh test          builds the image and runs the tests; --all runs the long ones too, --fast only those without an image
 # ./build.sh cli           only publishes the command line to out/bin/appliance
 # ./build.sh server        only publishes the update server to out/server, with all that it needs of .NET
-# All of them install the host packages they need and say which.
+# ./build.sh --container   builds the image in a container (Docker or podman): on hosts that are not Debian, see docs/building.md
+# All but --container install the host packages they need and say which.
 # Example: ./build.sh --component k3s=./k3s
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -14,8 +15,8 @@ export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
 build_packages=(mmdebstrap uidmap clang zlib1g-dev libdivsufsort3)
 # The real peers of the tests: a virtual machine, a bus, a browser, a scraper, a registry, a database, a second opinion on every format.
 test_packages=(qemu-system-x86 qemu-utils ovmf dbus-daemon libsystemd0 chromium prometheus bmap-tools xz-utils python3-jsonschema fdisk dosfstools mtools e2fsprogs erofs-utils cryptsetup-bin zstd openssl systemd-journal-remote skopeo docker-registry postgresql openssh-server strace)
-# What only --all needs: a Kubernetes node beside what tests/Kubernetes/build.sh makes, and the server's container.
-all_packages=(busybox-static podman catatonit netavark aardvark-dns conmon)
+# What only --all needs: a Kubernetes node beside what tests/Kubernetes/build.sh makes, the server's container, and builds in containers.
+all_packages=(busybox-static podman catatonit netavark aardvark-dns conmon docker.io)
 
 # add_unless_there LIST PROGRAM PACKAGE: many machines have the program from another package, which Debian's cannot replace.
 add_unless_there() {
@@ -37,7 +38,7 @@ need_dotnet() {
 # need_packages PACKAGE…: installs what is missing, or prints the one command to run as root and stops.
 need_packages() {
     if ! command -v dpkg-query >/dev/null; then
-        echo "This is no Debian machine. Run ./build.sh on Debian 12 or 13 (a virtual machine or WSL will do), or see build.ps1." >&2
+        echo "This is no Debian machine. With Docker or podman, ./build.sh --container builds the image (docs/building.md); the tests need Debian 12 or 13." >&2
         exit 2
     fi
     local missing=() package
@@ -108,7 +109,7 @@ run_tests() {
 
 case "${1:-}" in
     help|-h|--help)
-        sed -n '2,7s/^# //p' "$0" ;;
+        sed -n '2,8s/^# //p' "$0" ;;
     test)
         need_dotnet
         run_tests "${@:2}" ;;
@@ -121,7 +122,7 @@ case "${1:-}" in
         dotnet publish src/UpdateServer --configuration Release --use-current-runtime --self-contained --output out/server --verbosity quiet --nologo --disable-build-servers ;;
     *)
         need_dotnet
-        need_packages "${build_packages[@]}"
+        [[ " $* " == *" --container "* ]] || need_packages "${build_packages[@]}"
         publish_cli
         exec out/bin/appliance build image/appliance.yaml "$@" ;;
 esac

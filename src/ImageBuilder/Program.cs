@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Runtime.InteropServices;
 using Appliance.Core;
 using Appliance.ImageBuilder.Build;
+using Appliance.ImageBuilder.Containers;
 using Appliance.ImageBuilder.Definition;
 using Appliance.ImageBuilder.Flash;
 using Appliance.ImageBuilder.Fleet;
@@ -28,7 +29,7 @@ var root = new RootCommand("""
       appliance build image/appliance.yaml
       appliance run out/appliance_1.0.0_amd64
     """)
-{ BuildCommand.Create(), RunCommand.Create(), FlashCommand.Create(), KeysCommand.Create(), PublishCommand.Create(), VerifyCommand.Create(), BundleCommand.Create(), DiffCommand.Create(), FleetCommand.Create(), PushCommand.Create(), SchemaCommand.Create() };
+{ BuildCommand.Create(), BuilderImageCommand.Create(), RunCommand.Create(), FlashCommand.Create(), KeysCommand.Create(), PublishCommand.Create(), VerifyCommand.Create(), BundleCommand.Create(), DiffCommand.Create(), FleetCommand.Create(), PushCommand.Create(), SchemaCommand.Create() };
 
 try
 {

@@ -4,7 +4,7 @@ using Appliance.Core.Yaml;
 namespace Appliance.ImageBuilder.Definition;
 
 /// <summary>Finds what a definition names: first in its own folder, then in the product's <c>image/</c> folder.</summary>
-internal sealed class DefinitionLookup(string definitionFolder, string libraryFolder)
+internal sealed class DefinitionLookup(string definitionFolder, string libraryFolder, Action<string>? onUsed = null)
 {
     /// <summary>The definition's own folder.</summary>
     public string DefinitionFolder { get; } = definitionFolder;
@@ -32,7 +32,7 @@ internal sealed class DefinitionLookup(string definitionFolder, string libraryFo
         foreach (var folder in new[] { DefinitionFolder, libraryFolder })
         {
             var candidate = Path.GetFullPath(Path.Combine(folder, path));
-            if (Directory.Exists(candidate)) return candidate;
+            if (Directory.Exists(candidate)) return Used(candidate);
             if (System.IO.File.Exists(candidate)) throw error($"{path} is a file; expected a folder");
         }
         throw error($"the folder {path} does not exist, neither beside the definition nor in {libraryFolder}");
@@ -44,7 +44,7 @@ internal sealed class DefinitionLookup(string definitionFolder, string libraryFo
         foreach (var folder in new[] { DefinitionFolder, libraryFolder })
         {
             var candidate = Path.GetFullPath(Path.Combine(folder, path));
-            if (System.IO.File.Exists(candidate)) return candidate;
+            if (System.IO.File.Exists(candidate)) return Used(candidate);
             if (Directory.Exists(candidate)) throw error($"{path} is a folder; expected a file");
         }
         throw error($"the file {path} does not exist, neither beside the definition nor in {libraryFolder}");
@@ -55,11 +55,17 @@ internal sealed class DefinitionLookup(string definitionFolder, string libraryFo
         foreach (var folder in new[] { DefinitionFolder, libraryFolder })
         {
             var candidate = Path.Combine(folder, kind, $"{name}.yaml");
-            if (System.IO.File.Exists(candidate)) return ReadFile(candidate, shape);
+            if (System.IO.File.Exists(candidate)) return ReadFile(Used(candidate), shape);
         }
         var known = new[] { DefinitionFolder, libraryFolder }.Select(folder => Path.Combine(folder, kind)).Where(Directory.Exists)
             .SelectMany(folder => Directory.EnumerateFiles(folder, "*.yaml")).Select(Path.GetFileNameWithoutExtension).Distinct().Order(StringComparer.Ordinal);
         throw error($"there is no {kind}/{name}.yaml; expected one of {string.Join(", ", known)}");
+    }
+
+    private string Used(string path)
+    {
+        onUsed?.Invoke(path);
+        return path;
     }
 
     private static object ReadFile(string path, Shape shape) => shape.Load(path);

@@ -8,9 +8,12 @@ namespace Appliance.ImageBuilder.Definition;
 internal static class DefinitionReader
 {
     /// <summary>Reads an image definition with the board, engines and overlays it names.</summary>
-    public static ImageDefinition Read(string path, string libraryFolder)
+    /// <param name="path">The definition.</param>
+    /// <param name="libraryFolder">The folder with boards and engines.</param>
+    /// <param name="onUsed">Told of every file and folder that the definition names.</param>
+    public static ImageDefinition Read(string path, string libraryFolder, Action<string>? onUsed = null)
     {
-        var shape = ImageShape.For(new DefinitionLookup(Path.GetDirectoryName(Path.GetFullPath(path))!, libraryFolder));
+        var shape = ImageShape.For(new DefinitionLookup(Path.GetDirectoryName(Path.GetFullPath(path))!, libraryFolder, onUsed));
         return (ImageDefinition)shape.Load(path, "Name a definition file, e.g. image/appliance.yaml.");
     }
 

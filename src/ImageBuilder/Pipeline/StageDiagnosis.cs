@@ -11,13 +11,8 @@ internal static partial class StageDiagnosis
     /// <summary>The error to show for a failed stage.</summary>
     public static Exception Explain(string stage, ToolFailure failure, ImageDefinition definition)
     {
+        if (Explain(stage, definition.Suite, definition.Board.Architecture, failure) is { } mistake) return mistake;
         var tail = failure.Tail;
-        if (tail.Contains("No space left on device", StringComparison.Ordinal))
-            return new UserError($"The disk is full (stage {stage}).", "Free some space, or put the cache and the output elsewhere with --cache and --output.", failure);
-        if (MissingPackage().Match(tail) is { Success: true } package)
-            return new UserError($"Debian {definition.Suite} has no package {package.Groups["name"].Value} for {definition.Board.Architecture}.", "Correct packages.add in the definition, or the board's or engine's list.", failure);
-        if (Unreachable().IsMatch(tail))
-            return new UserError($"The Debian archive cannot be reached (stage {stage}): {LastError(tail)}", "Check the network and the proxy settings (http_proxy), or name another archive with --mirror.", failure);
         if (Marked("NO-KERNEL", tail) is not null)
             return new UserError($"The packages of board {definition.Board.Name} bring no kernel: /boot/vmlinuz-* is missing.", "Add a linux-image package to the board's packages, or take it off packages.remove.", failure);
         if (Marked("SEVERAL-KERNELS:", tail) is { } kernels)
@@ -31,6 +26,19 @@ internal static partial class StageDiagnosis
         if (Marked("NO-LOCALE:", tail) is { } locale)
             return new UserError($"The locale{locale} cannot be made.", "Use a name such as de_DE.UTF-8 or C.UTF-8.", failure);
         return failure;
+    }
+
+    /// <summary>The error to show for a stage that takes packages from the archive, or null when nobody can mend it.</summary>
+    public static UserError? Explain(string stage, string suite, string architecture, ToolFailure failure)
+    {
+        var tail = failure.Tail;
+        if (tail.Contains("No space left on device", StringComparison.Ordinal))
+            return new UserError($"The disk is full (stage {stage}).", "Free some space, or put the cache and the output elsewhere with --cache and --output.", failure);
+        if (MissingPackage().Match(tail) is { Success: true } package)
+            return new UserError($"Debian {suite} has no package {package.Groups["name"].Value} for {architecture}.", "Correct packages.add in the definition, or the board's or engine's list.", failure);
+        if (Unreachable().IsMatch(tail))
+            return new UserError($"The Debian archive cannot be reached (stage {stage}): {LastError(tail)}", "Check the network and the proxy settings (http_proxy), or name another archive with --mirror.", failure);
+        return null;
     }
 
     private static string? Marked(string mark, string tail) =>
