@@ -13,15 +13,19 @@ to `appliance build`. On Debian, ./build.sh builds without a container, and runs
 
 .EXAMPLE
 ./build.ps1 cli
+
+Only publishes the command line to out/bin.
 #>
-# No parameter binding: everything that begins with two dashes belongs to `appliance build`.
+param()
+
+# No parameters of its own: everything after a verb belongs to `appliance build`.
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
 Set-Location -LiteralPath $PSScriptRoot
 
 $verb = if ($args.Count -gt 0) { $args[0] } else { '' }
 if ($verb -in 'help', '-h', '--help') {
-    Get-Help -Name $PSCommandPath -Detailed
+    (Get-Content -Raw -LiteralPath $PSCommandPath) -replace '(?s)^.*?<#\s*(.*?)#>.*$', '$1' | Write-Output
     exit 0
 }
 if ($verb -eq 'test') {
