@@ -34,7 +34,7 @@ internal sealed class SupervisorPublication
     /// <summary>Hashes the binary, or every source file and the SDK's version.</summary>
     public async Task<StageKey> KeyAsync(CancellationToken cancellationToken)
     {
-        var key = new StageKey().Add("stage", "supervisor").Add("architecture", _architecture);
+        var key = new StageKey().Add("stage", "supervisor").Add("architecture", _architecture).Add("stripper", SymbolStripper());
         if (_binary is not null) return key.AddFile("binary", _binary);
         var root = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(_project!)!, "..", ".."));
         foreach (var file in BuildFiles) key.AddFile(file, Path.Combine(root, file));
@@ -58,7 +58,7 @@ internal sealed class SupervisorPublication
             // Enclosed: the compilers it starts do not outlive an interrupted build.
             await Sandbox.RunAsCallerAsync("dotnet",
                 ["publish", _project!, "--configuration", "Release", "--runtime", _architecture == "amd64" ? "linux-x64" : "linux-arm64",
-                 "--artifacts-path", workFolder, "--output", Path.Combine(workFolder, "out"), "--nologo", "--disable-build-servers", "-p:UseSharedCompilation=false"],
+                 "--artifacts-path", workFolder, "--output", Path.Combine(workFolder, "out"), "--nologo", "--disable-build-servers", "-p:UseSharedCompilation=false", .. SymbolStripper()],
                 onLine, cancellationToken);
             File.Copy(Path.Combine(workFolder, "out", BinaryName), target);
         }
@@ -75,6 +75,9 @@ internal sealed class SupervisorPublication
             if (Directory.Exists(workFolder)) Directory.Delete(workFolder, recursive: true);
         }
     }
+
+    /// <summary>Left alone, .NET takes LLVM's where there is one, which orders the sections differently: the same sources would give other bytes on another host.</summary>
+    private string[] SymbolStripper() => _architecture == DebianArchitecture.Host ? ["-p:ObjCopyName=objcopy"] : [];
 
     private static bool IsSource(string relative) =>
         !relative.Split('/').Any(part => part is "bin" or "obj");

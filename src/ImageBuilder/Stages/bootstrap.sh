@@ -32,6 +32,12 @@ for mirror in $MIRRORS; do set -- "$@" "$mirror"; done
 IFS=$old_ifs
 mmdebstrap "$@"
 
+# mmdebstrap lends the tree this host's name and name servers, modes and all: they are no part of an image.
+rm -f "$OUT/tree/etc/.resolv.conf.systemd-resolved.bak"
+echo localhost > "$OUT/tree/etc/hostname"
+[ -L "$OUT/tree/etc/resolv.conf" ] || [ ! -e "$OUT/tree/etc/resolv.conf" ] || chmod 644 "$OUT/tree/etc/resolv.conf"
+chmod 644 "$OUT/tree/etc/hostname"
+
 for folder in mnt proc dev sys tmp run efi; do mkdir -p "$OUT/tree/$folder"; done
 
 # Without root the tree has no device nodes, and xargs wants /dev/null.
