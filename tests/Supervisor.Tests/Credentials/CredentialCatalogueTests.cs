@@ -8,6 +8,18 @@ namespace Supervisor.Tests.Credentials;
 /// <summary>The credentials of a node with k3s: the image has both of its units, and one of them is to run.</summary>
 public sealed class CredentialCatalogueTests
 {
+    /// <summary>The image's own unit is enabled, and a condition keeps it from starting.</summary>
+    [Fact]
+    public void ANodeThatWasToldToBeAnAgent_IsOne()
+    {
+        using var scene = new FileScene();
+        Directory.CreateDirectory(scene["etc/systemd/system/multi-user.target.wants"]);
+        File.CreateSymbolicLink(scene["etc/systemd/system/multi-user.target.wants/k3s.service"], "/usr/lib/systemd/system/k3s.service");
+        Assert.False(KubernetesOptions.Of(scene.Root).IsAgent);
+        scene.Write("etc/rancher/k3s/agent", "");
+        Assert.True(KubernetesOptions.Of(scene.Root).IsAgent);
+    }
+
     [Theory]
     [InlineData("k3s.service", true)]
     [InlineData("k3s-agent.service", true)]
