@@ -5,7 +5,8 @@
 # ./build.sh server        only publishes the update server to out/server, with all that it needs of .NET
 # ./build.sh --container   builds the image in a container (Docker or podman): on hosts that are not Debian, see docs/building.md
 # All but --container install the host packages they need and say which.
-# Example: ./build.sh --component k3s=./k3s
+# Examples: ./build.sh --component k3s=./k3s
+#           ./build.sh --board uefi-arm64
 set -euo pipefail
 cd "$(dirname "$0")"
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
@@ -13,10 +14,12 @@ export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
 # mmdebstrap makes the trees and uidmap lets it do so without root; clang and zlib link the supervisor; libdivsufsort finds
 # what two images have in common.
 build_packages=(mmdebstrap uidmap clang zlib1g-dev libdivsufsort3)
+# What an arm64 board takes on another machine: the emulator for what runs inside the image's tree, a compiler for the supervisor.
+arm64_packages=(qemu-user-static arch-test lld binutils-aarch64-linux-gnu gcc-aarch64-linux-gnu libc6-dev-arm64-cross)
 # The real peers of the tests: a virtual machine, a bus, a browser, a scraper, a registry, a database, a second opinion on every format.
 test_packages=(qemu-system-x86 qemu-utils ovmf dbus-daemon libsystemd0 chromium prometheus bmap-tools xz-utils python3-jsonschema fdisk dosfstools mtools e2fsprogs erofs-utils cryptsetup-bin zstd openssl systemd-journal-remote skopeo docker-registry postgresql openssh-server strace)
-# What only --all needs: a Kubernetes node beside what tests/Kubernetes/build.sh makes, the server's container, and builds in containers.
-all_packages=(busybox-static podman catatonit netavark aardvark-dns conmon docker.io)
+# What only --all needs: a Kubernetes node beside what tests/Kubernetes/build.sh makes, the server's container, builds in containers, an arm64 machine.
+all_packages=(busybox-static podman catatonit netavark aardvark-dns conmon docker.io qemu-system-arm qemu-efi-aarch64)
 
 # add_unless_there LIST PROGRAM PACKAGE: many machines have the program from another package, which Debian's cannot replace.
 add_unless_there() {
@@ -56,6 +59,28 @@ need_packages() {
     echo "Installing host packages: ${missing[*]}"
     apt-get update -q=2
     DEBIAN_FRONTEND=noninteractive $install -q=2 >/dev/null
+}
+
+# need_arm64: makes this machine build for arm64. Where systemd does not run, as in a container, nobody else registers the emulator.
+need_arm64() {
+    [ "$(dpkg --print-architecture)" != arm64 ] || return 0
+    need_packages "${arm64_packages[@]}"
+    if [ "$(id -u)" -eq 0 ] && ! arch-test arm64 >/dev/null; then
+        echo "Registering the arm64 emulator"
+        mountpoint -q /proc/sys/fs/binfmt_misc || mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc
+        /usr/lib/systemd/systemd-binfmt qemu-aarch64.conf
+    fi
+}
+
+# board_in ARGUMENTS: the board that `appliance build` is told to take, if any.
+board_in() {
+    while [ $# -gt 0 ]; do
+        case "$1" in
+            --board)   echo "${2:-}" ;;
+            --board=*) echo "${1#--board=}" ;;
+        esac
+        shift
+    done
 }
 
 publish_cli() {
@@ -98,6 +123,7 @@ run_tests() {
         *)      echo "There is no option $1; --all and --fast are the ones there are." >&2; exit 2 ;;
     esac
     need_packages "${build_packages[@]}" "${test_packages[@]}"
+    [ "${1:-}" != --all ] || need_arm64
     if [[ " ${suites[*]} " == *" System "* ]]; then
         publish_cli
         out/bin/appliance build image/appliance.yaml
@@ -122,7 +148,11 @@ case "${1:-}" in
         dotnet publish src/UpdateServer --configuration Release --use-current-runtime --self-contained --output out/server --verbosity quiet --nologo --disable-build-servers ;;
     *)
         need_dotnet
-        [[ " $* " == *" --container "* ]] || need_packages "${build_packages[@]}"
+        if [[ " $* " != *" --container "* ]]; then
+            need_packages "${build_packages[@]}"
+            board=$(board_in "$@")
+            ! grep -qs '^architecture: arm64' "image/boards/$board.yaml" || need_arm64
+        fi
         publish_cli
         exec out/bin/appliance build image/appliance.yaml "$@" ;;
 esac

@@ -132,6 +132,19 @@ public sealed class BuildScriptTests : IDisposable
         Assert.Contains("  sudo sh -c 'apt-get update && apt-get install --yes --no-install-recommends mmdebstrap uidmap zlib1g-dev libdivsufsort3'\n", errors, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task WithoutRoot_ForAnArm64Board_TheScriptAlsoAsksForTheEmulatorAndTheCompiler()
+    {
+        Assert.SkipWhen(System.Runtime.InteropServices.RuntimeInformation.OSArchitecture == System.Runtime.InteropServices.Architecture.Arm64, "this machine is arm64");
+        Install("dotnet", "echo '10.0.100 [/usr/share/dotnet/sdk]'");
+        Install("dpkg-query", "case \"$4\" in *arm64*|*aarch64*|qemu*|arch-test|lld) ;; *) echo 'install ok installed' ;; esac");
+
+        var (exitCode, errors) = await BuildAsNobodyAsync("--board", "uefi-arm64");
+
+        Assert.Equal(2, exitCode);
+        Assert.Contains("These host packages are missing: qemu-user-static arch-test lld binutils-aarch64-linux-gnu gcc-aarch64-linux-gnu libc6-dev-arm64-cross\n", errors, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("echo '8.0.400 [/usr/share/dotnet/sdk]'")]
     [InlineData("exit 127")]
@@ -153,10 +166,10 @@ public sealed class BuildScriptTests : IDisposable
         File.SetUnixFileMode(path, (UnixFileMode)0b111_101_101);
     }
 
-    private async Task<(int ExitCode, string Errors)> BuildAsNobodyAsync()
+    private async Task<(int ExitCode, string Errors)> BuildAsNobodyAsync(params string[] arguments)
     {
         var start = new ProcessStartInfo("setpriv",
-            ["--reuid", "nobody", "--regid", "nogroup", "--clear-groups", "env", $"PATH={_programs}:{Environment.GetEnvironmentVariable("PATH")}", Path.Combine(Product.Root, "build.sh")])
+            ["--reuid", "nobody", "--regid", "nogroup", "--clear-groups", "env", $"PATH={_programs}:{Environment.GetEnvironmentVariable("PATH")}", Path.Combine(Product.Root, "build.sh"), .. arguments])
         { RedirectStandardOutput = true, RedirectStandardError = true };
         using var process = Process.Start(start)!;
         var output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);

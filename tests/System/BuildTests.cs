@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 
 namespace Appliance.SystemTests;
@@ -162,9 +163,8 @@ public sealed class BuildTests : IDisposable
     [InlineData("services: { enable: [nowhere.service] }", "services.enable names nowhere.service")]
     [InlineData("sizes: { slot: 128MiB }", "does not fit into a slot of 128 MiB")]
     [InlineData("sizes: { esp: 64MiB }", "cannot hold the kernel images of two slots")]
+    [InlineData("board: uefi-sparc", "there is no boards/uefi-sparc.yaml; expected one of raspberry-pi, uefi-arm64")]
     [InlineData("timeZone: Mars/Olympus", "There is no time zone Mars/Olympus")]
-    [InlineData("board: raspberry-pi", "cannot be built yet")]
-    [InlineData("board: uefi-arm64", "building for another architecture is not supported yet")]
     public async Task AMistakeThatOnlyTheToolsSee_IsOneClearError(string line, string message)
     {
         var key = line[..line.IndexOf(':', StringComparison.Ordinal)];
@@ -178,6 +178,29 @@ public sealed class BuildTests : IDisposable
         Assert.Contains(message, errors, StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", errors, StringComparison.Ordinal);
         Assert.False(Directory.Exists(Path.Combine(_folder, "out", "appliance_1.0.0_amd64")));
+    }
+
+    /// <summary>A machine that lacks some of what another architecture takes.</summary>
+    [Theory]
+    [InlineData("", "the compiler for the supervisor is missing (clang, ld.lld, aarch64-linux-gnu-objcopy, aarch64-linux-gnu-gcc)", "apt-get install clang lld binutils-aarch64-linux-gnu gcc-aarch64-linux-gnu libc6-dev-arm64-cross")]
+    [InlineData("--supervisor=/bin/true", "the emulator is missing (arch-test)", "apt-get install qemu-user-static arch-test")]
+    [InlineData("--supervisor=/bin/true", "which does not run arm64 programs", "/usr/lib/systemd/systemd-binfmt qemu-aarch64.conf", true)]
+    public async Task AnotherArchitecture_WithoutWhatItTakes_TheErrorSaysWhatToInstall(string option, string message, string hint, bool tester = false)
+    {
+        Assert.SkipWhen(RuntimeInformation.OSArchitecture == Architecture.Arm64, "this machine is arm64");
+        var start = new ProcessStartInfo(Path.Combine(Product.Root, "out", "bin", "appliance"), ["build", Path.Combine(Product.Root, "image", "appliance.yaml"), "--board", "uefi-arm64", "--output", Path.Combine(_folder, "out")]) { RedirectStandardError = true, RedirectStandardOutput = true };
+        if (option.Length > 0) start.ArgumentList.Add(option);
+        start.Environment["PATH"] = _folder;
+        if (tester) File.SetUnixFileMode(Write("arch-test", "#!/bin/sh\nexit 1\n"), (UnixFileMode)0b111_101_101);
+        using var build = Process.Start(start)!;
+        var errors = await build.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await build.WaitForExitAsync(TestContext.Current.CancellationToken);
+
+        Assert.Equal(2, build.ExitCode);
+        Assert.StartsWith("error: Board uefi-arm64 is arm64 and this machine is amd64", errors, StringComparison.Ordinal);
+        Assert.Contains(message, errors, StringComparison.Ordinal);
+        Assert.Contains(hint, errors, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(Path.Combine(_folder, "out")));
     }
 
     [Fact]

@@ -46,12 +46,13 @@ internal sealed class RunningMachine : IAsyncDisposable
     /// <param name="watchdog">Whether the hardware watchdog resets the machine.</param>
     /// <param name="usb">Whether it has a USB port.</param>
     /// <param name="clock">What its hardware clock says at power-on, and nobody else: it reaches no network then. Null for the host's time.</param>
-    public static async Task<RunningMachine> StartAsync(string name, string image, string? state = null, bool watchdog = false, bool usb = false, DateTime? clock = null)
+    /// <param name="ownTime">Whether time passes in it as it computes.</param>
+    public static async Task<RunningMachine> StartAsync(string name, string image, string? state = null, bool watchdog = false, bool usb = false, DateTime? clock = null, bool ownTime = false)
     {
         File.Delete(LogOf(name));
         var port = RunCommand.FreePort(28443);
         var serial = new StringBuilder();
-        var machine = await VirtualMachine.StartAsync(new MachineOptions { Image = image, Port = port, GuestShell = true, SerialLog = LogOf(name), State = state, Watchdog = watchdog, Usb = usb, Clock = clock, Alone = clock is not null }, (bytes, count) =>
+        var machine = await VirtualMachine.StartAsync(new MachineOptions { Image = image, Port = port, GuestShell = true, SerialLog = LogOf(name), State = state, Watchdog = watchdog, Usb = usb, OwnTime = ownTime, Clock = clock, Alone = clock is not null }, (bytes, count) =>
         {
             lock (serial) serial.Append(Encoding.UTF8.GetString(bytes, 0, count));
         }, TestContext.Current.CancellationToken);

@@ -15,6 +15,7 @@ internal static partial class BuildCommand
     {
         var definition = new Argument<string>("definition") { Description = "The image definition.", DefaultValueFactory = _ => "image/appliance.yaml" };
         var output = new Option<string>("--output") { Description = "Folder for the results (default: out).", DefaultValueFactory = _ => "out" };
+        var board = new Option<string?>("--board") { Description = "Board to build for instead of the definition's: a file boards/NAME.yaml." };
         var cache = new Option<string?>("--cache") { Description = "Folder for the results of stages (default: OUTPUT/cache); with --container, the name of a volume." };
         var mirror = new Option<string[]>("--mirror") { Description = "Debian archive to use instead of mmdebstrap's default: a URL or an apt source line. May be repeated." };
         var component = new Option<string[]>("--component") { Description = "NAME=FILE: a component file instead of a download. Its hash must be the pinned one. May be repeated." };
@@ -34,10 +35,11 @@ internal static partial class BuildCommand
             Examples:
               appliance build image/appliance.yaml
               appliance build image/appliance.yaml --component k3s=./k3s --locked
+              appliance build image/appliance.yaml --board uefi-arm64
               appliance build my/edge.yaml --mirror http://deb.example.net/debian --output /srv/images
               appliance build image/appliance.yaml --container --builder builder.tar.gz
             """)
-        { definition, output, cache, mirror, component, supervisor, locked, refresh, container, builder, engine, network, context, json };
+        { definition, output, board, cache, mirror, component, supervisor, locked, refresh, container, builder, engine, network, context, json };
 
         command.SetAction(async (result, cancellationToken) =>
         {
@@ -48,6 +50,7 @@ internal static partial class BuildCommand
             var options = new BuildOptions
             {
                 DefinitionPath = result.GetValue(definition)!,
+                Board = result.GetValue(board),
                 OutputFolder = outputFolder,
                 CacheFolder = Path.GetFullPath(inContainer ? Path.Combine(outputFolder, "cache") : result.GetValue(cache) ?? Path.Combine(outputFolder, "cache")),
                 Mirrors = result.GetValue(mirror) ?? [],

@@ -6,6 +6,9 @@ internal sealed record BuildOptions
     /// <summary>The image definition.</summary>
     public required string DefinitionPath { get; init; }
 
+    /// <summary>The board to build for instead of the definition's, or null.</summary>
+    public string? Board { get; init; }
+
     /// <summary>Results go to a folder <c>ID_VERSION_ARCH</c> in here.</summary>
     public required string OutputFolder { get; init; }
 

@@ -19,8 +19,9 @@ internal sealed class ImageBuild(BuildOptions options, IBuildObserver observer)
     {
         var clock = Stopwatch.StartNew();
         var library = ProductFolders.Library(options.DefinitionPath);
-        var definition = DefinitionReader.Read(options.DefinitionPath, library);
+        var definition = DefinitionReader.Read(options.DefinitionPath, library, options.Board);
         RequireSupported(definition);
+        await ForeignBuild.RequireAsync(definition.Board, compiles: options.Supervisor is null, cancellationToken);
         Sandbox.RequireNamespaces();
         var output = new OutputFolder(definition, options);
         RequireSpace(options.CacheFolder);
@@ -106,9 +107,6 @@ internal sealed class ImageBuild(BuildOptions options, IBuildObserver observer)
     {
         if (definition.Board.Boot != BootScheme.SystemdBoot)
             throw new UserError($"Images for board {definition.Board.Name} (Raspberry Pi tryboot) cannot be built yet.", "Use a UEFI board such as uefi-x86_64.");
-        var host = DebianArchitecture.Host;
-        if (definition.Board.Architecture != host)
-            throw new UserError($"Board {definition.Board.Name} is {definition.Board.Architecture} and this machine is {host}; building for another architecture is not supported yet.", $"Build on an {definition.Board.Architecture} machine.");
     }
 
     private static void RequireSpace(string folder)

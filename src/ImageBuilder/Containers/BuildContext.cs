@@ -53,7 +53,7 @@ internal sealed class BuildContext
         var path = Path.GetFullPath(build.DefinitionPath);
         var library = ProductFolders.Library(path);
         var used = new List<string>();
-        var context = new BuildContext(DefinitionReader.Read(path, library, used.Add));
+        var context = new BuildContext(DefinitionReader.Read(path, library, options.Build.Board, used.Add));
         var project = ProductFolders.SupervisorProject(path);
         var product = project is null ? null : Path.GetFullPath(Path.Combine(Path.GetDirectoryName(project)!, "..", ".."));
 

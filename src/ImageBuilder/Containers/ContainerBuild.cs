@@ -109,6 +109,7 @@ internal sealed class ContainerBuild(ContainerBuildOptions options, EngineSurrou
         foreach (var mirror in build.Mirrors) arguments.AddRange(["--mirror", mirror]);
         foreach (var (component, file) in context.Components) arguments.AddRange(["--component", $"{component}={file}"]);
         if (context.Supervisor is { } supervisor) arguments.AddRange(["--supervisor", supervisor]);
+        if (build.Board is { } board) arguments.AddRange(["--board", board]);
         if (build.Locked) arguments.Add("--locked");
         if (build.Refresh) arguments.Add("--refresh");
 

@@ -9,9 +9,13 @@ internal sealed class DefinitionLookup(string definitionFolder, string libraryFo
     /// <summary>The definition's own folder.</summary>
     public string DefinitionFolder { get; } = definitionFolder;
 
+    /// <summary>A board to take instead of the one the definition names, or null.</summary>
+    public string? OtherBoard { get; init; }
+
     /// <summary>Reads a board file, with what every board shares (<c>base.yaml</c>) put before its own lists.</summary>
     public BoardDefinition Board(string name, Func<string, UserError> error)
     {
+        if (OtherBoard is { } other) (name, error) = (other, problem => new UserError($"--board {other}: {problem}"));
         var board = (BoardDefinition)Read("boards", name, error, BoardShape(name));
         var shared = (BoardDefinition)ReadFile(Path.Combine(libraryFolder, "base.yaml"), SharedShape);
         return board with

@@ -8,12 +8,13 @@ namespace Appliance.ImageBuilder.Definition;
 internal static class DefinitionReader
 {
     /// <summary>Reads an image definition with the board, engines and overlays it names.</summary>
-    /// <param name="path">The definition.</param>
-    /// <param name="libraryFolder">The folder with boards and engines.</param>
+    /// <param name="path">The definition file.</param>
+    /// <param name="libraryFolder">The product's <c>image/</c> folder, with boards and engines.</param>
+    /// <param name="board">A board to take instead of the one it names, or null.</param>
     /// <param name="onUsed">Told of every file and folder that the definition names.</param>
-    public static ImageDefinition Read(string path, string libraryFolder, Action<string>? onUsed = null)
+    public static ImageDefinition Read(string path, string libraryFolder, string? board = null, Action<string>? onUsed = null)
     {
-        var shape = ImageShape.For(new DefinitionLookup(Path.GetDirectoryName(Path.GetFullPath(path))!, libraryFolder, onUsed));
+        var shape = ImageShape.For(new DefinitionLookup(Path.GetDirectoryName(Path.GetFullPath(path))!, libraryFolder, onUsed) { OtherBoard = board });
         return (ImageDefinition)shape.Load(path, "Name a definition file, e.g. image/appliance.yaml.");
     }
 

@@ -15,6 +15,11 @@ internal sealed record DiskLayout
     private const long ConfigSize = 16L << 20;
     private static readonly Guid EspType = new("c12a7328-f81f-11d2-ba4b-00a0c93ec93b");
     private static readonly Guid BasicData = new("ebd0a0a2-b9e5-4433-87c0-68b6b72699c7"); // Windows and macOS show it
+    private static readonly Dictionary<string, (Guid Root, Guid Verity)> RootTypes = new()
+    {
+        ["amd64"] = (new("4f68bce3-e8cd-4db1-96e7-fbcaf984b709"), new("2c7357ed-ebd2-46d9-aec1-23d437ec2bf5")),
+        ["arm64"] = (new("b921b045-1df0-41c3-af44-4c6f280d3fae"), new("df3300ce-d69f-4c92-978c-9bfb0f38d820")),
+    };
     private static readonly Guid LinuxData = new("0fc63daf-8483-4772-8e79-3d69d8477de4");
 
     public required Guid DiskId { get; init; }
@@ -37,7 +42,7 @@ internal sealed record DiskLayout
     /// <param name="rootHash">The dm-verity root hash, 64 hex digits.</param>
     public static DiskLayout For(ImageDefinition definition, string rootHash)
     {
-        var (rootType, verityType) = RootTypes(definition.Board.Architecture);
+        var (rootType, verityType) = RootTypes[definition.Board.Architecture];
         var slotLabel = ImageIdentity.SlotLabel(definition.Id, definition.Version);
         var (rootId, verityId) = ImageIdentity.PartitionIds(rootHash);
         var veritySize = RoundUp(VerityGeometry.SizeFor(definition.Sizes.Slot), Alignment);
@@ -76,12 +81,17 @@ internal sealed record DiskLayout
         return script.ToString();
     }
 
-    private static (Guid Root, Guid Verity) RootTypes(string architecture) => architecture switch
+    /// <summary>The Debian architecture a disk image is for, by the type of its root partitions; null where it has none.</summary>
+    public static string? FindArchitecture(string image)
     {
-        "amd64" => (new("4f68bce3-e8cd-4db1-96e7-fbcaf984b709"), new("2c7357ed-ebd2-46d9-aec1-23d437ec2bf5")),
-        "arm64" => (new("b921b045-1df0-41c3-af44-4c6f280d3fae"), new("df3300ce-d69f-4c92-978c-9bfb0f38d820")),
-        _ => throw new ArgumentException($"no partition types for {architecture}", nameof(architecture)),
-    };
+        // The table's entries follow its header, in the third sector, and each begins with its type (UEFI specification 2.10, section 5.3.3).
+        const int sector = 512, entries = 128, entrySize = 128;
+        var table = new byte[entries * entrySize];
+        using var disk = File.OpenHandle(image, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        if (RandomAccess.Read(disk, table, 2 * sector) != table.Length) return null;
+        var types = Enumerable.Range(0, entries).Select(entry => new Guid(table.AsSpan(entry * entrySize, 16))).ToHashSet();
+        return RootTypes.FirstOrDefault(pair => types.Contains(pair.Value.Root)).Key;
+    }
 
     private static long RoundUp(long value, long step) => (value + step - 1) / step * step;
 }

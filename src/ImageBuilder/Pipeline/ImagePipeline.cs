@@ -13,8 +13,7 @@ namespace Appliance.ImageBuilder.Pipeline;
 /// <summary>The story of an image: its stages in order, and what each depends on.</summary>
 internal sealed class ImagePipeline(ImageDefinition definition, WorkloadChoice workloads, BuildOptions options, string libraryFolder, StageCache cache, StageRunner stages, IBuildObserver observer)
 {
-    /// <summary>Build tools come from the image's own suite, not from the host.</summary>
-    private static readonly string[] ToolPackages = ["systemd-ukify", "systemd-boot-efi", "erofs-utils", "cryptsetup-bin", "dosfstools", "mtools", "e2fsprogs", "fdisk", "zstd"];
+    private const string EfiPrograms = "systemd-boot-efi";
 
     private readonly string _epoch = definition.SourceDate.ToUnixTimeSeconds().ToString();
 
@@ -25,8 +24,8 @@ internal sealed class ImagePipeline(ImageDefinition definition, WorkloadChoice w
         var token = failure.Token;
 
         var supervisor = Guard(SupervisorAsync(token), failure);
-        var tools = Guard(BootstrapAsync("tools", ToolPackages, [], token), failure);
-        var root = Guard(BootstrapAsync("base", RootPackages(), definition.Board.ModulesExclude, token), failure);
+        var tools = Guard(BootstrapAsync("tools", ToolArchitectures(), ToolPackages(), [], token), failure);
+        var root = Guard(BootstrapAsync("base", definition.Board.Architecture, RootPackages(), definition.Board.ModulesExclude, token), failure);
         var initrd = Guard(InitrdAsync(root, token), failure);
         var releases = Guard(ReleasesAsync(token), failure);
         var overlays = Guard(OverlaysAsync(root, supervisor, releases, token), failure);
@@ -54,16 +53,16 @@ internal sealed class ImagePipeline(ImageDefinition definition, WorkloadChoice w
         };
     }
 
-    private async Task<StageResult> BootstrapAsync(string name, IReadOnlyList<string> packages, IReadOnlyList<string> modulesExclude, CancellationToken cancellationToken)
+    private async Task<StageResult> BootstrapAsync(string name, string architectures, IReadOnlyList<string> packages, IReadOnlyList<string> modulesExclude, CancellationToken cancellationToken)
     {
         var keepTranslations = name == "base" && !IsPlainLocale();
-        var key = Key(name, "bootstrap.sh").Add("suite", definition.Suite).Add("architecture", definition.Board.Architecture).Add("packages", packages)
+        var key = Key(name, "bootstrap.sh").Add("suite", definition.Suite).Add("architecture", architectures).Add("packages", packages)
             .Add("mirrors", options.Mirrors).Add("modules", modulesExclude).Add("translations", keepTranslations.ToString());
         var tree = await stages.RunAsync(name, key, options.Refresh, folder => InSandboxAsync(name, null, "bootstrap.sh", new()
         {
             ["OUT"] = folder,
             ["SUITE"] = definition.Suite,
-            ["ARCHITECTURE"] = definition.Board.Architecture,
+            ["ARCHITECTURES"] = architectures,
             ["PACKAGES"] = string.Join(',', packages),
             ["MIRRORS"] = string.Join('\n', options.Mirrors),
             ["MODULES_EXCLUDE"] = string.Join('\n', modulesExclude),
@@ -184,6 +183,7 @@ internal sealed class ImagePipeline(ImageDefinition definition, WorkloadChoice w
             ["OS_RELEASE"] = Path.Combine(layer.Folder, "generated", "os-release"),
             ["COMMAND_LINE"] = commandLine,
             ["STUB"] = $"/usr/lib/systemd/boot/efi/linux{EfiArchitecture()}.efi.stub",
+            ["EFI_ARCH"] = EfiArchitecture(),
         }, cancellationToken));
     }
 
@@ -234,6 +234,14 @@ internal sealed class ImagePipeline(ImageDefinition definition, WorkloadChoice w
     private List<string> RootPackages() =>
         definition.Board.Packages.Concat(workloads.Engine?.Packages ?? []).Concat(RootContent.ImpliedPackages(definition)).Concat(definition.PackagesAdd)
             .Except(definition.PackagesRemove).Distinct().Order(StringComparer.Ordinal).ToList();
+
+    /// <summary>Build tools come from the image's own suite, not from the host. What they run on is this machine, what they put together is the board's.</summary>
+    private string[] ToolPackages() =>
+        ["systemd-ukify", IsForeign() ? $"{EfiPrograms}:{definition.Board.Architecture}" : EfiPrograms, "erofs-utils", "cryptsetup-bin", "dosfstools", "mtools", "e2fsprogs", "fdisk", "zstd"];
+
+    private string ToolArchitectures() => IsForeign() ? $"{DebianArchitecture.Host},{definition.Board.Architecture}" : DebianArchitecture.Host;
+
+    private bool IsForeign() => definition.Board.Architecture != DebianArchitecture.Host;
 
     /// <summary>The verity salt: fixed for a version, so that two builds of it agree, and different between versions.</summary>
     private string Salt() => Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes($"appliance:{definition.Id}:{definition.Version}:salt")));

@@ -36,6 +36,9 @@ internal sealed record MachineOptions
     /// <summary>True lets the hardware watchdog reset an emulated machine too, which a loaded host may make too slow for it.</summary>
     public bool Watchdog { get; init; }
 
+    /// <summary>True lets time pass in an emulated machine as it computes, on one processor: a loaded host makes it slow, and nothing in it late.</summary>
+    public bool OwnTime { get; init; }
+
     /// <summary>What its hardware clock says at power-on, UTC; null for the host's time.</summary>
     public DateTime? Clock { get; init; }
 

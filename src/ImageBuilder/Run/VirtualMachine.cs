@@ -5,6 +5,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Appliance.Core;
+using Appliance.ImageBuilder.Disk;
 using Appliance.ImageBuilder.Tools;
 
 namespace Appliance.ImageBuilder.Run;
@@ -38,7 +39,8 @@ internal sealed class VirtualMachine : IAsyncDisposable
     /// <exception cref="UserError">QEMU or its firmware is missing, or the kept state belongs to another image.</exception>
     public static async Task<VirtualMachine> StartAsync(MachineOptions options, Action<byte[], int>? onSerial, CancellationToken cancellationToken)
     {
-        var firmware = Firmware.Find();
+        var architecture = DiskLayout.FindArchitecture(options.Image) ?? throw new UserError($"{options.Image} is no image of ours: its partition table has no root partition.", "Name disk.img, disk.img.zst, or the folder a build made, e.g. out/appliance_1.0.0_amd64.");
+        var firmware = Firmware.Find(architecture);
         var folder = Directory.CreateTempSubdirectory("appliance-run-").FullName;
         try
         {
@@ -46,8 +48,8 @@ internal sealed class VirtualMachine : IAsyncDisposable
             var variables = options.State is null ? Path.Combine(folder, "vars.fd") : options.State + ".vars";
             await PrepareDiskAsync(options, disk, cancellationToken);
             if (!File.Exists(variables)) File.Copy(firmware.Variables, variables);
-            var accelerated = options.AllowKvm && Kvm.IsUsable();
-            var qemu = Start(Arguments(options, firmware, folder, disk, variables, accelerated));
+            var accelerated = options.AllowKvm && architecture == DebianArchitecture.Host && Kvm.IsUsable();
+            var qemu = Start(architecture, Arguments(architecture, options, firmware, folder, disk, variables, accelerated));
             var machine = new VirtualMachine(qemu, folder, accelerated);
             machine.Pump(options.SerialLog, onSerial);
             return machine;
@@ -106,14 +108,18 @@ internal sealed class VirtualMachine : IAsyncDisposable
         await File.WriteAllTextAsync(stampFile, stamp, cancellationToken);
     }
 
-    private static IEnumerable<string> Arguments(MachineOptions options, Firmware firmware, string folder, string disk, string variables, bool accelerated)
+    private static IEnumerable<string> Arguments(string architecture, MachineOptions options, Firmware firmware, string folder, string disk, string variables, bool accelerated)
     {
-        string[] processor = accelerated ? ["-accel", "kvm", "-cpu", "host"] : ["-accel", "tcg,thread=multi", "-cpu", "max"];
+        var arm = architecture == "arm64";
+        // Of an emulated "max" arm64 processor each signed return address costs more than the rest of the call.
+        var ownTime = options.OwnTime && !accelerated;
+        string[] processor = accelerated ? ["-accel", "kvm", "-cpu", "host"]
+            : ["-accel", ownTime ? "tcg,thread=single" : "tcg,thread=multi", .. ownTime ? (string[])["-icount", "shift=1,sleep=on"] : [], "-cpu", arm ? "cortex-a72" : "max"];
         // Emulated, a loaded machine can be slower than any watchdog's patience: then there is one, and it does not bite.
         string[] watchdog = ["-device", "i6300esb", "-action", $"watchdog={(accelerated || options.Watchdog ? "reset" : "none")}"];
         return
         [
-            "-machine", "q35,smm=off", .. processor, "-smp", options.Processors.ToString(), "-m", $"{options.Memory >> 20}",
+            "-machine", arm ? "virt" : "q35,smm=off", .. processor, "-smp", ownTime ? "1" : options.Processors.ToString(), "-m", $"{options.Memory >> 20}",
             "-nodefaults", "-display", "none", "-serial", "stdio",
             "-drive", $"if=pflash,format=raw,readonly=on,file={Escape(firmware.Code)}",
             "-drive", $"if=pflash,format=raw,file={Escape(variables)}",
@@ -133,19 +139,20 @@ internal sealed class VirtualMachine : IAsyncDisposable
     /// <summary>QEMU's option syntax doubles commas.</summary>
     private static string Escape(string path) => path.Replace(",", ",,", StringComparison.Ordinal);
 
-    private static Process Start(IEnumerable<string> arguments)
+    private static Process Start(string architecture, IEnumerable<string> arguments)
     {
+        var (program, install) = architecture == "arm64" ? ("qemu-system-aarch64", "apt-get install qemu-system-arm qemu-utils qemu-efi-aarch64") : ("qemu-system-x86_64", "apt-get install qemu-system-x86 qemu-utils ovmf");
         // In a session of its own, so that Ctrl-C reaches us and not QEMU.
-        var start = new ProcessStartInfo("setsid", ["--wait", "qemu-system-x86_64", .. arguments]) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
-        if (!(Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(folder => File.Exists(Path.Combine(folder, "qemu-system-x86_64"))))
-            throw new UserError("QEMU is not installed.", "apt-get install qemu-system-x86 qemu-utils ovmf");
+        var start = new ProcessStartInfo("setsid", ["--wait", program, .. arguments]) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        if (!ToolRunner.IsInstalled(program))
+            throw new UserError($"QEMU for {architecture} is not installed.", install);
         try
         {
             return Process.Start(start)!;
         }
         catch (Win32Exception e)
         {
-            throw new UserError($"QEMU cannot be started: {e.Message}", "apt-get install qemu-system-x86 qemu-utils ovmf", e);
+            throw new UserError($"QEMU cannot be started: {e.Message}", install, e);
         }
     }
 

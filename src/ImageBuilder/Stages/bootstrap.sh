@@ -1,10 +1,10 @@
 # Makes a Debian tree in $OUT/tree, with dpkg's status and apt's lists beside it for the lock file and the SBOM.
-# SUITE, ARCHITECTURE, PACKAGES (comma list), MIRRORS (one a line, may be empty), MODULES_EXCLUDE (one a line).
+# SUITE, ARCHITECTURES (comma list, the tree's own first), PACKAGES (comma list), MIRRORS (one a line, may be empty), MODULES_EXCLUDE (one a line).
 
 # A tree that a power cut damages is built again, so dpkg need not sync every file.
 # Kernel and boot loader hooks have nothing to do in a build tree: the initrd, the UKI and the ESP are stages of their own.
 # (dracut's package trigger calls its hook by name, so that one is there and does nothing.)
-set -- --mode=root --variant=apt --format=directory --architectures="$ARCHITECTURE" \
+set -- --mode=root --variant=apt --format=directory --architectures="$ARCHITECTURES" \
     --aptopt='Acquire::Languages "none"' \
     --dpkgopt=force-unsafe-io \
     --dpkgopt='path-exclude=/usr/share/man/*' \

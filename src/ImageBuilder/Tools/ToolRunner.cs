@@ -73,6 +73,10 @@ internal static class ToolRunner
         }
     }
 
+    /// <summary>True when a program is found the way <see cref="RunAsync"/> finds it.</summary>
+    public static bool IsInstalled(string program) =>
+        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(folder => File.Exists(Path.Combine(folder, program)));
+
     private static void Keep(Queue<string> lines, string line)
     {
         lines.Enqueue(line);

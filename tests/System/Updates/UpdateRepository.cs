@@ -9,8 +9,10 @@ namespace Appliance.SystemTests.Updates;
 /// <param name="name">Name of its folder in out/.</param>
 /// <param name="board">The board the image is for.</param>
 /// <param name="more">Sections of its definition that others do not need.</param>
+/// <param name="architecture">The board's architecture.</param>
+/// <param name="slot">Size of a slot.</param>
 /// <param name="sources">Where the image looks for versions: lines of its definition's <c>updates</c>; null is the served folder.</param>
-public sealed class UpdateRepository(string name = "test-updates", string board = "vm-x86_64", string? sources = null, string more = "") : IAsyncLifetime
+public sealed class UpdateRepository(string name = "test-updates", string board = "vm-x86_64", string? sources = null, string more = "", string architecture = "amd64", string slot = "640MiB") : IAsyncLifetime
 {
     internal const string First = "1.0", Good = "1.1", Unhealthy = "1.2", Panicking = "1.3", Hanging = "1.4";
 
@@ -57,11 +59,13 @@ public sealed class UpdateRepository(string name = "test-updates", string board 
 
     private static string FolderOf(string name) => Path.Combine(Product.Root, "out", name);
 
-    internal string Disk(string version) => Path.Combine(Folder, $"edge_{version}_amd64", "disk.img");
+    internal string Disk(string version) => Path.Combine(Folder, Name(version), "disk.img");
 
     internal static string Channel(string version) => Channels[version];
 
-    private string Bundle(string version) => Path.Combine(Folder, $"edge_{version}_amd64", $"edge_{version}_amd64.bundle");
+    private string Bundle(string version) => Path.Combine(Folder, Name(version), $"{Name(version)}.bundle");
+
+    private string Name(string version) => $"edge_{version}_{architecture}";
 
     private async Task BuildAsync(string version)
     {
@@ -75,7 +79,7 @@ public sealed class UpdateRepository(string name = "test-updates", string board 
             sourceDate: 2026-11-01
             hostname: edge
             overlays: [overlays/base, overlays/supervisor, overlay-{{version}}]
-            sizes: { esp: 256MiB, slot: 640MiB, data: 256MiB }
+            sizes: { esp: 256MiB, slot: {{slot}}, data: 256MiB }
             persist: [/etc/appliance, /etc/hostname, /etc/machine-id, /etc/systemd/network]
             state: [/var/lib/edge]
             kernel:
