@@ -25,6 +25,19 @@ public sealed class DeviceFactsTests
         Assert.True(facts.Data.Total > 0);
     }
 
+    /// <summary>Three boot partitions come before the slots there.</summary>
+    [Theory]
+    [InlineData(4, "a")]
+    [InlineData(6, "b")]
+    public void Read_ARaspberryPi_GivesItsSlot(int partition, string slot)
+    {
+        using var tree = new DeviceTree(partition);
+        Directory.Delete(Path.Combine(tree.Root, "sys/firmware"), recursive: true);
+        tree.Write("proc/device-tree/chosen/bootloader/tryboot", "");
+
+        Assert.Equal(slot, RunningSlot.Read(tree.Root).Name);
+    }
+
     [Fact]
     public void Read_AnEmptyTree_GivesUnknownsInsteadOfErrors()
     {

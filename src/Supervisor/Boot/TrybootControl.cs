@@ -14,6 +14,9 @@ namespace Appliance.Supervisor.Boot;
 /// </summary>
 internal sealed class TrybootControl : IBootControl, IDisposable
 {
+    /// <summary>How many partitions more than an ESP come before the slots'.</summary>
+    public const int MoreBootPartitions = 2;
+
     private const string BootImage = "boot.img", Chosen = "proc/device-tree/chosen/bootloader", RebootParameterFile = "run/systemd/reboot-param";
     private const int AutobootPartition = 1;
     private static readonly (string Name, int Boot, int Root, int Verity)[] Layout = [("a", 2, 4, 5), ("b", 3, 6, 7)];
@@ -87,6 +90,12 @@ internal sealed class TrybootControl : IBootControl, IDisposable
             Verity = DiskSlot.Region(disk.Table, target.Verity),
             Uki = BootImageOf(target),
             Rename = new EspFiles(_boot[target.Name]).Rename,
+            Delete = path =>
+            {
+                // The first thing that goes of a slot, and somebody may have started this one by hand: what boots is what runs.
+                Keep(disk, disk.Running);
+                DurableFile.Delete(path);
+            },
             Marker = new PreparedMarker(new GptSlotMarker(_disk, _imageId, target.Root.Number, target.Verity.Number), () => Prepare(disk)),
         };
     }

@@ -1,8 +1,9 @@
 using System.Globalization;
+using Appliance.Supervisor.Boot;
 
 namespace Appliance.Supervisor.Device;
 
-/// <summary>The slot the root file system is on: <c>a</c> is partition 2 of the disk, <c>b</c> partition 4.</summary>
+/// <summary>The slot the root file system is on: <c>a</c> is partition 2 of the disk, <c>b</c> partition 4; on a Raspberry Pi 4 and 6.</summary>
 internal sealed record RunningSlot(string Name, string Partition, string Label, bool Verified)
 {
     /// <summary>The name when nothing tells which slot it is.</summary>
@@ -23,7 +24,7 @@ internal sealed record RunningSlot(string Name, string Partition, string Label, 
             var parts = Directory.Exists(slaves) ? Directory.EnumerateDirectories(slaves).Select(slave => ReadPartition(root, Path.GetFileName(slave))) : [ReadPartition(root, device, "sys/dev/block")];
             // Of the two partitions below verity the root comes first.
             var part = parts.Where(part => part.Number > 0).OrderBy(part => part.Number).First();
-            return new RunningSlot(part.Number switch { 2 => "a", 4 => "b", _ => UnknownName }, part.Name, part.Label, verified);
+            return new RunningSlot((part.Number - (TrybootControl.IsHere(root) ? TrybootControl.MoreBootPartitions : 0)) switch { 2 => "a", 4 => "b", _ => UnknownName }, part.Name, part.Label, verified);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidOperationException or IndexOutOfRangeException)
         {

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Appliance.Core.Images;
 using Appliance.Supervisor.Boot;
+using Supervisor.Tests.Boot.Pi;
 
 namespace Supervisor.Tests.Boot;
 
@@ -67,7 +68,24 @@ internal sealed class PiDisk : IDisposable
     }
 
     /// <summary>The slot that the firmware starts without being asked for the other.</summary>
-    public string Next => AutobootFile.Read(In("autoboot.mount")).Kept == 2 ? "a" : "b";
+    public string Next => NameOf(Firmware.Restart().Choose().Partition);
+
+    /// <summary>The machine starts anew, as its firmware chooses.</summary>
+    /// <param name="parameter">What the restart was given; null for a power cut.</param>
+    /// <returns>The slot that runs, and whether it is only tried.</returns>
+    public (string Slot, bool Tried) Restart(string? parameter = null)
+    {
+        var (partition, tried, sameFiles) = Firmware.Restart(parameter).Choose();
+        Assert.True(sameFiles);
+        Boot(NameOf(partition), tried);
+        Assert.True(File.Exists(BootImage(NameOf(partition))));
+        if (File.Exists(RebootParameter)) File.Delete(RebootParameter); // /run is new
+        return (NameOf(partition), tried);
+    }
+
+    private PiFirmware Firmware => new(new Dictionary<int, IPiFiles> { [1] = new PiFolder(In("autoboot.mount")), [2] = new PiFolder(In("a.mount")), [3] = new PiFolder(In("b.mount")) });
+
+    private static string NameOf(int partition) => partition switch { 2 => "a", 3 => "b", _ => throw new PiStopsException($"partition {partition} is no slot's") };
 
     public TrybootControl Open(int? steps = null)
     {

@@ -168,6 +168,99 @@ public sealed class TrybootControlTests
         Assert.Fail("the change never came to its end");
     }
 
+    /// <summary>Updates one after the other, each started as the firmware chooses, the control opened anew in every boot.</summary>
+    [Fact]
+    public async Task Updates_GoodAndBad_StartAsTheFirmwareChooses()
+    {
+        using var disk = new PiDisk();
+        await InstallAsync(disk, "2.0", SlotDisk.Hash2);
+        Assert.Equal(("b", true), disk.Restart(await TryNextAsync(disk)));
+        Assert.Equal(("a", false), disk.Restart()); // the power went, or the kernel panicked
+
+        Assert.Equal(("b", true), disk.Restart(await TryNextAsync(disk)));
+        using (var control = disk.Open()) await control.GiveBackTryAsync(Token); // an operator restarts it
+        Assert.Equal(("b", true), disk.Restart(File.ReadAllText(disk.RebootParameter)));
+        using (var control = disk.Open()) await control.MarkGoodAsync(Token);
+        Assert.Equal(("b", false), disk.Restart());
+
+        await InstallAsync(disk, "3.0", SlotDisk.Hash1);
+        Assert.Equal(("b", false), disk.Restart()); // before it was tried
+        Assert.Equal(("a", true), disk.Restart(await TryNextAsync(disk)));
+        using (var control = disk.Open()) await control.MarkBadAsync("a", Token);
+        Assert.Equal(("b", false), disk.Restart());
+        using var after = disk.Open();
+        Assert.Equal([(SlotState.Bad, "3.0"), (SlotState.Good, "2.0")], (await after.ReadSlotsAsync(Token)).Select(slot => (slot.State, slot.Version!)));
+    }
+
+    /// <summary>Until the restart that asks for it, nothing but the kept slot boots, wherever the installation was cut.</summary>
+    [Fact]
+    public async Task AnInstallation_PowerCutAtAnyStep_TheKeptSlotBoots_AndItCanBeginAnew()
+    {
+        for (var steps = 0; steps < MostSteps; steps++)
+        {
+            using var disk = new PiDisk(labelB: "edge_0.9").Proven();
+            var cut = false;
+            try
+            {
+                await InstallAsync(disk, "2.0", SlotDisk.Hash2, steps);
+            }
+            catch (PowerCutException)
+            {
+                cut = true;
+            }
+            Assert.Equal(("a", false), disk.Restart());
+            if (cut) await InstallAsync(disk, "2.0", SlotDisk.Hash2);
+            Assert.Equal(("b", true), disk.Restart(await TryNextAsync(disk)));
+            if (!cut) return;
+        }
+        Assert.Fail("the installation never came to its end");
+    }
+
+    /// <summary>Somebody started the good old version by hand, and what the firmware would start is now what is written over.</summary>
+    [Fact]
+    public async Task AnInstallation_OverTheKeptSlot_PowerCutAtAnyStep_WhatRanBoots()
+    {
+        for (var steps = 0; steps < MostSteps; steps++)
+        {
+            using var disk = new PiDisk(labelB: "edge_0.9").Proven().Boot("b", tried: true);
+            var cut = false;
+            try
+            {
+                await InstallAsync(disk, "2.0", SlotDisk.Hash1, steps);
+            }
+            catch (PowerCutException)
+            {
+                cut = true;
+            }
+            var (slot, _) = disk.Restart(); // which asserts that the slot has its boot files
+            if (cut) continue;
+            Assert.Equal("b", slot);
+            return;
+        }
+        Assert.Fail("the installation never came to its end");
+    }
+
+    /// <summary>What the installer does with a slot, without its content.</summary>
+    private static async Task InstallAsync(PiDisk disk, string version, string hash, int? steps = null)
+    {
+        using var control = disk.Open(steps);
+        var target = await control.ChooseTargetAsync(version, Token);
+        target.Delete(target.Uki);
+        await target.Marker.MarkEmptyAsync(Token);
+        File.WriteAllText(target.Uki + ".part", "boot files of " + version);
+        var (root, verity) = ImageIdentity.PartitionIds(hash);
+        await target.Marker.MarkInstalledAsync($"edge_{version}", root, verity, Token);
+        target.Rename(target.Uki + ".part", target.Uki);
+    }
+
+    /// <summary>The parameter of the restart into a version on trial.</summary>
+    private static async Task<string> TryNextAsync(PiDisk disk)
+    {
+        using var control = disk.Open();
+        await control.PrepareRestartAsync(Token);
+        return File.ReadAllText(disk.RebootParameter);
+    }
+
     [Fact]
     public async Task AJourney_OnRealFat_LeavesCleanFileSystems()
     {
