@@ -105,8 +105,8 @@ internal sealed class ImageBuild(BuildOptions options, IBuildObserver observer)
 
     private static void RequireSupported(ImageDefinition definition)
     {
-        if (definition.Board.Boot != BootScheme.SystemdBoot)
-            throw new UserError($"Images for board {definition.Board.Name} (Raspberry Pi tryboot) cannot be built yet.", "Use a UEFI board such as uefi-x86_64.");
+        if (definition.Board is { Boot: BootScheme.Tryboot, Architecture: not "arm64" })
+            throw new UserError($"Board {definition.Board.Name} starts by a Raspberry Pi's tryboot and is {definition.Board.Architecture}.", "Set architecture: arm64, or boot: systemd-boot.");
     }
 
     private static void RequireSpace(string folder)

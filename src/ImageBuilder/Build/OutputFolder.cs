@@ -121,7 +121,7 @@ internal sealed class OutputFolder(ImageDefinition definition, BuildOptions opti
         }, cancellationToken);
 
         var (config, data) = (System.IO.Path.Combine(folder, "config.img"), System.IO.Path.Combine(folder, "data.img"));
-        (string File, DiskPartition Place)[] contents = [(parts.Esp, layout.Esp), (parts.RootImage, layout.RootA), (parts.VerityTree, layout.VerityA), (config, layout.Config), (data, layout.Data)];
+        (string File, DiskPartition Place)[] contents = [.. parts.BootPartitions.Zip(layout.Boot), (parts.RootImage, layout.RootA), (parts.VerityTree, layout.VerityA), (config, layout.Config), (data, layout.Data)];
         var total = contents.Sum(content => new FileInfo(content.File).Length);
         long done = 0;
         using var target = File.OpenHandle(path, FileMode.Open, FileAccess.Write, options: FileOptions.Asynchronous);
@@ -139,7 +139,7 @@ internal sealed class OutputFolder(ImageDefinition definition, BuildOptions opti
         var packed = new List<PackedPayload>();
         await stages.MeasureAsync("pack", identity, false, async () =>
         {
-            BundlePayloadFile[] payloads = [new("root.erofs", BundlePayloadKind.Root, parts.RootImage), new("uki.efi", BundlePayloadKind.Uki, parts.Uki)];
+            BundlePayloadFile[] payloads = [new("root.erofs", BundlePayloadKind.Root, parts.RootImage), new(System.IO.Path.GetFileName(parts.Boot), BundlePayloadKind.Uki, parts.Boot)];
             foreach (var payload in payloads)
                 packed.Add(await BundleWriter.PackAsync(payload, System.IO.Path.Combine(folder, $"{payload.Name}.packed"), (done, total) => observer.Progress("pack", done, total), cancellationToken));
         });
@@ -158,9 +158,8 @@ internal sealed class OutputFolder(ImageDefinition definition, BuildOptions opti
     };
 
     /// <summary>How much of each partition is filled; the rest of it, and partitions not named here, are zeros.</summary>
-    private static Dictionary<DiskPartition, long> Used(ImageParts parts) => new()
+    private static Dictionary<DiskPartition, long> Used(ImageParts parts) => new(parts.Layout.Boot.Select(partition => KeyValuePair.Create(partition, partition.Size)))
     {
-        [parts.Layout.Esp] = parts.Layout.Esp.Size,
         [parts.Layout.RootA] = new FileInfo(parts.RootImage).Length,
         [parts.Layout.VerityA] = new FileInfo(parts.VerityTree).Length,
         [parts.Layout.Config] = parts.Layout.Config.Size,
@@ -225,7 +224,7 @@ internal sealed class OutputFolder(ImageDefinition definition, BuildOptions opti
             {
                 ["root"] = new FileInfo(parts.RootImage).Length,
                 ["verity"] = new FileInfo(parts.VerityTree).Length,
-                ["uki"] = new FileInfo(parts.Uki).Length,
+                ["uki"] = new FileInfo(parts.Boot).Length,
                 ["disk"] = parts.Layout.Size,
             },
             ["outputs"] = outputs,

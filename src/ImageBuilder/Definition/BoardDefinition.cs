@@ -15,6 +15,9 @@ public sealed record BoardDefinition
     /// <summary>Debian packages the machine needs, its kernel among them.</summary>
     public IReadOnlyList<string> Packages { get; init; } = [];
 
+    /// <summary>Debian's archive areas beside <c>main</c> that they come from, e.g. <c>non-free-firmware</c>.</summary>
+    public IReadOnlyList<string> ArchiveAreas { get; init; } = [];
+
     /// <summary>Kernel arguments, before the image's own.</summary>
     public IReadOnlyList<string> KernelArguments { get; init; } = [];
 

@@ -88,6 +88,7 @@ internal sealed class DefinitionLookup(string definitionFolder, string libraryFo
         [
             new("architecture", DefinitionShapes.Architecture, "Debian architecture.", null),
             new("boot", ValueShape.Choice(("systemd-boot", BootScheme.SystemdBoot), ("tryboot", BootScheme.Tryboot)), "How the machine chooses a slot.", null),
+            new("archiveAreas", DefinitionShapes.Words, "Debian's archive areas beside main, e.g. non-free-firmware.", "[]"),
             new("modulesExclude", DefinitionShapes.Words, "Folders below /lib/modules/VERSION/kernel left out of the root.", "[]"),
             .. SharedFields,
         ],
@@ -98,6 +99,7 @@ internal sealed class DefinitionLookup(string definitionFolder, string libraryFo
             Boot = bag.Get<BootScheme>("boot"),
             Packages = bag.List<string>("packages"),
             KernelArguments = bag.List<string>("kernelArguments"),
+            ArchiveAreas = bag.List<string>("archiveAreas"),
             ModulesExclude = bag.List<string>("modulesExclude"),
             InitrdDrivers = bag.List<string>("initrdDrivers"),
         });

@@ -45,7 +45,7 @@ internal static class ImageShape
             ], bag => bag), "systemd units.", "{}"),
         new("sizes", new MappingShape("a mapping with esp, slot and data",
             [
-                new("esp", DefinitionShapes.Size(64 * MiB), "EFI system partition; holds the kernel images of both slots.", "512MiB"),
+                new("esp", DefinitionShapes.Size(64 * MiB), "EFI system partition, which holds the kernel images of both slots; on a Raspberry Pi the boot partition of each slot.", "512MiB"),
                 new("slot", DefinitionShapes.Size(128 * MiB), "Each of the two root partitions. It cannot be changed by an update: leave room to grow.", "2GiB"),
                 new("data", DefinitionShapes.Size(64 * MiB), "Data partition in the image; it grows to the end of the disk at first boot.", "512MiB"),
             ], bag => new PartitionSizes

@@ -3,7 +3,7 @@ namespace Appliance.ImageBuilder.Definition;
 /// <summary>Partition sizes in bytes, multiples of 1 MiB.</summary>
 public sealed record PartitionSizes
 {
-    /// <summary>EFI system partition, 64 MiB or more.</summary>
+    /// <summary>EFI system partition, 64 MiB or more; for a Raspberry Pi the boot partition of each slot.</summary>
     public long Esp { get; init; } = 512L << 20;
 
     /// <summary>Each of the two root partitions; the verity partitions are derived from it.</summary>

@@ -6,15 +6,16 @@ using Appliance.ImageBuilder.Definition;
 namespace Appliance.ImageBuilder.Disk;
 
 /// <summary>
-/// The partition table of an image: ESP, root A and its hash tree, root B and its hash tree, configuration, data.
+/// The partition table of an image: what boots, root A and its hash tree, root B and its hash tree, configuration, data.
 /// Root and verity partition UUIDs are the two halves of the root hash (Discoverable Partitions Specification).
 /// </summary>
 internal sealed record DiskLayout
 {
-    private const long Alignment = 1L << 20;
-    private const long ConfigSize = 16L << 20;
+    private const long Alignment = 1L << 20, AutobootSize = 16L << 20, ConfigSize = 16L << 20;
     private static readonly Guid EspType = new("c12a7328-f81f-11d2-ba4b-00a0c93ec93b");
-    private static readonly Guid BasicData = new("ebd0a0a2-b9e5-4433-87c0-68b6b72699c7"); // Windows and macOS show it
+    // Windows and macOS show it. A Raspberry Pi's boot partitions are not of the ESP's type, by which systemd would mount one of them
+    // on its own account.
+    private static readonly Guid BasicData = new("ebd0a0a2-b9e5-4433-87c0-68b6b72699c7");
     private static readonly Dictionary<string, (Guid Root, Guid Verity)> RootTypes = new()
     {
         ["amd64"] = (new("4f68bce3-e8cd-4db1-96e7-fbcaf984b709"), new("2c7357ed-ebd2-46d9-aec1-23d437ec2bf5")),
@@ -23,7 +24,9 @@ internal sealed record DiskLayout
     private static readonly Guid LinuxData = new("0fc63daf-8483-4772-8e79-3d69d8477de4");
 
     public required Guid DiskId { get; init; }
-    public required DiskPartition Esp { get; init; }
+
+    /// <summary>What the firmware reads: the ESP; for a Raspberry Pi the partition of <c>autoboot.txt</c> and a boot partition for each slot.</summary>
+    public required IReadOnlyList<DiskPartition> Boot { get; init; }
     public required DiskPartition RootA { get; init; }
     public required DiskPartition VerityA { get; init; }
     public required DiskPartition RootB { get; init; }
@@ -32,7 +35,7 @@ internal sealed record DiskLayout
     public required DiskPartition Data { get; init; }
 
     /// <summary>All partitions in the order of their numbers.</summary>
-    public IEnumerable<DiskPartition> Partitions => [Esp, RootA, VerityA, RootB, VerityB, Config, Data];
+    public IEnumerable<DiskPartition> Partitions => [.. Boot, RootA, VerityA, RootB, VerityB, Config, Data];
 
     /// <summary>Size of the whole disk in bytes, the backup table at its end included.</summary>
     public long Size => Data.End + Alignment;
@@ -56,7 +59,9 @@ internal sealed record DiskLayout
         return new DiskLayout
         {
             DiskId = NameBased(definition, "disk"),
-            Esp = Place("esp", EspType, NameBased(definition, "esp"), definition.Sizes.Esp),
+            Boot = definition.Board.Boot == BootScheme.SystemdBoot
+                ? [Place("esp", EspType, NameBased(definition, "esp"), definition.Sizes.Esp)]
+                : [.. TrybootPartitions(definition).Select(part => Place(part.Label, BasicData, NameBased(definition, part.Label), part.Size))],
             RootA = Place(slotLabel, rootType, rootId, definition.Sizes.Slot),
             VerityA = Place(slotLabel, verityType, verityId, veritySize),
             RootB = Place(ImageIdentity.EmptyLabel, rootType, NameBased(definition, "root-b"), definition.Sizes.Slot),
@@ -81,16 +86,27 @@ internal sealed record DiskLayout
         return script.ToString();
     }
 
+    /// <summary>A Raspberry Pi's boot partitions, side by side and before all others: so its firmware counts them as everybody does.</summary>
+    public static IReadOnlyList<(string Label, long Size)> TrybootPartitions(ImageDefinition definition) =>
+        [("autoboot", AutobootSize), ("boot-a", definition.Sizes.Esp), ("boot-b", definition.Sizes.Esp)];
+
     /// <summary>The Debian architecture a disk image is for, by the type of its root partitions; null where it has none.</summary>
     public static string? FindArchitecture(string image)
     {
-        // The table's entries follow its header, in the third sector, and each begins with its type (UEFI specification 2.10, section 5.3.3).
+        var types = ReadTypes(image);
+        return RootTypes.FirstOrDefault(pair => types.Contains(pair.Value.Root)).Key;
+    }
+
+    /// <summary>True when a disk image starts by UEFI.</summary>
+    public static bool HasEsp(string image) => ReadTypes(image).Contains(EspType);
+
+    /// <summary>The table's entries follow its header, in the third sector, and each begins with its type (UEFI specification 2.10, section 5.3.3).</summary>
+    private static HashSet<Guid> ReadTypes(string image)
+    {
         const int sector = 512, entries = 128, entrySize = 128;
         var table = new byte[entries * entrySize];
         using var disk = File.OpenHandle(image, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
-        if (RandomAccess.Read(disk, table, 2 * sector) != table.Length) return null;
-        var types = Enumerable.Range(0, entries).Select(entry => new Guid(table.AsSpan(entry * entrySize, 16))).ToHashSet();
-        return RootTypes.FirstOrDefault(pair => types.Contains(pair.Value.Root)).Key;
+        return RandomAccess.Read(disk, table, 2 * sector) == table.Length ? [.. Enumerable.Range(0, entries).Select(entry => new Guid(table.AsSpan(entry * entrySize, 16)))] : [];
     }
 
     private static long RoundUp(long value, long step) => (value + step - 1) / step * step;

@@ -15,8 +15,13 @@ internal sealed record ImageParts
     /// <summary>Paths of the finished parts.</summary>
     public required string RootImage { get; init; }
     public required string VerityTree { get; init; }
-    public required string Uki { get; init; }
-    public required string Esp { get; init; }
+
+
+    /// <summary>What starts a slot: the unified kernel image, or a Raspberry Pi's <c>boot.img</c>.</summary>
+    public required string Boot { get; init; }
+
+    /// <summary>The file systems of the layout's boot partitions.</summary>
+    public required IReadOnlyList<string> BootPartitions { get; init; }
 
     public required string KernelVersion { get; init; }
 

@@ -15,6 +15,9 @@ internal sealed class ImagePipeline(ImageDefinition definition, WorkloadChoice w
 {
     private const string EfiPrograms = "systemd-boot-efi";
 
+    /// <summary>Raspberry Pi documentation, config.txt, boot_ramdisk: "The maximum size for a ramdisk file is 96MB."</summary>
+    private const long LargestBootImage = 96L << 20;
+
     private readonly string _epoch = definition.SourceDate.ToUnixTimeSeconds().ToString();
 
     /// <summary>Runs every stage up to the parts an image is assembled from. Stages that do not need each other run side by side.</summary>
@@ -24,17 +27,18 @@ internal sealed class ImagePipeline(ImageDefinition definition, WorkloadChoice w
         var token = failure.Token;
 
         var supervisor = Guard(SupervisorAsync(token), failure);
-        var tools = Guard(BootstrapAsync("tools", ToolArchitectures(), ToolPackages(), [], token), failure);
-        var root = Guard(BootstrapAsync("base", definition.Board.Architecture, RootPackages(), definition.Board.ModulesExclude, token), failure);
+        var tools = Guard(BootstrapAsync("tools", ToolArchitectures(), ToolPackages(), [], [], token), failure);
+        var root = Guard(BootstrapAsync("base", definition.Board.Architecture, RootPackages(), definition.Board.ArchiveAreas, definition.Board.ModulesExclude, token), failure);
         var initrd = Guard(InitrdAsync(root, token), failure);
         var releases = Guard(ReleasesAsync(token), failure);
         var overlays = Guard(OverlaysAsync(root, supervisor, releases, token), failure);
         var erofs = Guard(ErofsAsync(tools, root, overlays, token), failure);
         var verity = Guard(VerityAsync(tools, erofs, token), failure);
-        var uki = Guard(UkiAsync(tools, initrd, overlays, verity, token), failure);
-        var esp = Guard(EspAsync(tools, uki, token), failure);
+        var tryboot = definition.Board.Boot == BootScheme.Tryboot;
+        var boot = Guard(tryboot ? BootImageAsync(tools, root, initrd, verity, token) : UkiAsync(tools, initrd, overlays, verity, token), failure);
+        var partitions = Guard(tryboot ? BootPartitionsAsync(tools, boot, token) : EspAsync(tools, boot, token), failure);
 
-        await WhenAllFirstErrorAsync([supervisor, tools, root, initrd, releases, overlays, erofs, verity, uki, esp], cancellationToken);
+        await WhenAllFirstErrorAsync([supervisor, tools, root, initrd, releases, overlays, erofs, verity, boot, partitions], cancellationToken);
         var rootHash = (await File.ReadAllTextAsync((await verity).File("root-hash"), token)).Trim();
         return new ImageParts
         {
@@ -46,17 +50,17 @@ internal sealed class ImagePipeline(ImageDefinition definition, WorkloadChoice w
             Supervisor = await supervisor,
             RootImage = (await erofs).File("root.erofs"),
             VerityTree = (await verity).File("root.verity"),
-            Uki = (await uki).File("uki.efi"),
-            Esp = (await esp).File("esp.img"),
+            Boot = (await boot).File(tryboot ? "boot.img" : "uki.efi"),
+            BootPartitions = [.. (tryboot ? DiskLayout.TrybootPartitions(definition).Select(part => part.Label) : ["esp"]).Select(name => partitions.Result.File($"{name}.img"))],
             KernelVersion = (await File.ReadAllTextAsync((await initrd).File("kernel-version"), token)).Trim(),
-            Identity = (await esp).Identity,
+            Identity = (await partitions).Identity,
         };
     }
 
-    private async Task<StageResult> BootstrapAsync(string name, string architectures, IReadOnlyList<string> packages, IReadOnlyList<string> modulesExclude, CancellationToken cancellationToken)
+    private async Task<StageResult> BootstrapAsync(string name, string architectures, IReadOnlyList<string> packages, IReadOnlyList<string> archiveAreas, IReadOnlyList<string> modulesExclude, CancellationToken cancellationToken)
     {
         var keepTranslations = name == "base" && !IsPlainLocale();
-        var key = Key(name, "bootstrap.sh").Add("suite", definition.Suite).Add("architecture", architectures).Add("packages", packages)
+        var key = Key(name, "bootstrap.sh").Add("suite", definition.Suite).Add("architecture", architectures).Add("packages", packages).Add("areas", archiveAreas)
             .Add("mirrors", options.Mirrors).Add("modules", modulesExclude).Add("translations", keepTranslations.ToString());
         var tree = await stages.RunAsync(name, key, options.Refresh, folder => InSandboxAsync(name, null, "bootstrap.sh", new()
         {
@@ -64,6 +68,7 @@ internal sealed class ImagePipeline(ImageDefinition definition, WorkloadChoice w
             ["SUITE"] = definition.Suite,
             ["ARCHITECTURES"] = architectures,
             ["PACKAGES"] = string.Join(',', packages),
+            ["AREAS"] = string.Join(',', archiveAreas.Prepend("main")),
             ["MIRRORS"] = string.Join('\n', options.Mirrors),
             ["MODULES_EXCLUDE"] = string.Join('\n', modulesExclude),
             ["KEEP_TRANSLATIONS"] = keepTranslations ? "yes" : "no",
@@ -174,7 +179,7 @@ internal sealed class ImagePipeline(ImageDefinition definition, WorkloadChoice w
     {
         var (toolTree, kernel, layer, hashTree) = (await tools, await initrd, await overlays, await verity);
         var rootHash = (await File.ReadAllTextAsync(hashTree.File("root-hash"), cancellationToken)).Trim();
-        var commandLine = string.Join(' ', [.. definition.Board.KernelArguments, .. definition.KernelArguments, $"roothash={rootHash}"]);
+        var commandLine = CommandLine(rootHash);
         var key = Key("uki", "uki.sh").Add("tools", toolTree.Identity).Add("initrd", kernel.Identity).Add("overlays", layer.Identity).Add("command line", commandLine);
         return await stages.RunAsync("uki", key, false, folder => InSandboxAsync("uki", toolTree, "uki.sh", new()
         {
@@ -208,6 +213,51 @@ internal sealed class ImagePipeline(ImageDefinition definition, WorkloadChoice w
             }, cancellationToken);
         });
     }
+
+    /// <summary>
+    /// All that a Raspberry Pi's firmware loads of a slot, in one file: the FAT image that it takes for a boot partition with
+    /// <c>boot_ramdisk=1</c>. So a slot's boot files appear by one rename, and none of them can be of another version.
+    /// </summary>
+    private async Task<StageResult> BootImageAsync(Task<StageResult> tools, Task<StageResult> root, Task<StageResult> initrd, Task<StageResult> verity, CancellationToken cancellationToken)
+    {
+        var (toolTree, baseTree, kernel, hashTree) = (await tools, await root, await initrd, await verity);
+        var commandLine = CommandLine((await File.ReadAllTextAsync(hashTree.File("root-hash"), cancellationToken)).Trim());
+        var key = Key("bootimage", "bootimage.sh").Add("tools", toolTree.Identity).Add("base", baseTree.Identity).Add("initrd", kernel.Identity).Add("command line", commandLine);
+        return await stages.RunAsync("bootimage", key, false, async folder =>
+        {
+            await InSandboxAsync("bootimage", toolTree, "bootimage.sh", new()
+            {
+                ["OUT"] = folder,
+                ["BASE"] = baseTree.File("tree"),
+                ["KERNEL"] = kernel.Folder,
+                ["COMMAND_LINE"] = commandLine,
+                ["VOLUME_ID"] = DiskLayout.NameBased(definition, "boot.img").ToString()[..8],
+            }, cancellationToken);
+            var size = new FileInfo(Path.Combine(folder, "boot.img")).Length;
+            if (size > LargestBootImage)
+                throw new UserError($"The boot files of {ByteSize.Format(size)} are more than the {ByteSize.Format(LargestBootImage)} that a Raspberry Pi's firmware loads.", "Take drivers off the board's initrdDrivers.");
+        });
+    }
+
+    private async Task<StageResult> BootPartitionsAsync(Task<StageResult> tools, Task<StageResult> bootImage, CancellationToken cancellationToken)
+    {
+        var (toolTree, image) = (await tools, await bootImage);
+        var key = Key("autoboot", "autoboot.sh").Add("tools", toolTree.Identity).Add("boot image", image.Identity).Add("size", definition.Sizes.Esp.ToString());
+        return await stages.RunAsync("autoboot", key, false, async folder =>
+        {
+            var needed = new FileInfo(image.File("boot.img")).Length + (8L << 20);
+            if (needed > definition.Sizes.Esp)
+                throw new UserError($"A boot partition of {ByteSize.Format(definition.Sizes.Esp)} cannot hold the boot files of a slot ({ByteSize.Format(needed)}).", "Raise sizes.esp in the definition.");
+            await InSandboxAsync("autoboot", toolTree, "autoboot.sh", new()
+            {
+                ["OUT"] = folder,
+                ["BOOT_IMAGE"] = image.Folder,
+                ["PARTITIONS"] = string.Concat(DiskLayout.TrybootPartitions(definition).Select(part => $"{part.Label} {part.Size} {DiskLayout.NameBased(definition, part.Label).ToString()[..8]}\n")),
+            }, cancellationToken);
+        });
+    }
+
+    private string CommandLine(string rootHash) => string.Join(' ', [.. definition.Board.KernelArguments, .. definition.KernelArguments, $"roothash={rootHash}"]);
 
     private async Task InSandboxAsync(string stage, StageResult? tools, string script, Dictionary<string, string?> variables, CancellationToken cancellationToken)
     {

@@ -17,6 +17,10 @@ internal static partial class StageDiagnosis
             return new UserError($"The packages of board {definition.Board.Name} bring no kernel: /boot/vmlinuz-* is missing.", "Add a linux-image package to the board's packages, or take it off packages.remove.", failure);
         if (Marked("SEVERAL-KERNELS:", tail) is { } kernels)
             return new UserError($"The packages bring more than one kernel:{kernels}", "Keep one linux-image package: use packages.remove for the others.", failure);
+        if (Marked("NO-FIRMWARE", tail) is not null)
+            return new UserError($"The packages of board {definition.Board.Name} bring no Raspberry Pi firmware: /usr/lib/raspi-firmware/start4.elf is missing.", "Add raspi-firmware to the board's packages, and non-free-firmware to its archiveAreas.", failure);
+        if (Marked("NO-DEVICE-TREE:", tail) is { } kernel)
+            return new UserError($"The kernel{kernel} brings no device tree of a Raspberry Pi 4.", "Use Debian's linux-image-arm64 in the board's packages.", failure);
         if (Marked("NOT-INSTALLED:", tail) is { } name)
             return new UserError($"packages.remove names{name}, which is not in the image.", "Take it off the list.", failure);
         if (Marked("NO-UNIT:", tail) is { } unit)

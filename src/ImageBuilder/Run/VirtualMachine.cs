@@ -40,6 +40,7 @@ internal sealed class VirtualMachine : IAsyncDisposable
     public static async Task<VirtualMachine> StartAsync(MachineOptions options, Action<byte[], int>? onSerial, CancellationToken cancellationToken)
     {
         var architecture = DiskLayout.FindArchitecture(options.Image) ?? throw new UserError($"{options.Image} is no image of ours: its partition table has no root partition.", "Name disk.img, disk.img.zst, or the folder a build made, e.g. out/appliance_1.0.0_amd64.");
+        if (!DiskLayout.HasEsp(options.Image)) throw new UserError($"{options.Image} starts by a Raspberry Pi's firmware, which runs on the hardware only.", "Write it to a card: `appliance flash`. To look at the same system here, build it for uefi-arm64.");
         var firmware = Firmware.Find(architecture);
         var folder = Directory.CreateTempSubdirectory("appliance-run-").FullName;
         try

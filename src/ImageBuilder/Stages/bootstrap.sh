@@ -1,10 +1,12 @@
 # Makes a Debian tree in $OUT/tree, with dpkg's status and apt's lists beside it for the lock file and the SBOM.
-# SUITE, ARCHITECTURES (comma list, the tree's own first), PACKAGES (comma list), MIRRORS (one a line, may be empty), MODULES_EXCLUDE (one a line).
+# SUITE, ARCHITECTURES (comma list, the tree's own first), PACKAGES and AREAS (comma lists), MIRRORS (one a line, may be empty), MODULES_EXCLUDE (one a line).
 
 # A tree that a power cut damages is built again, so dpkg need not sync every file.
 # Kernel and boot loader hooks have nothing to do in a build tree: the initrd, the UKI and the ESP are stages of their own.
-# (dracut's package trigger calls its hook by name, so that one is there and does nothing.)
-set -- --mode=root --variant=apt --format=directory --architectures="$ARCHITECTURES" \
+# (dracut's package trigger and raspi-firmware's script call their hooks by name, so those are there and do nothing.)
+hooks=dracut
+case ",$PACKAGES," in *,raspi-firmware,*) hooks="$hooks z50-raspi-firmware" ;; esac
+set -- --mode=root --variant=apt --format=directory --architectures="$ARCHITECTURES" --components="$AREAS" \
     --aptopt='Acquire::Languages "none"' \
     --dpkgopt=force-unsafe-io \
     --dpkgopt='path-exclude=/usr/share/man/*' \
@@ -18,7 +20,7 @@ set -- --mode=root --variant=apt --format=directory --architectures="$ARCHITECTU
     --dpkgopt='path-exclude=/etc/kernel/postrm.d/*' \
     --dpkgopt='path-exclude=/etc/initramfs/post-update.d/*' \
     --include="$PACKAGES" \
-    --essential-hook="mkdir -p \"\$1/etc/kernel/postinst.d\" && printf '#!/bin/sh\\n' > \"\$1/etc/kernel/postinst.d/dracut\" && chmod 755 \"\$1/etc/kernel/postinst.d/dracut\"" \
+    --essential-hook="mkdir -p \"\$1/etc/kernel/postinst.d\" && cd \"\$1/etc/kernel/postinst.d\" && for hook in $hooks; do printf '#!/bin/sh\\n' > \$hook && chmod 755 \$hook; done" \
     --customize-hook="mkdir -p '$OUT/lists' && cp \"\$1\"/var/lib/apt/lists/*_Packages \"\$1\"/var/lib/apt/lists/*InRelease '$OUT/lists/'" \
     --customize-hook="cp \"\$1/var/lib/dpkg/status\" '$OUT/status'"
 if [ "${KEEP_TRANSLATIONS:-no}" = no ]; then

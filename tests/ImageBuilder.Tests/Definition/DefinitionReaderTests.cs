@@ -293,6 +293,27 @@ public sealed class DefinitionReaderTests : IDisposable
     }
 
     [Fact]
+    public void Read_WithAnotherBoard_TakesItInsteadOfTheDefinitions()
+    {
+        var board = DefinitionReader.Read(_folder.Write(Minimal), DefinitionFolder.Library, "uefi-arm64").Board;
+        Assert.Equal(("uefi-arm64", "arm64"), (board.Name, board.Architecture));
+
+        var error = Assert.Throws<UserError>(() => DefinitionReader.Read(_folder.Write(Minimal), DefinitionFolder.Library, "abacus"));
+        Assert.Contains("--board abacus: there is no boards/abacus.yaml; expected one of", error.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>What a Raspberry Pi's firmware is, Debian does not call free.</summary>
+    [Fact]
+    public void Read_TheRaspberryPi_TakesItsFirmwareFromWhereDebianHasIt()
+    {
+        var board = DefinitionReader.Read(_folder.Write(Minimal), DefinitionFolder.Library, "raspberry-pi").Board;
+
+        Assert.Equal((BootScheme.Tryboot, "arm64"), (board.Boot, board.Architecture));
+        Assert.Equal(["non-free-firmware"], board.ArchiveAreas);
+        Assert.Contains("raspi-firmware", board.Packages);
+    }
+
+    [Fact]
     public void Read_RandomlyDamagedDefinitions_GivesAValueOrOneErrorWithAPlace()
     {
         var original = File.ReadAllText(Path.Combine(DefinitionFolder.Library, "appliance.yaml"));

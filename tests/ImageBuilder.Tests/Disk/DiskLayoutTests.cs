@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Appliance.ImageBuilder.Definition;
 using Appliance.ImageBuilder.Disk;
 
@@ -40,6 +41,44 @@ public sealed class DiskLayoutTests
         Assert.Equal("10213243-5465-7687-98a9-bacbdcedfe0f", layout.VerityA.Id.ToString());
         Assert.Equal("edge_1.0", layout.RootA.Label);
         Assert.Equal("_empty", layout.RootB.Label);
+    }
+
+    /// <summary>The supervisor's boot control counts on these numbers (TrybootControl).</summary>
+    [Fact]
+    public void For_ARaspberryPi_PlacesTheBootPartitionsFirst()
+    {
+        var layout = DiskLayout.For(Definition with { Board = new BoardDefinition { Name = "pi", Architecture = "arm64", Boot = BootScheme.Tryboot } }, RootHash);
+
+        Assert.Equal(["autoboot", "boot-a", "boot-b", "edge_1.0", "edge_1.0", "_empty", "_empty", "edge-data"], layout.Partitions.Select(partition => partition.Label));
+        Assert.Equal([16L << 20, 512L << 20, 512L << 20], layout.Boot.Select(partition => partition.Size));
+        Assert.Equal(8, layout.Partitions.Select(partition => partition.Id).Distinct().Count());
+    }
+
+    [Theory]
+    [InlineData("amd64", BootScheme.SystemdBoot, true)]
+    [InlineData("arm64", BootScheme.SystemdBoot, true)]
+    [InlineData("arm64", BootScheme.Tryboot, false)]
+    public async Task AnImage_TellsWhatItIsFor(string architecture, BootScheme boot, bool uefi)
+    {
+        var layout = DiskLayout.For(Definition with { Board = new BoardDefinition { Name = "b", Architecture = architecture, Boot = boot } }, RootHash);
+        using var folder = new Temporary();
+        var image = folder["disk.img"];
+        await using (var file = File.Create(image)) file.SetLength(layout.Size);
+        using var sfdisk = Process.Start(new ProcessStartInfo("sfdisk", ["--quiet", image]) { RedirectStandardInput = true })!;
+        await sfdisk.StandardInput.WriteAsync(layout.ToSfdiskScript());
+        sfdisk.StandardInput.Close();
+        await sfdisk.WaitForExitAsync(TestContext.Current.CancellationToken);
+
+        Assert.Equal((architecture, uefi), (DiskLayout.FindArchitecture(image), DiskLayout.HasEsp(image)));
+    }
+
+    [Fact]
+    public void AnythingElse_IsForNoArchitecture()
+    {
+        using var folder = new Temporary();
+        File.WriteAllText(folder["disk.img"], "no disk");
+
+        Assert.Null(DiskLayout.FindArchitecture(folder["disk.img"]));
     }
 
     /// <summary>Sizes `veritysetup format` made for files of these sizes.</summary>
