@@ -20,7 +20,7 @@ internal static class CompressedDisk
         using var source = File.OpenHandle(image);
         await using var output = new FileStream(target, FileMode.Create, FileAccess.Write);
         await FrameCompressor.CompressAsync(source, 0, layout.Boot[0].Offset, output, null, cancellationToken);
-        foreach (var partition in layout.Partitions)
+        foreach (var partition in layout.Partitions.OrderBy(partition => partition.Offset))
         {
             var filled = used.GetValueOrDefault(partition);
             if (partition == layout.RootA)

@@ -34,8 +34,11 @@ internal sealed record DiskLayout
     public required DiskPartition Config { get; init; }
     public required DiskPartition Data { get; init; }
 
-    /// <summary>All partitions in the order of their numbers.</summary>
-    public IEnumerable<DiskPartition> Partitions => [.. Boot, RootA, VerityA, RootB, VerityB, Config, Data];
+    /// <summary>
+    /// All partitions in the order of their numbers. The configuration has the last one, and its place before the data, which grow to the
+    /// disk's end: versions from before there was one know the data by number.
+    /// </summary>
+    public IReadOnlyList<DiskPartition> Partitions => [.. Boot, RootA, VerityA, RootB, VerityB, Data, Config];
 
     /// <summary>Size of the whole disk in bytes, the backup table at its end included.</summary>
     public long Size => Data.End + Alignment;

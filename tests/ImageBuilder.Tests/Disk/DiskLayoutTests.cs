@@ -22,13 +22,15 @@ public sealed class DiskLayoutTests
         var layout = DiskLayout.For(Definition, RootHash);
 
         long next = 1 << 20;
-        foreach (var partition in layout.Partitions)
+        foreach (var partition in layout.Partitions.OrderBy(partition => partition.Offset))
         {
             Assert.Equal(next, partition.Offset);
             Assert.Equal(0, partition.Size % (1 << 20));
             next = partition.End;
         }
         Assert.Equal(next + (1 << 20), layout.Size);
+        Assert.Equal(layout.Data.End, next); // it grows
+        Assert.Equal(layout.Data, layout.Partitions[5]); // image/initrd/usr/lib/appliance/count-boot, also of older versions
         Assert.Equal(7, layout.Partitions.Select(partition => partition.Id).Distinct().Count());
     }
 
@@ -49,9 +51,9 @@ public sealed class DiskLayoutTests
     {
         var layout = DiskLayout.For(Definition with { Board = new BoardDefinition { Name = "pi", Architecture = "arm64", Boot = BootScheme.Tryboot } }, RootHash);
 
-        Assert.Equal(["autoboot", "boot-a", "boot-b", "edge_1.0", "edge_1.0", "_empty", "_empty", "edge-data"], layout.Partitions.Select(partition => partition.Label));
+        Assert.Equal(["autoboot", "boot-a", "boot-b", "edge_1.0", "edge_1.0", "_empty", "_empty", "edge-data", "config"], layout.Partitions.Select(partition => partition.Label));
         Assert.Equal([16L << 20, 512L << 20, 512L << 20], layout.Boot.Select(partition => partition.Size));
-        Assert.Equal(8, layout.Partitions.Select(partition => partition.Id).Distinct().Count());
+        Assert.Equal(9, layout.Partitions.Select(partition => partition.Id).Distinct().Count());
     }
 
     [Theory]
