@@ -53,6 +53,8 @@ public sealed class Arm64Tests(Arm64Repository repository) : IClassFixture<Arm64
         };
         using var bus = Start("dbus-daemon", [], "--session", "--nofork", "--print-address", $"--address={environment["APPLIANCE_BUS"]}");
         await bus.StandardOutput.ReadLineAsync(Token);
+        using var systemd = Start(Path.Combine(Product.Root, "bench", "systemd-stand-in.py"), new() { ["DBUS_SESSION_BUS_ADDRESS"] = environment["APPLIANCE_BUS"] });
+        await WaitForTheNameAsync(environment["APPLIANCE_BUS"], "org.freedesktop.systemd1", systemd);
         using var daemon = Start(supervisor, environment);
         try
         {
@@ -65,8 +67,19 @@ public sealed class Arm64Tests(Arm64Repository repository) : IClassFixture<Arm64
         }
         finally
         {
-            foreach (var process in new[] { daemon, bus }.Where(process => !process.HasExited)) process.Kill(entireProcessTree: true);
+            foreach (var process in new[] { daemon, systemd, bus }.Where(process => !process.HasExited)) process.Kill(entireProcessTree: true);
             await daemon.WaitForExitAsync(CancellationToken.None);
+        }
+    }
+
+    private static async Task WaitForTheNameAsync(string bus, string name, Process owner)
+    {
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(200));
+        while (await timer.WaitForNextTickAsync(Token))
+        {
+            Assert.False(owner.HasExited, owner.HasExited ? await owner.StandardError.ReadToEndAsync(Token) : "");
+            using var list = Start("busctl", [], $"--address={bus}", "list", "--acquired", "--no-pager");
+            if ((await list.StandardOutput.ReadToEndAsync(Token)).Contains(name, StringComparison.Ordinal)) return;
         }
     }
 
