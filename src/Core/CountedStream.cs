@@ -24,7 +24,13 @@ public sealed class CountedStream(Stream inner, Action<int> told) : Stream
     public override int Read(byte[] buffer, int offset, int count) => Tell(inner.Read(buffer, offset, count));
 
     /// <inheritdoc/>
-    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => Tell(await inner.ReadAsync(buffer, cancellationToken));
+    public override int Read(Span<byte> buffer) => Tell(inner.Read(buffer));
+
+    /// <summary>A read of nothing, as <c>TarReader</c>'s at the end of an entry, is not handed on: Docker.DotNet's streams take its answer for a broken connection.</summary>
+    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => buffer.IsEmpty ? 0 : Tell(await inner.ReadAsync(buffer, cancellationToken));
+
+    /// <inheritdoc/>
+    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
     /// <inheritdoc/>
     public override long Seek(long offset, SeekOrigin origin) => inner.Seek(offset, origin);

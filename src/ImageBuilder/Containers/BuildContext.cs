@@ -87,7 +87,7 @@ internal sealed class BuildContext
             await new SourceTree(here, excluded, await GitModes.OfAsync(here, cancellationToken)).WriteAsync(writer, there[1..], bytes => onBytes(done += bytes), cancellationToken);
         foreach (var (here, there, mode) in _files)
         {
-            await using var content = new CountingStream(File.OpenRead(here), bytes => onBytes(done += bytes));
+            await using var content = new CountedStream(File.OpenRead(here), bytes => onBytes(done += bytes));
             await writer.WriteEntryAsync(new PaxTarEntry(TarEntryType.RegularFile, there[1..]) { Mode = mode, DataStream = content }, cancellationToken);
         }
     }

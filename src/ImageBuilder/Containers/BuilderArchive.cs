@@ -49,7 +49,7 @@ internal sealed record BuilderArchive(string ImageId, string Name)
         await writer.WriteEntryAsync(new UstarTarEntry(TarEntryType.RegularFile, $"{id}.json") { DataStream = new MemoryStream(configBytes) }, cancellationToken);
         foreach (var (layer, digest) in layers.Zip(digests))
         {
-            await using var content = new CountingStream(File.OpenRead(layer), bytes => onBytes(done += bytes, total));
+            await using var content = new CountedStream(File.OpenRead(layer), bytes => onBytes(done += bytes, total));
             await writer.WriteEntryAsync(new UstarTarEntry(TarEntryType.RegularFile, $"{digest}.tar") { DataStream = content }, cancellationToken);
         }
         return new BuilderArchive($"sha256:{id}", name);
@@ -86,7 +86,7 @@ internal sealed record BuilderArchive(string ImageId, string Name)
 
     private static async Task<string> DigestAsync(string path, Action<int> onBytes, CancellationToken cancellationToken)
     {
-        await using var content = new CountingStream(File.OpenRead(path), onBytes);
+        await using var content = new CountedStream(File.OpenRead(path), onBytes);
         var buffer = new byte[BufferSize];
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         int read;

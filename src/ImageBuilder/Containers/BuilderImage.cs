@@ -77,7 +77,7 @@ internal static class BuilderImage
             var total = new FileInfo(file).Length;
             long sent = 0;
             string? fault = null;
-            await using var content = new CountingStream(File.OpenRead(file), bytes => observer.Progress("load", sent += bytes, total));
+            await using var content = new CountedStream(File.OpenRead(file), bytes => observer.Progress("load", sent += bytes, total));
             await engine.AskAsync("loading the builder image", client => client.Images.LoadImageAsync(new ImageLoadParameters { Quiet = true }, content,
                 new Answers(message => fault ??= message.Error?.Message), cancellationToken));
             if (fault is not null) throw engine.Refused("loading the builder image", fault);

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Formats.Tar;
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
+using Appliance.Core;
 using Appliance.ImageBuilder.Build;
 using Appliance.ImageBuilder.Disk;
 using Appliance.ImageBuilder.Pipeline;
@@ -133,7 +134,7 @@ internal sealed class ContainerResults(ContainerEngine engine, string container,
         {
             return false;
         }
-        await using var stream = new CountingStream(archive.Stream ?? Stream.Null, _ => { });
+        await using var stream = new CountedStream(archive.Stream ?? Stream.Null, _ => { });
         await using var reader = new TarReader(stream);
         var entry = await reader.GetNextEntryAsync(copyData: false, cancellationToken) ?? throw new InvalidDataException($"the engine sent nothing for {path}");
         await read(entry.DataStream ?? Stream.Null);

@@ -1,10 +1,6 @@
-using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
 using Appliance.Core;
 using Appliance.Core.Credentials;
 using Appliance.Supervisor.Credentials;
-using Appliance.Supervisor.Processes;
 
 namespace Supervisor.Tests.Credentials;
 
@@ -16,15 +12,13 @@ internal sealed class SshKeysScene : CredentialScene
 
     private const string Unit = "ssh.service";
     private const int Refused = 255; // ssh's own exit code; else it is that of the shell
-    private readonly int _port = FreePort();
-    private Process? _sshd;
+    private readonly Sshd _sshd = new();
     private int _lists;
 
     public SshKeysScene()
     {
-        Directory.CreateDirectory("/run/sshd");
         File.SetUnixFileMode(Root, FolderMode.Open); // sshd reads keys as the user
-        foreach (var key in new[] { "host", "signer", "stranger" }) Run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", this[key]);
+        foreach (var key in new[] { "host", "signer", "stranger" }) Sshd.Run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", this[key]);
         Write("etc/passwd", "root:x:0:0::/root:/bin/sh\nnobody:x:65534:65534::/:/usr/sbin/nologin\nadmin:x:1000:1000::/:/bin/sh\n");
         Write($"image/{User}", NewClient(0), DurableFile.Readable);
         Units.OnStart = _ => RestartAsync();
@@ -48,7 +42,7 @@ internal sealed class SshKeysScene : CredentialScene
     public bool GetsIn(int client) => GetsIn(client, User);
 
     /// <summary>Whether a client gets in as somebody.</summary>
-    public bool GetsIn(int client, string user) => Try("ssh", "-p", $"{_port}", "-o", "UserKnownHostsFile=/dev/null", "-o", "GlobalKnownHostsFile=/dev/null", "-o", "StrictHostKeyChecking=no", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes", "-i", this[$"client{client}"], $"{user}@localhost", "true") != Refused;
+    public bool GetsIn(int client, string user) => Sshd.Try("ssh", "-p", $"{_sshd.Port}", "-o", "UserKnownHostsFile=/dev/null", "-o", "GlobalKnownHostsFile=/dev/null", "-o", "StrictHostKeyChecking=no", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes", "-i", this[$"client{client}"], $"{user}@localhost", "true").ExitCode != Refused;
 
     /// <summary>Without a list, somebody brings the next one, with the next client.</summary>
     public override Task<RotationRecord> RotateAsync(bool isEmergency = false, byte[]? given = null) => base.RotateAsync(isEmergency, given ?? Next());
@@ -61,14 +55,14 @@ internal sealed class SshKeysScene : CredentialScene
     {
         var file = Write("list.yaml", text);
         File.Delete(file + ".sig");
-        Run("ssh-keygen", "-q", "-Y", "sign", "-f", this[key], "-n", purpose, file);
+        Sshd.Run("ssh-keygen", "-q", "-Y", "sign", "-f", this[key], "-n", purpose, file);
         return [.. File.ReadAllBytes(file), .. File.ReadAllBytes(file + ".sig")];
     }
 
     /// <summary>A client's public key; the client is made when it is new.</summary>
     public string NewClient(int number)
     {
-        if (!File.Exists(this[$"client{number}"])) Run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", $"client {number}", "-f", this[$"client{number}"]);
+        if (!File.Exists(this[$"client{number}"])) Sshd.Run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", $"client {number}", "-f", this[$"client{number}"]);
         return File.ReadAllText(this[$"client{number}.pub"]).Trim();
     }
 
@@ -80,43 +74,10 @@ internal sealed class SshKeysScene : CredentialScene
 
     public override void Dispose()
     {
-        _sshd?.Kill();
-        _sshd?.Dispose();
+        _sshd.Dispose();
         base.Dispose();
     }
 
-    private async Task RestartAsync()
-    {
-        _sshd?.Kill();
-        _sshd?.WaitForExit();
-        // As 10-appliance.conf of the image has it.
-        var settings = Write("etc/ssh/sshd_config", $"Port {_port}\nListenAddress 127.0.0.1\nPidFile none\nUsePAM no\nStrictModes no\nAuthorizedKeysFile {this["image"]}/%u\nHostKey {this["host"]}\n{(IncludesLists ? $"Include {Folder}/*.conf\n" : "")}");
-        _sshd = Process.Start(new ProcessStartInfo("/usr/sbin/sshd", ["-D", "-q", "-f", settings]))!;
-        for (var i = 0; i < 200; i++)
-        {
-            if (_sshd.HasExited) throw new UserError("sshd does not start");
-            try
-            {
-                using var client = new TcpClient();
-                await client.ConnectAsync(IPAddress.Loopback, _port);
-                return;
-            }
-            catch (SocketException)
-            {
-                await Task.Delay(20);
-            }
-        }
-        throw new UserError("sshd does not listen");
-    }
-
-    private static int Try(string program, params string[] arguments) => ProcessRunner.RunAsync(new ProcessCommand(program, arguments), CancellationToken.None).GetAwaiter().GetResult().ExitCode;
-
-    private static void Run(string program, params string[] arguments) => Assert.Equal(0, Try(program, arguments));
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
+    /// <summary>As 10-appliance.conf of the image has it.</summary>
+    private Task RestartAsync() => _sshd.RestartAsync(Write("etc/ssh/sshd_config", $"{_sshd.Settings}AuthorizedKeysFile {this["image"]}/%u\nHostKey {this["host"]}\n{(IncludesLists ? $"Include {Folder}/*.conf\n" : "")}"));
 }
