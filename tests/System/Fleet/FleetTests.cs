@@ -108,7 +108,7 @@ public sealed class FleetTests : IAsyncLifetime
         Assert.Equal("admin", await machine.RunAsync("chmod 600 /run/ben; ssh -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o BatchMode=yes -i /run/ben admin@localhost id -un 2>/dev/null"));
         // Nothing is left of it on the disk.
         Assert.Equal("README.TXT", (await machine.RunAsync("mkdir -p /run/config; mount -r /dev/disk/by-partlabel/config /run/config; ls /run/config; umount /run/config")).ToUpperInvariant());
-        Assert.Equal("0", await machine.RunAsync("grep -a -c enrolmentToken /dev/disk/by-partlabel/config || true"));
+        Assert.Equal("0", await machine.RunAsync("grep -a -c 7k3m-q9vx /dev/disk/by-partlabel/config || true"));
         await machine.WaitAsync("the end of the setup", async () => await machine.RunAsync("ls /var/lib/appliance/supervisor/setup.json 2>/dev/null || echo gone") == "gone");
     }
 
