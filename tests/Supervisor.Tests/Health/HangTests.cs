@@ -44,7 +44,17 @@ public sealed class HangTests
         File.Delete(pids);
     }
 
-    private static bool IsAlive(string pid) => File.Exists($"/proc/{pid}/stat") && !File.ReadAllText($"/proc/{pid}/stat").Contains(") Z ", StringComparison.Ordinal);
+    private static bool IsAlive(string pid)
+    {
+        try
+        {
+            return !File.ReadAllText($"/proc/{pid}/stat").Contains(") Z ", StringComparison.Ordinal);
+        }
+        catch (IOException)
+        {
+            return false; // it has gone, perhaps while it was looked at
+        }
+    }
 
     [Fact]
     public async Task ATcpConnectionThatStalls_IsGivenUp()
