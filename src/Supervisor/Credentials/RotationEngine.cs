@@ -153,7 +153,9 @@ internal sealed class RotationEngine(string folder, TimeProvider time)
                 }
                 Log.Warning(e is UserError ? null : e, "The rotation of {Credential} failed while it was {Step}: {Reason}", credential.Name, DeviceView.Word(record.Step), reason);
                 failure = new UserError($"The rotation of {credential.Name} failed while it was {DeviceView.Word(record.Step)}, and the old one is used on: {reason}.", (e as UserError)?.Hint, e) { MayPass = e is UserError { MayPass: true } };
-                record = record with { Step = RotationStep.Undoing, RotatedAt = record.Step == RotationStep.Grace ? null : record.RotatedAt, RetireAt = null, Trouble = $"{DeviceView.Word(record.Step)}: {reason}", TroubleAt = time.GetUtcNow() };
+                // What somebody brings that is of no use is theirs to know of: the device has what it had, and nothing is wrong with it.
+                var (trouble, at) = record.Step < RotationStep.Switching && File.Exists(work.Given) ? (record.Trouble, record.TroubleAt) : ($"{DeviceView.Word(record.Step)}: {reason}", time.GetUtcNow());
+                record = record with { Step = RotationStep.Undoing, RotatedAt = record.Step == RotationStep.Grace ? null : record.RotatedAt, RetireAt = null, Trouble = trouble, TroubleAt = at };
             }
         }
         if (File.Exists(RecordOf(credential.Name))) TryNote(credential, record);

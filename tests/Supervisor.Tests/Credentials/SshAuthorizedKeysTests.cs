@@ -120,5 +120,8 @@ public sealed class SshAuthorizedKeysTests : IDisposable
         var error = await Assert.ThrowsAsync<UserError>(() => _scene.RotateAsync(given: given));
         Assert.Contains(why, error.Message, StringComparison.Ordinal);
         Assert.Contains("preparing", error.Message, StringComparison.Ordinal);
+        // It is told to whoever brought it. A device that is as it was has no trouble, by which a good version would not be kept.
+        var record = _scene.Engine.Read(_scene.Credential.Name);
+        Assert.Equal((RotationStep.Idle, null), (record.Step, record.Trouble));
     }
 }
