@@ -5,9 +5,9 @@ using System.Text.Json.Nodes;
 using Appliance.Core;
 using Appliance.ImageBuilder.Build;
 using Appliance.ImageBuilder.Disk;
+using Appliance.ImageBuilder.Packages;
 using Appliance.ImageBuilder.Pipeline;
 using Appliance.ImageBuilder.Workloads;
-using Appliance.ImageBuilder.Packages;
 using Docker.DotNet;
 using Docker.DotNet.Models;
 
