@@ -55,6 +55,17 @@ public static partial class DurableFile
     /// <summary>Whether a file is there and has this content: it need not be written, which may want room that the disk has not.</summary>
     public static bool Holds(string path, ReadOnlySpan<byte> content) => File.Exists(path) && content.SequenceEqual(File.ReadAllBytes(path));
 
+    /// <summary>Makes a folder, and those above it that are not there; they are on the disk when this returns. One that is there stays as it is.</summary>
+    public static void CreateFolder(string path, UnixFileMode mode)
+    {
+        if (Directory.Exists(path)) return;
+        var above = Path.GetDirectoryName(Path.GetFullPath(path))!;
+        CreateFolder(above, mode);
+        if (OperatingSystem.IsWindows()) Directory.CreateDirectory(path);
+        else Directory.CreateDirectory(path, mode);
+        SyncFolder(above);
+    }
+
     /// <summary>Deletes what a power cut has left of writing a file: it may be secret. Nobody else may be writing it.</summary>
     public static void RemoveLeftovers(string path)
     {

@@ -56,4 +56,8 @@ public sealed record AuthorizedKeys
 /// <summary>Somebody and their keys.</summary>
 /// <param name="Name">Login name.</param>
 /// <param name="SshKeys">All keys by which they log in, in OpenSSH form; without any they do not.</param>
-public sealed record AuthorizedUser(string Name, IReadOnlyList<string> SshKeys);
+public sealed record AuthorizedUser(string Name, IReadOnlyList<string> SshKeys)
+{
+    /// <summary>The keys as a file that sshd reads, a line each.</summary>
+    public string ToFile() => string.Concat(SshKeys.Select(key => key + "\n"));
+}

@@ -52,8 +52,8 @@ public sealed record ProvisionFile
     private static readonly MappingShape FleetForm = new("a mapping with enrolmentToken, and server, tenant and trust where they are not the image's",
         [
             new("enrolmentToken", Secret, "Token by which the server lets the device in.", null),
-            new("server", new TextShape("an http or https URL such as https://fleet.example.net:8443", @"https?://[!-~]+", WebAddress.IsBase), "Address of the server.", ""),
-            new("tenant", new TextShape("the name of a tenant such as default", "[A-Za-z0-9][A-Za-z0-9._-]*", longest: 64), "Tenant there.", ""),
+            new("server", CommonShapes.FleetServer, "Address of the server.", ""),
+            new("tenant", CommonShapes.Tenant, "Tenant there.", ""),
             new("trust", new ValueShape("certificates (PEM)", text => text.Contains("-----BEGIN CERTIFICATE-----", StringComparison.Ordinal) ? text : null, () => new JsonObject { ["type"] = "string" }), "Certificates that the server is trusted by.", ""),
         ],
         bag => new ProvisionedFleet(bag.Get<string>("enrolmentToken"), bag.Get<string?>("server", null), bag.Get<string?>("tenant", null), bag.Get<string?>("trust", null)));
@@ -75,8 +75,8 @@ public sealed record ProvisionFile
     /// <summary>The form of the file.</summary>
     internal static readonly MappingShape Form = new("a mapping with what this device is told, such as hostname or network",
         [
-            new("hostname", new TextShape("a host name", "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"), "Host name.", ""),
-            new("timeZone", new TextShape("an IANA time zone such as Europe/Berlin", @"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,2}", longest: 64), "Time zone.", ""),
+            new("hostname", CommonShapes.HostName, "Host name.", ""),
+            new("timeZone", CommonShapes.TimeZone, "Time zone.", ""),
             new("network", new ListShape<ProvisionedNetwork>(NetworkForm, "a list of network cards", 16), "Network cards that the image's way (ask for an address) is not right for.", "[]"),
             new("wifi", new ListShape<ProvisionedWifi>(WifiForm, "a list of wireless networks", 16), "Wireless networks; the image needs `iwd`.", "[]"),
             new("sshKeys", new ListShape<AuthorizedUser>(AuthorizedKeys.User, "a list of users and their keys", 100), "Keys beside those of the image, for users of the image; a signed list stands above them.", "[]"),

@@ -15,6 +15,18 @@ internal static class CommonShapes
         text => DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var date) && date.Year is >= 2020 and < 2100 ? date : null,
         () => new JsonObject { ["type"] = "string", ["pattern"] = "^20[0-9]{2}-[0-9]{2}-[0-9]{2}" });
 
+    /// <summary>The name of a machine, without a domain.</summary>
+    public static readonly Shape HostName = new TextShape("a host name", "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?");
+
+    /// <summary>A time zone's name; whether there is such a one, the image says.</summary>
+    public static readonly Shape TimeZone = new TextShape("an IANA time zone such as Europe/Berlin", @"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,2}", longest: 64);
+
+    /// <summary>The address of a fleet's server.</summary>
+    public static readonly Shape FleetServer = new TextShape("an http or https URL such as https://fleet.example.net:8443", @"https?://[!-~]+", WebAddress.IsBase);
+
+    /// <summary>A tenant on a fleet's server.</summary>
+    public static readonly Shape Tenant = new TextShape("the name of a tenant such as default", "[A-Za-z0-9][A-Za-z0-9._-]*", longest: 64);
+
     /// <summary>Somebody who may log in.</summary>
     public static readonly Shape LogInName = new TextShape("a login name other than root: lower-case letters, digits and dashes", "[a-z][a-z0-9_-]{0,30}", name => name != "root");
 

@@ -28,9 +28,9 @@ internal static class ImageShape
         new("suite", new TextShape("a Debian suite such as trixie", "[a-z][a-z-]{2,30}"), "Debian suite of the root and of the build tools.", "trixie"),
         new("board", new TextShape("the name of a board file such as uefi-x86_64", "[a-z0-9][a-z0-9_-]*", longest: 64), "The machine: a file `boards/NAME.yaml`.", null),
         new("sourceDate", CommonShapes.Date, "Every time stamp in the image, and the earliest time a device believes its clock.", "2026-01-01"),
-        new("hostname", new TextShape("a host name", "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"), "Host name until the device is given another.", "appliance"),
+        new("hostname", CommonShapes.HostName, "Host name until the device is given another.", "appliance"),
         new("locale", new TextShape("a locale such as C.UTF-8 or de_DE.UTF-8", @"C|POSIX|C\.UTF-8|[a-z]{2,3}_[A-Z]{2}(@[a-z]+)?\.UTF-8"), "System locale.", "C.UTF-8"),
-        new("timeZone", new TextShape("an IANA time zone such as Europe/Berlin", @"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,2}", longest: 64), "Time zone.", "UTC"),
+        new("timeZone", CommonShapes.TimeZone, "Time zone.", "UTC"),
         new("packages", new MappingShape("a mapping with add, remove and keepManager",
             [
                 new("add", DefinitionShapes.Packages, "Packages beside the base's, the board's and the engine's.", "[]"),
@@ -98,8 +98,8 @@ internal static class ImageShape
             ], CreateTelemetry), "Where the device reports to.", ""),
         new("fleet", new MappingShape("a mapping with server, tenant, trust, poll, log and proxy",
             [
-                new("server", new TextShape("an http or https URL such as https://fleet.example.net:8443", @"https?://[!-~]+", WebAddress.IsBase), "Address of the update server: ours, or another that speaks Eclipse hawkBit's DDI.", null),
-                new("tenant", new TextShape("the name of a tenant such as default", "[A-Za-z0-9][A-Za-z0-9._-]*", longest: 64), "The tenant on a server that has several.", "default"),
+                new("server", CommonShapes.FleetServer, "Address of the update server: ours, or another that speaks Eclipse hawkBit's DDI.", null),
+                new("tenant", CommonShapes.Tenant, "The tenant on a server that has several.", "default"),
                 new("trust", DefinitionShapes.File, "Certificates (PEM) that the server's certificate is trusted by: its authority, or itself. Without it, those of the system.", ""),
                 new("poll", CommonShapes.Duration(TimeSpan.FromSeconds(1), TimeSpan.FromDays(1)), "Pause between two questions to a server that does not say how often it wants to be asked.", "5min"),
                 new("log", ValueShape.Choice([("none", -1), .. DefinitionShapes.Priorities]), "The least important lines of the journal that the server gets.", "warning"),

@@ -1,15 +1,11 @@
+using Appliance.UpdateClient.Install;
+
 namespace Appliance.ImageBuilder.Flash;
 
 /// <summary>Bytes that were read already, then the stream that they came from.</summary>
-internal sealed class ReplayStream(ReadOnlyMemory<byte> first, Stream rest) : Stream
+internal sealed class ReplayStream(ReadOnlyMemory<byte> first, Stream rest) : ForwardStream
 {
     private ReadOnlyMemory<byte> _first = first;
-
-    public override bool CanRead => true;
-    public override bool CanSeek => false;
-    public override bool CanWrite => false;
-    public override long Length => throw new NotSupportedException();
-    public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
 
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
@@ -19,11 +15,4 @@ internal sealed class ReplayStream(ReadOnlyMemory<byte> first, Stream rest) : St
         _first = _first[count..];
         return count;
     }
-
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-    public override void Flush() { }
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-    public override void SetLength(long value) => throw new NotSupportedException();
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 }

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using Appliance.Core;
 using Appliance.Core.Credentials;
+using Appliance.Supervisor.Device;
 using Appliance.Supervisor.Processes;
 
 namespace Appliance.Supervisor.Credentials;
@@ -16,13 +17,12 @@ namespace Appliance.Supervisor.Credentials;
 /// <param name="time">Clock.</param>
 internal sealed class SshAuthorizedKeys(IReadOnlyList<string> signers, string root, IUnits units, TimeProvider time) : ICredential
 {
-    private const string Unit = "ssh.service", SettingsName = "users.conf", ListName = "list.yaml", SignatureName = "list.yaml.sig", NoneName = "none", Title = "SSH keys of people";
+    private const string SettingsName = "users.conf", ListName = "list.yaml", SignatureName = "list.yaml.sig", NoneName = "none", Title = "SSH keys of people";
     private const string Signer = "signer", SerialComment = "# serial ";
-    private const int MostSettings = 1000; // lines that sshd -T prints
     private const int LargestAnswer = 4096; // of ssh-keygen, to whether a signature is good
-    private static readonly TimeSpan UnitLimit = TimeSpan.FromMinutes(1);
 
-    private readonly string _folder = Path.Join(root, "/var/lib/appliance/ssh-keys"), _accounts = Path.Join(root, "/etc/passwd"), _server = Path.Join(root, "/etc/ssh/sshd_config");
+    private readonly string _folder = Path.Join(root, "/var/lib/appliance/ssh-keys");
+    private readonly SshServer _server = new(root, units);
 
     /// <inheritdoc/>
     public string Name => CredentialNames.SshAuthorizedKeys;
@@ -62,8 +62,7 @@ internal sealed class SshAuthorizedKeys(IReadOnlyList<string> signers, string ro
         var list = AuthorizedKeys.Parse(text);
         if (list.Until is { } until && until <= time.GetUtcNow()) throw new UserError($"The list was to be taken until {until:yyyy-MM-dd HH:mm} UTC.", "Sign a newer one.");
         if (InForce() is (var before, var known) && (list.Serial < before.Serial || (list.Serial == before.Serial && !text.AsSpan().SequenceEqual(known)))) throw new UserError($"The list has the serial {list.Serial}, and the one that is used has {before.Serial} already.", "Give what is new a higher one, and sign it.");
-        var accounts = File.ReadLines(_accounts).Select(line => line.Split(':')[0]).ToHashSet();
-        if (list.Users.FirstOrDefault(user => !accounts.Contains(user.Name)) is { } unknown) throw new UserError($"The list has keys of {unknown.Name}, and this image has no such user.", "Users come with the image (users); the list changes their keys.");
+        if (list.Users.FirstOrDefault(user => Accounts.Find(root, user.Name) is null) is { } unknown) throw new UserError($"The list has keys of {unknown.Name}, and this image has no such user.", "Users come with the image (users); the list changes their keys.");
         DurableFile.Write(Path.Combine(work.New, ListName), text, DurableFile.Readable);
     }
 
@@ -74,7 +73,7 @@ internal sealed class SshAuthorizedKeys(IReadOnlyList<string> signers, string ro
         {
             var file = Path.Combine(work.New, "keys");
             DurableFile.Write(file, KeysOf(user));
-            var told = await RunAsync(new ProcessCommand("ssh-keygen", "-l", "-f", file) { TailLines = MostSettings }, cancellationToken);
+            var told = await SshServer.ListAsync(file, cancellationToken);
             if (told.Count != user.SshKeys.Count) throw new UserError($"OpenSSH can read {told.Count} of the {user.SshKeys.Count} keys of {user.Name}.");
         }
     }
@@ -90,11 +89,12 @@ internal sealed class SshAuthorizedKeys(IReadOnlyList<string> signers, string ro
             else DurableFile.Write(none, []);
         }
         var folder = FolderOf(list.Serial);
-        Create(_folder);
-        Create(folder);
+        // sshd reads keys as the user that they are of.
+        DurableFile.CreateFolder(folder, FolderMode.Open);
         work.Say("before the list is written");
         DurableFile.Write(Path.Combine(folder, ListName), File.ReadAllBytes(Path.Combine(work.New, ListName)), DurableFile.Readable);
-        var users = Create(Path.Combine(folder, "users"));
+        var users = Path.Combine(folder, "users");
+        DurableFile.CreateFolder(users, FolderMode.Open);
         foreach (var user in list.Users)
         {
             work.Say($"before the keys of {user.Name} are written");
@@ -103,7 +103,7 @@ internal sealed class SshAuthorizedKeys(IReadOnlyList<string> signers, string ro
         work.Say("before the list counts");
         DurableFile.RemoveLeftovers(Settings);
         DurableFile.Write(Settings, SettingsOf(list), DurableFile.Readable);
-        await ReloadAsync(cancellationToken);
+        await _server.ReloadAsync(cancellationToken);
     }
 
     /// <summary>sshd, with its settings as they are, looks for the keys of each of them where they are.</summary>
@@ -111,11 +111,11 @@ internal sealed class SshAuthorizedKeys(IReadOnlyList<string> signers, string ro
     {
         var list = NewList(work);
         if (!DurableFile.Holds(Settings, SettingsOf(list))) throw new UserError($"{Settings} was written by somebody else meanwhile.");
-        if (!await units.IsActiveAsync(Unit, cancellationToken)) return; // nobody logs in; the settings count from its start
+        if (!await _server.IsActiveAsync(cancellationToken)) return;
         foreach (var user in list.Users)
         {
-            var told = await RunAsync(new ProcessCommand("/usr/sbin/sshd", "-T", "-f", _server, "-C", $"user={user.Name},host=localhost,addr=127.0.0.1") { TailLines = MostSettings }, cancellationToken);
-            if (!told.Contains($"authorizedkeysfile {PatternOf(list.Serial)}")) throw new UserError($"sshd does not look for the keys of {user.Name} in the list: {_server} does not include {_folder}/*.conf, or has another word before it.");
+            var told = await _server.TryAsync(user.Name, cancellationToken);
+            if (!told.Contains($"authorizedkeysfile {PatternOf(list.Serial)}")) throw new UserError($"sshd does not look for the keys of {user.Name} in the list: {_server.Settings} does not include {_folder}/*.conf, or has another word before it.");
         }
     }
 
@@ -128,7 +128,7 @@ internal sealed class SshAuthorizedKeys(IReadOnlyList<string> signers, string ro
         if (!File.Exists(old)) DurableFile.Delete(Settings);
         else if (File.ReadAllBytes(old) is var content && !DurableFile.Holds(Settings, content)) DurableFile.Write(Settings, content, DurableFile.Readable);
         RemoveOthers(work);
-        await ReloadAsync(cancellationToken);
+        await _server.ReloadAsync(cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -176,18 +176,7 @@ internal sealed class SshAuthorizedKeys(IReadOnlyList<string> signers, string ro
 
     private string FolderOf(int serial) => Path.Combine(_folder, serial.ToString(CultureInfo.InvariantCulture));
 
-    private static byte[] KeysOf(AuthorizedUser user) => Encoding.UTF8.GetBytes(string.Concat(user.SshKeys.Select(key => key + "\n")));
-
-    /// <summary>sshd reads keys as the user that they are of.</summary>
-    private static string Create(string folder)
-    {
-        if (!Directory.Exists(folder) && !OperatingSystem.IsWindows())
-        {
-            Directory.CreateDirectory(folder, FolderMode.Open);
-            DurableFile.SyncFolder(Path.GetDirectoryName(folder)!);
-        }
-        return folder;
-    }
+    private static byte[] KeysOf(AuthorizedUser user) => Encoding.UTF8.GetBytes(user.ToFile());
 
     private void RemoveOthers(RotationWork work)
     {
@@ -200,12 +189,4 @@ internal sealed class SshAuthorizedKeys(IReadOnlyList<string> signers, string ro
             DurableFile.SyncFolder(_folder);
         }
     }
-
-    private async Task ReloadAsync(CancellationToken cancellationToken)
-    {
-        if (await units.IsActiveAsync(Unit, cancellationToken)) await units.ReloadAsync(Unit, UnitLimit, cancellationToken);
-    }
-
-    /// <summary>What these programs print is no secret.</summary>
-    private static Task<IReadOnlyList<string>> RunAsync(ProcessCommand command, CancellationToken cancellationToken) => CredentialCommand.RunAsync(command, isSecret: false, cancellationToken);
 }

@@ -17,11 +17,10 @@ namespace Appliance.Supervisor.Credentials;
 /// <param name="port">Where sshd listens.</param>
 internal sealed class SshHostKey(string root, IUnits units, int port = 22) : ICredential
 {
-    private const string Key = "ssh_host_ed25519_key", PublicKey = Key + ".pub", Settings = "host-key.conf", Unit = "ssh.service";
-    private const int MostSettings = 1000; // lines that sshd -T prints
-    private static readonly TimeSpan UnitLimit = TimeSpan.FromMinutes(1);
+    private const string Key = "ssh_host_ed25519_key", PublicKey = Key + ".pub", Settings = "host-key.conf";
 
-    private readonly string _folder = Path.Join(root, "/var/lib/appliance/ssh"), _next = Path.Join(root, "/var/lib/appliance/ssh/next"), _server = Path.Join(root, "/etc/ssh/sshd_config");
+    private readonly string _folder = Path.Join(root, "/var/lib/appliance/ssh"), _next = Path.Join(root, "/var/lib/appliance/ssh/next");
+    private readonly SshServer _server = new(root, units);
 
     /// <inheritdoc/>
     public string Name => CredentialNames.SshHostKey;
@@ -43,7 +42,7 @@ internal sealed class SshHostKey(string root, IUnits units, int port = 22) : ICr
     /// <inheritdoc/>
     public async Task PrepareAsync(RotationWork work, CancellationToken cancellationToken)
     {
-        await RunAsync(new ProcessCommand("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", Path.Combine(work.New, Key)), cancellationToken);
+        await SshServer.RunAsync(new ProcessCommand("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", Path.Combine(work.New, Key)), cancellationToken);
         Put(work, work.New, work.New); // ssh-keygen leaves it to the kernel when they are on the disk
     }
 
@@ -59,7 +58,7 @@ internal sealed class SshHostKey(string root, IUnits units, int port = 22) : ICr
         Put(work, work.New, _next);
         work.Say("before sshd is to have both");
         DurableFile.Write(Path.Combine(_next, Settings), Encoding.ASCII.GetBytes($"HostKey {Path.Combine(_next, Key)}\n"), DurableFile.Readable);
-        await ReloadAsync(cancellationToken);
+        await _server.ReloadAsync(cancellationToken);
     }
 
     /// <summary>
@@ -90,7 +89,7 @@ internal sealed class SshHostKey(string root, IUnits units, int port = 22) : ICr
             Put(work, _next, _folder);
             try
             {
-                await ReloadAsync(cancellationToken);
+                await _server.ReloadAsync(cancellationToken);
                 await RequireServedAsync(cancellationToken);
             }
             catch (UserError)
@@ -100,7 +99,7 @@ internal sealed class SshHostKey(string root, IUnits units, int port = 22) : ICr
             }
         }
         RemoveNext(work);
-        await ReloadAsync(cancellationToken);
+        await _server.ReloadAsync(cancellationToken);
     }
 
     /// <summary>The key that takes the old one's place is the one that sshd has had beside it. One that is damaged is let go of instead of the old one.</summary>
@@ -120,7 +119,7 @@ internal sealed class SshHostKey(string root, IUnits units, int port = 22) : ICr
     {
         if (HasOld(work) && !IsSame(work.Old, _folder)) Put(work, work.Old, _folder);
         if (removesNext) RemoveNext(work);
-        await ReloadAsync(cancellationToken);
+        await _server.ReloadAsync(cancellationToken);
     }
 
     /// <summary>Writes both halves, the public one last: where it is, the other one is.</summary>
@@ -148,41 +147,33 @@ internal sealed class SshHostKey(string root, IUnits units, int port = 22) : ICr
         DurableFile.SyncFolder(_folder);
     }
 
-    private async Task ReloadAsync(CancellationToken cancellationToken)
-    {
-        if (await units.IsActiveAsync(Unit, cancellationToken)) await units.ReloadAsync(Unit, UnitLimit, cancellationToken);
-    }
-
     /// <summary>Asks sshd, as a client does, for its key. It shows one of a kind: the first of its settings.</summary>
     private async Task RequireServedAsync(CancellationToken cancellationToken)
     {
-        if (!await units.IsActiveAsync(Unit, cancellationToken)) return; // nobody is there who could be told apart
+        if (!await _server.IsActiveAsync(cancellationToken)) return; // nobody is there who could be told apart
         var key = ReadPublic(_folder);
         await CredentialCommand.RetryAsync(async () =>
         {
-            var told = await RunAsync(new ProcessCommand("ssh-keyscan", "-t", "ed25519", "-T", "5", "-p", port.ToString(CultureInfo.InvariantCulture), "localhost"), cancellationToken);
-            if (!told.Any(line => line.EndsWith(key, StringComparison.Ordinal))) throw new UserError("sshd does not show the key that it should.", $"appliancectl logs --unit {Unit}");
+            var told = await SshServer.RunAsync(new ProcessCommand("ssh-keyscan", "-t", "ed25519", "-T", "5", "-p", port.ToString(CultureInfo.InvariantCulture), "localhost"), cancellationToken);
+            if (!told.Any(line => line.EndsWith(key, StringComparison.Ordinal))) throw new UserError("sshd does not show the key that it should.", $"appliancectl logs --unit {SshServer.Unit}");
         }, TimeSpan.FromSeconds(20), TimeProvider.System, cancellationToken);
     }
 
     /// <summary>Has sshd try its settings: it names each key that it has, and complains of each that it cannot use.</summary>
     private async Task RequireLoadedAsync(string key, CancellationToken cancellationToken)
     {
-        if (!await units.IsActiveAsync(Unit, cancellationToken)) return;
-        var told = await RunAsync(new ProcessCommand("/usr/sbin/sshd", "-T", "-f", _server) { TailLines = MostSettings }, cancellationToken);
+        if (!await _server.IsActiveAsync(cancellationToken)) return;
+        var told = await _server.TryAsync(null, cancellationToken);
         var named = $"hostkey {key}";
         if (told.FirstOrDefault(line => line.Contains(key, StringComparison.Ordinal) && line != named) is { } complaint) throw new UserError($"sshd cannot use the new key: {complaint}.");
-        if (!told.Contains(named)) throw new UserError($"sshd does not have the new key: {_server} does not include {_next}/*.conf.");
+        if (!told.Contains(named)) throw new UserError($"sshd does not have the new key: {_server.Settings} does not include {_next}/*.conf.");
     }
 
     private static async Task RequirePairAsync(string folder, CancellationToken cancellationToken)
     {
-        var told = await RunAsync(new ProcessCommand("ssh-keygen", "-y", "-P", "", "-f", Path.Combine(folder, Key)), cancellationToken);
+        var told = await SshServer.RunAsync(new ProcessCommand("ssh-keygen", "-y", "-P", "", "-f", Path.Combine(folder, Key)), cancellationToken);
         if (told is not [var line] || !line.Split(' ').Contains(ReadPublic(folder))) throw new UserError("The key and its public half do not belong together.");
     }
-
-    /// <summary>What these programs print is no secret.</summary>
-    private static Task<IReadOnlyList<string>> RunAsync(ProcessCommand command, CancellationToken cancellationToken) => CredentialCommand.RunAsync(command, isSecret: false, cancellationToken);
 
     /// <summary>The public key in base64.</summary>
     /// <exception cref="InvalidDataException">The file has none.</exception>

@@ -69,8 +69,7 @@ internal sealed class Provisioner(string root)
         if (file.SshKeys.Count > 0)
         {
             if (!File.Exists(In("/etc/ssh/sshd_config.d/10-appliance.conf"))) throw new UserError("sshKeys: this image has no SSH server.", "A user with a key brings it in (users), or credentials.sshSigners.");
-            var accounts = File.ReadLines(In("/etc/passwd")).Select(line => line.Split(':')[0]).ToHashSet();
-            if (file.SshKeys.FirstOrDefault(user => !accounts.Contains(user.Name)) is { } unknown) throw new UserError($"sshKeys: this image has no user {unknown.Name}.", "Users come with the image (users).");
+            if (file.SshKeys.FirstOrDefault(user => Accounts.Find(root, user.Name) is null) is { } unknown) throw new UserError($"sshKeys: this image has no user {unknown.Name}.", "Users come with the image (users).");
         }
         if (file.Kubernetes is not null)
         {
@@ -129,7 +128,7 @@ internal sealed class Provisioner(string root)
 
     private void SetWifi(IReadOnlyList<ProvisionedWifi> networks)
     {
-        Create("/var/lib/iwd", FolderMode.Private);
+        DurableFile.CreateFolder(In("/var/lib/iwd"), FolderMode.Private);
         foreach (var network in networks)
         {
             var text = (network.IsHidden ? "[Settings]\nHidden=true\n" : "") + (network.Passphrase is { } passphrase ? $"[Security]\nPassphrase={Escaped(passphrase)}\n" : "");
@@ -152,8 +151,8 @@ internal sealed class Provisioner(string root)
     private void SetSshKeys(ProvisionFile file)
     {
         const string Folder = "/var/lib/appliance/ssh-provisioned";
-        Create(Folder, FolderMode.Open);
-        foreach (var user in file.SshKeys) Write($"{Folder}/{user.Name}", string.Concat(user.SshKeys.Select(key => key + "\n")), DurableFile.Readable);
+        DurableFile.CreateFolder(In(Folder), FolderMode.Open);
+        foreach (var user in file.SshKeys) Write($"{Folder}/{user.Name}", user.ToFile(), DurableFile.Readable);
         foreach (var other in Directory.GetFiles(In(Folder)).Where(path => !file.SshKeys.Any(user => user.Name == Path.GetFileName(path)))) Delete(other);
     }
 
@@ -168,7 +167,7 @@ internal sealed class Provisioner(string root)
         var settings = new StringBuilder($"# From {ProvisionFile.Name}.\n");
         if (node.Server is { } server) settings.Append(CultureInfo.InvariantCulture, $"server: \"{server}\"\n");
         if (node.Token is { } token) settings.Append(CultureInfo.InvariantCulture, $"token: \"{JsonEncodedText.Encode(token)}\"\n");
-        Create($"{KubernetesFolder}/config.yaml.d", FolderMode.Open);
+        DurableFile.CreateFolder(In($"{KubernetesFolder}/config.yaml.d"), FolderMode.Open);
         Write($"{KubernetesFolder}/config.yaml.d/80-provision.yaml", settings.ToString(), Secret.Mode);
         // Which of k3s' two units is the node's.
         if (node.IsAgent) Write(KubernetesOptions.AgentMark, "", DurableFile.Readable);
@@ -177,10 +176,10 @@ internal sealed class Provisioner(string root)
 
     private void SetPending(PendingSetup pending)
     {
-        var account = File.ReadLines(In("/etc/passwd")).Select(line => line.Split(':')).FirstOrDefault(fields => fields[0] == SupervisorUser) ?? throw new UserError($"This image has no user {SupervisorUser}.");
+        var (user, group) = Accounts.Find(root, SupervisorUser) ?? throw new UserError($"This image has no user {SupervisorUser}.");
         var path = In($"/var/lib/appliance/supervisor/{PendingSetup.FileName}");
         OnStep?.Invoke($"before {path}");
-        DurableFile.Write(path, pending.ToJson(), Secret with { User = uint.Parse(account[2], CultureInfo.InvariantCulture), Group = uint.Parse(account[3], CultureInfo.InvariantCulture) });
+        DurableFile.Write(path, pending.ToJson(), Secret with { User = user, Group = group });
     }
 
     private string In(string path) => Path.Join(root, path);
@@ -188,15 +187,8 @@ internal sealed class Provisioner(string root)
     private void Write(string path, string content, UnixFileMode mode)
     {
         OnStep?.Invoke($"before {path}");
-        Create(Path.GetDirectoryName(path)!, FolderMode.Open);
+        DurableFile.CreateFolder(In(Path.GetDirectoryName(path)!), FolderMode.Open);
         DurableFile.Write(In(path), Encoding.UTF8.GetBytes(content), mode);
-    }
-
-    private void Create(string folder, UnixFileMode mode)
-    {
-        if (Directory.Exists(In(folder)) || OperatingSystem.IsWindows()) return;
-        Directory.CreateDirectory(In(folder), mode);
-        DurableFile.SyncFolder(Path.GetDirectoryName(In(folder))!);
     }
 
     private void Delete(string path)

@@ -1,20 +1,15 @@
 using System.Net.Http.Headers;
 using Appliance.Core;
+using Appliance.UpdateClient.Install;
 
 namespace Appliance.UpdateClient.Sources;
 
 /// <summary>One file of a web server, read front to back: a break goes on where it was, whether the server knows ranges or not.</summary>
-internal sealed class HttpFileStream(HttpSource source, string path) : Stream
+internal sealed class HttpFileStream(HttpSource source, string path) : ForwardStream
 {
     private HttpBody? _body;
     private RangeConditionHeaderValue? _state;
     private long _position;
-
-    public override bool CanRead => true;
-    public override bool CanSeek => false;
-    public override bool CanWrite => false;
-    public override long Length => throw new NotSupportedException();
-    public override long Position { get => _position; set => throw new NotSupportedException(); }
 
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
@@ -41,13 +36,6 @@ internal sealed class HttpFileStream(HttpSource source, string path) : Stream
         _position += read;
         return read;
     }
-
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-    public override void Flush() { }
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-    public override void SetLength(long value) => throw new NotSupportedException();
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
     public override async ValueTask DisposeAsync()
     {
