@@ -216,6 +216,23 @@ public sealed class BuildTests : IDisposable
     }
 
     [Fact]
+    public async Task BackportsOfASuiteThatNoSourceHas_AreAClearError()
+    {
+        Write("boards/new-kernel.yaml", "architecture: amd64\nboot: systemd-boot\npackages: [linux-image-amd64]\nbackports: [linux-*]\n");
+        var definition = Write("edge.yaml", "id: edge\nversion: 1.0\nsuite: trixie\nboard: new-kernel\nsourceDate: 2026-11-01\n");
+        // It says nothing, so that nobody finds another fault in it first.
+        using var archive = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0);
+        archive.Start();
+
+        var (exitCode, _, errors) = await Product.RunAsync("build", definition, "--output", Path.Combine(_folder, "out"), "--cache", Path.Combine(_folder, "cache"), "--mirror", $"deb [trusted=yes] http://{archive.LocalEndpoint}/debian sid main",
+            "--supervisor", "/bin/true");
+
+        Assert.Equal(2, exitCode);
+        Assert.Contains("Board new-kernel takes packages from trixie-backports, and no source of packages holds trixie", errors, StringComparison.Ordinal);
+        Assert.Contains("Give --mirror a URL", errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task WithoutSpace_TheErrorSaysHowMuchIsMissing()
     {
         var small = Directory.CreateDirectory(Path.Combine(_folder, "small")).FullName;

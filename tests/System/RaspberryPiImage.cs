@@ -1,13 +1,14 @@
 using System.Diagnostics;
 using System.Text;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using Appliance.UpdateClient.Install;
 using Supervisor.Tests.Boot.Pi;
 
 namespace Appliance.SystemTests;
 
 /// <summary>A small image for <c>raspberry-pi</c>. Made by the first explicit test that needs it.</summary>
-public sealed class RaspberryPiImage : IDisposable
+public sealed partial class RaspberryPiImage : IDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateDirectory(Path.Combine(Product.Root, "out", "test-raspberry-pi"));
     private Task? _ready;
@@ -18,6 +19,10 @@ public sealed class RaspberryPiImage : IDisposable
 
     /// <summary><c>build.json</c>.</summary>
     internal JsonNode Record => JsonNode.Parse(File.ReadAllText(Path.Combine(Results, "build.json")))!;
+
+    /// <summary>The lock's lines of the root: name, version, architecture and hash.</summary>
+    internal IReadOnlyList<string> Packages => File.ReadLines(Path.Combine(_folder.FullName, "pi.lock.yaml"))
+        .SkipWhile(line => line != "  base:").Skip(1).TakeWhile(line => line.StartsWith("    - ", StringComparison.Ordinal)).Select(line => line[6..]).ToList();
 
     private string Results => Path.Combine(_folder.FullName, "edge_1.0_arm64");
 
@@ -48,8 +53,20 @@ public sealed class RaspberryPiImage : IDisposable
         return Encoding.ASCII.GetString(bytes);
     }
 
-    /// <summary>The initrd that the firmware hands to the kernel, unpacked: a cpio archive, in which names stand as they are.</summary>
-    internal async Task<string> UnpackInitrdAsync()
+    /// <summary>The device tree that the kernel gets from the firmware of a model, overlay included.</summary>
+    internal async Task<byte[]> DeviceTreeAsync(PiModel model)
+    {
+        var boot = (await FirmwareAsync()).Restart().Start(model);
+        if (boot.Overlay is null) return boot.DeviceTree;
+        var (tree, overlay, merged) = (Path.Combine(_folder.FullName, "tree"), Path.Combine(_folder.FullName, "overlay"), Path.Combine(_folder.FullName, "merged"));
+        await File.WriteAllBytesAsync(tree, boot.DeviceTree);
+        await File.WriteAllBytesAsync(overlay, boot.Overlay);
+        await RunAsync("fdtoverlay", "-i", tree, "-o", merged, overlay);
+        return await File.ReadAllBytesAsync(merged);
+    }
+
+    /// <summary>The names of the modules in the initrd that the firmware hands to the kernel, as the kernel writes them.</summary>
+    internal async Task<HashSet<string>> InitrdModulesAsync()
     {
         var path = Path.Combine(_folder.FullName, "initrd");
         await File.WriteAllBytesAsync(path, (await FirmwareAsync()).Restart().Start(PiModel.Pi4).Initramfs);
@@ -57,7 +74,24 @@ public sealed class RaspberryPiImage : IDisposable
         var archive = await process.StandardOutput.ReadToEndAsync();
         await process.WaitForExitAsync();
         Assert.Equal(0, process.ExitCode);
-        return archive;
+        Assert.StartsWith("070701", archive, StringComparison.Ordinal); // cpio(5), the new ASCII format: names stand as they are
+        return ModuleFile().Matches(archive).Select(match => match.Groups[1].Value.Replace('-', '_')).ToHashSet();
+    }
+
+    /// <summary>The drivers of the kernel in the root.</summary>
+    internal async Task<KernelDrivers> DriversAsync()
+    {
+        var slot = (await GptTable.ReadAsync(Disk, TestContext.Current.CancellationToken))[4];
+        var mount = Directory.CreateDirectory(Path.Combine(_folder.FullName, "root")).FullName;
+        await RunAsync("mount", "-t", "erofs", "-o", $"ro,loop,offset={slot.Offset}", Disk, mount);
+        try
+        {
+            return new(Path.Combine(mount, "usr/lib/modules", (string)Record["kernel"]!));
+        }
+        finally
+        {
+            await RunAsync("umount", mount);
+        }
     }
 
     /// <inheritdoc/>
@@ -79,4 +113,14 @@ public sealed class RaspberryPiImage : IDisposable
         var (exitCode, _, errors) = await Product.RunAsync("build", definition, "--output", _folder.FullName, "--cache", Product.Cache, "--json");
         Assert.True(exitCode == 0, errors);
     }
+
+    private static async Task RunAsync(string program, params string[] arguments)
+    {
+        using var process = Process.Start(program, arguments);
+        await process.WaitForExitAsync();
+        Assert.Equal(0, process.ExitCode);
+    }
+
+    [GeneratedRegex(@"/([^/\0]+)\.ko\0")]
+    private static partial Regex ModuleFile();
 }

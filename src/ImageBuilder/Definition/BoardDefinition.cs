@@ -18,6 +18,12 @@ public sealed record BoardDefinition
     /// <summary>Debian's archive areas beside <c>main</c> that they come from, e.g. <c>non-free-firmware</c>.</summary>
     public IReadOnlyList<string> ArchiveAreas { get; init; } = [];
 
+    /// <summary>
+    /// The packages that come from the suite's backports wherever those have them: names, and patterns such as <c>linux-*</c>
+    /// (apt_preferences(5)). What the backports do not have, and everything else, comes from the suite.
+    /// </summary>
+    public IReadOnlyList<string> Backports { get; init; } = [];
+
     /// <summary>Kernel arguments, before the image's own.</summary>
     public IReadOnlyList<string> KernelArguments { get; init; } = [];
 

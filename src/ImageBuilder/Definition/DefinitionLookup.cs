@@ -89,6 +89,7 @@ internal sealed class DefinitionLookup(string definitionFolder, string libraryFo
             new("architecture", DefinitionShapes.Architecture, "Debian architecture.", null),
             new("boot", ValueShape.Choice(("systemd-boot", BootScheme.SystemdBoot), ("tryboot", BootScheme.Tryboot)), "How the machine chooses a slot.", null),
             new("archiveAreas", DefinitionShapes.Words, "Debian's archive areas beside main, e.g. non-free-firmware.", "[]"),
+            new("backports", DefinitionShapes.PackagePatterns, "Packages taken from the suite's backports where those have them, e.g. linux-*.", "[]"),
             new("modulesExclude", DefinitionShapes.Words, "Folders below /lib/modules/VERSION/kernel left out of the root.", "[]"),
             .. SharedFields,
         ],
@@ -100,6 +101,7 @@ internal sealed class DefinitionLookup(string definitionFolder, string libraryFo
             Packages = bag.List<string>("packages"),
             KernelArguments = bag.List<string>("kernelArguments"),
             ArchiveAreas = bag.List<string>("archiveAreas"),
+            Backports = bag.List<string>("backports"),
             ModulesExclude = bag.List<string>("modulesExclude"),
             InitrdDrivers = bag.List<string>("initrdDrivers"),
         });

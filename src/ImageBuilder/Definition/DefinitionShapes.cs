@@ -16,6 +16,7 @@ internal static class DefinitionShapes
 
     public static readonly Shape Package = new TextShape("a Debian package name such as openssh-server", "[a-z0-9][a-z0-9+.-]+", longest: 128);
     public static readonly Shape Packages = new ListShape<string>(Package, "a list of Debian package names");
+    public static readonly Shape PackagePatterns = new ListShape<string>(new TextShape("the name of a Debian package, or a pattern such as linux-*", "[a-z0-9][a-z0-9+.*-]*", longest: 128), "a list of Debian packages' names and patterns");
     public static readonly Shape Units = new ListShape<string>(CommonShapes.Unit, "a list of systemd units");
     public static readonly Shape Folder = new TextShape("the path of a folder", @"[^\x00-\x1f]+");
     public static readonly Shape Folders = new ListShape<string>(Folder, "a list of folders");

@@ -27,8 +27,8 @@ internal sealed class ImagePipeline(ImageDefinition definition, WorkloadChoice w
         var token = failure.Token;
 
         var supervisor = Guard(SupervisorAsync(token), failure);
-        var tools = Guard(BootstrapAsync("tools", ToolArchitectures(), ToolPackages(), [], [], token), failure);
-        var root = Guard(BootstrapAsync("base", definition.Board.Architecture, RootPackages(), definition.Board.ArchiveAreas, definition.Board.ModulesExclude, token), failure);
+        var tools = Guard(BootstrapAsync("tools", ToolArchitectures(), ToolPackages(), null, token), failure);
+        var root = Guard(BootstrapAsync("base", definition.Board.Architecture, RootPackages(), definition.Board, token), failure);
         var initrd = Guard(InitrdAsync(root, token), failure);
         var releases = Guard(ReleasesAsync(token), failure);
         var overlays = Guard(OverlaysAsync(root, supervisor, releases, token), failure);
@@ -57,20 +57,21 @@ internal sealed class ImagePipeline(ImageDefinition definition, WorkloadChoice w
         };
     }
 
-    private async Task<StageResult> BootstrapAsync(string name, string architectures, IReadOnlyList<string> packages, IReadOnlyList<string> archiveAreas, IReadOnlyList<string> modulesExclude, CancellationToken cancellationToken)
+    private async Task<StageResult> BootstrapAsync(string name, string architectures, IReadOnlyList<string> packages, BoardDefinition? board, CancellationToken cancellationToken)
     {
         var keepTranslations = name == "base" && !IsPlainLocale();
-        var key = Key(name, "bootstrap.sh").Add("suite", definition.Suite).Add("architecture", architectures).Add("packages", packages).Add("areas", archiveAreas)
-            .Add("mirrors", options.Mirrors).Add("modules", modulesExclude).Add("translations", keepTranslations.ToString());
+        var key = Key(name, "bootstrap.sh").Add("suite", definition.Suite).Add("architecture", architectures).Add("packages", packages).Add("areas", board?.ArchiveAreas ?? []).Add("backports", board?.Backports ?? [])
+            .Add("mirrors", options.Mirrors).Add("modules", board?.ModulesExclude ?? []).Add("translations", keepTranslations.ToString());
         var tree = await stages.RunAsync(name, key, options.Refresh, folder => InSandboxAsync(name, null, "bootstrap.sh", new()
         {
             ["OUT"] = folder,
             ["SUITE"] = definition.Suite,
             ["ARCHITECTURES"] = architectures,
             ["PACKAGES"] = string.Join(',', packages),
-            ["AREAS"] = string.Join(',', archiveAreas.Prepend("main")),
+            ["AREAS"] = string.Join(',', (board?.ArchiveAreas ?? []).Prepend("main")),
+            ["BACKPORTS"] = string.Join(' ', board?.Backports ?? []),
             ["MIRRORS"] = string.Join('\n', options.Mirrors),
-            ["MODULES_EXCLUDE"] = string.Join('\n', modulesExclude),
+            ["MODULES_EXCLUDE"] = string.Join('\n', board?.ModulesExclude ?? []),
             ["KEEP_TRANSLATIONS"] = keepTranslations ? "yes" : "no",
         }, cancellationToken), (value, folder) => $"{value}+{PackageInventory.Read(folder).Digest}");
         if (options.Locked) PackageLock.Require(PackageLock.PathFor(options.DefinitionPath), definition.Board.Architecture, name, PackageInventory.Read(tree.Folder));
@@ -287,7 +288,10 @@ internal sealed class ImagePipeline(ImageDefinition definition, WorkloadChoice w
 
     /// <summary>Build tools come from the image's own suite, not from the host. What they run on is this machine, what they put together is the board's.</summary>
     private string[] ToolPackages() =>
-        ["systemd-ukify", IsForeign() ? $"{EfiPrograms}:{definition.Board.Architecture}" : EfiPrograms, "erofs-utils", "cryptsetup-bin", "dosfstools", "mtools", "e2fsprogs", "fdisk", "zstd"];
+    [
+        "erofs-utils", "cryptsetup-bin", "dosfstools", "mtools", "e2fsprogs", "fdisk", "zstd",
+        .. definition.Board.Boot == BootScheme.Tryboot ? ["device-tree-compiler"] : new[] { "systemd-ukify", IsForeign() ? $"{EfiPrograms}:{definition.Board.Architecture}" : EfiPrograms },
+    ];
 
     private string ToolArchitectures() => IsForeign() ? $"{DebianArchitecture.Host},{definition.Board.Architecture}" : DebianArchitecture.Host;
 

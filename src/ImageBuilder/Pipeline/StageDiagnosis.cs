@@ -21,6 +21,10 @@ internal static partial class StageDiagnosis
             return new UserError($"The packages of board {definition.Board.Name} bring no Raspberry Pi firmware: /usr/lib/raspi-firmware/start4.elf is missing.", "Add raspi-firmware to the board's packages, and non-free-firmware to its archiveAreas.", failure);
         if (Marked("NO-DEVICE-TREE:", tail) is { } kernel)
             return new UserError($"The kernel{kernel} brings no device tree of a Raspberry Pi 4.", "Use Debian's linux-image-arm64 in the board's packages.", failure);
+        if (Marked("NO-STEPPING:", tail) is { } other)
+            return new UserError($"The kernel{other} describes a Raspberry Pi 5 of the later stepping (D0) by more than other values, which an overlay cannot say.", "Take another kernel: the board's packages and backports.", failure);
+        if (Marked("NO-BACKPORTS:", tail) is not null)
+            return new UserError($"Board {definition.Board.Name} takes packages from {definition.Suite}-backports, and no source of packages holds {definition.Suite}, beside which they would be.", $"Give --mirror a URL, or a line `deb URL {definition.Suite} main`, of an archive that has {definition.Suite}-backports as well.", failure);
         if (Marked("NOT-INSTALLED:", tail) is { } name)
             return new UserError($"packages.remove names{name}, which is not in the image.", "Take it off the list.", failure);
         if (Marked("NO-UNIT:", tail) is { } unit)

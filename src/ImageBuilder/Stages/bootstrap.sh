@@ -1,5 +1,6 @@
 # Makes a Debian tree in $OUT/tree, with dpkg's status and apt's lists beside it for the lock file and the SBOM.
-# SUITE, ARCHITECTURES (comma list, the tree's own first), PACKAGES and AREAS (comma lists), MIRRORS (one a line, may be empty), MODULES_EXCLUDE (one a line).
+# SUITE, ARCHITECTURES (comma list, the tree's own first), PACKAGES and AREAS (comma lists), MIRRORS and MODULES_EXCLUDE (one a line, may be
+# empty), BACKPORTS (names and patterns, apt_preferences(5), separated by spaces; may be empty).
 
 # A tree that a power cut damages is built again, so dpkg need not sync every file.
 # Kernel and boot loader hooks have nothing to do in a build tree: the initrd, the UKI and the ESP are stages of their own.
@@ -25,6 +26,13 @@ set -- --mode=root --variant=apt --format=directory --architectures="$ARCHITECTU
     --customize-hook="cp \"\$1/var/lib/dpkg/status\" '$OUT/status'"
 if [ "${KEEP_TRANSLATIONS:-no}" = no ]; then
     set -- "$@" --dpkgopt='path-exclude=/usr/share/locale/*'
+fi
+if [ -n "$BACKPORTS" ]; then
+    # They come from where the suite itself comes from; nothing but what is named is taken from there.
+    set -- "$@" --setup-hook="cd \"\$1/etc/apt\" \\
+        && cat sources.list sources.list.d/*.list 2>/dev/null | sed -n -E 's/^(deb +(\[[^]]*\] +)?[^ ]+ +)$SUITE /\\1$SUITE-backports /p' > sources.list.d/backports.list \\
+        && { [ -s sources.list.d/backports.list ] || { echo 'NO-BACKPORTS: $SUITE' >&2; exit 1; }; } \\
+        && printf 'Package: $BACKPORTS\\nPin: release n=$SUITE-backports\\nPin-Priority: 500\\n' > preferences.d/backports"
 fi
 set -- "$@" "$SUITE" "$OUT/tree"
 old_ifs=$IFS

@@ -69,8 +69,9 @@ done
 rm -rf "$tree"/var/cache/* "$tree"/var/log/* "$tree"/var/tmp/* "$tree"/var/backups "$tree"/boot/* "$tree"/root/.[a-z]* "$tree"/var/lib/systemd/random-seed "$tree"/var/lib/systemd/credential.secret
 rm -f "$tree"/etc/*- "$tree"/etc/.pwd.lock "$tree"/etc/hostname.dpkg* "$tree"/var/lib/dbus/machine-id "$tree"/etc/apt/apt.conf.d/99mmdebstrap \
       "$tree"/vmlinuz* "$tree"/initrd.img* "$tree"/.dockerenv
-# A device tree comes from the firmware, and a Raspberry Pi's and its firmware are on the boot partition.
-rm -rf "$tree"/usr/lib/linux-image-* "$tree"/usr/lib/modules/*/dtb "$tree"/usr/lib/raspi-firmware "$tree"/etc/kernel/postinst.d/z50-raspi-firmware
+# The kernel is on the boot partition. A device tree comes from the firmware, and a Raspberry Pi's and its firmware are there, too.
+rm -rf "$tree"/usr/lib/modules/*/vmlinuz "$tree"/usr/lib/modules/*/System.map "$tree"/usr/lib/modules/*/config \
+       "$tree"/usr/lib/linux-image-* "$tree"/usr/lib/modules/*/dtb "$tree"/usr/lib/raspi-firmware "$tree"/etc/kernel/postinst.d/z50-raspi-firmware
 find "$tree/usr" "$tree/etc" \( -name '__pycache__' -o -name '*.dpkg-old' -o -name '*.dpkg-dist' \) -prune -exec rm -rf {} +
 if [ "$KEEP_PACKAGE_MANAGER" = no ]; then
     rm -rf "$tree"/var/lib/dpkg "$tree"/var/lib/apt "$tree"/etc/apt "$tree"/etc/dpkg "$tree"/usr/share/debconf "$tree"/var/lib/ucf

@@ -311,6 +311,7 @@ public sealed class DefinitionReaderTests : IDisposable
         Assert.Equal((BootScheme.Tryboot, "arm64"), (board.Boot, board.Architecture));
         Assert.Equal(["non-free-firmware"], board.ArchiveAreas);
         Assert.Contains("raspi-firmware", board.Packages);
+        Assert.Equal(["linux-*"], board.Backports);
     }
 
     [Fact]

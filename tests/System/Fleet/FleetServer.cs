@@ -12,6 +12,9 @@ namespace Appliance.SystemTests.Fleet;
 /// <summary>The update server as a process, with TLS, at QEMU's name of the host.</summary>
 internal sealed class FleetServer : IAsyncDisposable
 {
+    /// <summary>A name that its certificate has as well, and nobody knows but who is told.</summary>
+    public const string Name = "fleet.test";
+
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("fleet-server");
     private readonly int _port = RunCommand.FreePort(18443);
     private readonly HttpClient _http;
@@ -26,15 +29,18 @@ internal sealed class FleetServer : IAsyncDisposable
     /// <summary>Its address for the device.</summary>
     public string Address => $"https://10.0.2.2:{_port}";
 
+    /// <summary>Its address by name.</summary>
+    public string NamedAddress => $"https://{Name}:{_port}";
+
     /// <summary>What the device trusts it by.</summary>
     public string Trust { get; private set; } = "";
 
-    /// <summary>Starts it.</summary>
-    public async Task StartAsync(string repository)
+    /// <summary>Starts it, with a repository or without.</summary>
+    public async Task StartAsync(string? repository = null)
     {
         var certificate = Path.Combine(_folder.FullName, "server.pem");
         await File.WriteAllTextAsync(certificate, MakeCertificate(), Token);
-        Start("serve", "--data", Data, "--repo", repository, "--listen", $"https://127.0.0.1:{_port}", "--certificate", certificate);
+        Start(["serve", "--data", Data, "--listen", $"https://127.0.0.1:{_port}", "--certificate", certificate, .. repository is null ? Array.Empty<string>() : ["--repo", repository]]);
         for (var limit = DateTime.UtcNow.AddMinutes(1); ; Assert.True(DateTime.UtcNow < limit, "the server did not come up"))
         {
             try
@@ -94,6 +100,7 @@ internal sealed class FleetServer : IAsyncDisposable
         var request = new CertificateRequest("CN=fleet", key, HashAlgorithmName.SHA256);
         var names = new SubjectAlternativeNameBuilder();
         names.AddIpAddress(IPAddress.Parse("10.0.2.2"));
+        names.AddDnsName(Name);
         request.CertificateExtensions.Add(names.Build());
         using var certificate = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(30));
         Trust = certificate.ExportCertificatePem();

@@ -8,5 +8,6 @@ internal sealed record PiBoot
     public required byte[] Kernel { get; init; }
     public required byte[] Initramfs { get; init; }
     public required byte[] DeviceTree { get; init; }
+    public byte[]? Overlay { get; init; }
     public required string CommandLine { get; init; }
 }

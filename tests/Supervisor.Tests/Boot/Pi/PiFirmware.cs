@@ -75,6 +75,7 @@ internal sealed class PiFirmware(IReadOnlyDictionary<int, IPiFiles> partitions, 
         {
             Kernel = kernel,
             DeviceTree = tree,
+            Overlay = model.Overlay is { } overlay ? files.Read($"overlays/{overlay}.dtbo") : null,
             Initramfs = settings.Initramfs is { } initramfs ? Require(files, prefix + initramfs) : [],
             CommandLine = Encoding.ASCII.GetString(Require(files, prefix + (settings["cmdline"] ?? "cmdline.txt"))).Split('\n')[0],
         };
