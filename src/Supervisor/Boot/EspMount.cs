@@ -7,12 +7,15 @@ using Microsoft.Win32.SafeHandles;
 namespace Appliance.Supervisor.Boot;
 
 /// <summary>
-/// A mounted boot partition (FAT), writable and kept mounted until this is disposed (systemd's automount lets go of an idle
+/// A mounted boot partition (FAT), writable unless asked otherwise, and kept mounted until this is disposed (systemd's automount lets go of an idle
 /// one).
 /// </summary>
 internal sealed partial class EspMount : IDisposable
 {
     private const string OwnPlace = "run/appliance/boot";
+
+    /// <summary>No set-user-ID, no devices, no programs (mount(2)).</summary>
+    private const nuint MountFlags = 2 | 4 | 8;
 
     /// <summary>Where systemd-gpt-auto-generator mounts it, the likelier place first.</summary>
     private static readonly string[] Places = ["boot", "efi"];
@@ -53,15 +56,16 @@ internal sealed partial class EspMount : IDisposable
     /// <param name="folder">Where; made when it is missing.</param>
     /// <param name="fileSystem">What is on it.</param>
     /// <param name="options">The file system's own options.</param>
-    public static EspMount Mount(string device, string folder, string fileSystem = "vfat", string? options = "umask=0077")
+    /// <param name="writable">False to look only, until <see cref="MakeWritable"/>: FAT marks itself as in use while it can be written.</param>
+    public static EspMount Mount(string device, string folder, string fileSystem = "vfat", string? options = "umask=0077", bool writable = true)
     {
-        const nuint noSetUid = 2, noDevices = 4, noPrograms = 8;
+        const nuint readOnly = 1;
         Directory.CreateDirectory(folder);
-        if (mount(device, folder, fileSystem, noSetUid | noDevices | noPrograms, options) != 0)
+        if (mount(device, folder, fileSystem, MountFlags | (writable ? 0 : readOnly), options) != 0)
             throw new UserError($"The boot partition {device} cannot be mounted: {Marshal.GetLastPInvokeErrorMessage()}.", "Check that it holds a FAT file system: `blkid`.");
         try
         {
-            var mounted = Open(folder, mounted: true);
+            var mounted = Open(folder, mounted: true, writable);
             mounted._own = true;
             return mounted;
         }
@@ -75,7 +79,8 @@ internal sealed partial class EspMount : IDisposable
     /// <summary>Takes a folder for a boot partition.</summary>
     /// <param name="folder">The folder.</param>
     /// <param name="mounted">It is a mount point, and its options may be changed.</param>
-    public static EspMount Open(string folder, bool mounted = false)
+    /// <param name="writable">It is made writable where it is not.</param>
+    public static EspMount Open(string folder, bool mounted = false, bool writable = true)
     {
         const int readOnly = 0, closeOnExec = 0x80000;
         var held = open(folder, readOnly | closeOnExec);
@@ -83,7 +88,7 @@ internal sealed partial class EspMount : IDisposable
         var mount = new EspMount(folder, held, mounted);
         try
         {
-            if (mounted) Reconfigure(folder, "rw");
+            if (mounted && writable) Reconfigure(folder, "rw");
             return mount;
         }
         catch
@@ -91,6 +96,14 @@ internal sealed partial class EspMount : IDisposable
             mount.Dispose();
             throw;
         }
+    }
+
+    /// <summary>Makes one that was mounted to look at writable, the mount as well as the file system.</summary>
+    /// <exception cref="IOException">It cannot be: the disk is read-only.</exception>
+    public void MakeWritable()
+    {
+        const nuint remount = 32;
+        if (mount("none", Folder, "none", MountFlags | remount, null) != 0) throw new IOException($"{Folder} cannot be made writable: {Marshal.GetLastPInvokeErrorMessage()}");
     }
 
     /// <summary>

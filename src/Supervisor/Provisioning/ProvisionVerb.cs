@@ -26,7 +26,9 @@ internal static class ProvisionVerb
             if (Device.RunningSlot.Read(root).FindDisk(root) is not { } disk) return 0;
             var table = await GptTable.ReadAsync(disk, cancellationToken);
             if (table.Partitions.FirstOrDefault(part => part.Label == Core.Images.ImageIdentity.ConfigLabel) is not { } partition) return 0; // a disk from before there was one
-            using var mounted = EspMount.Mount(partition.Node, Path.Combine(root, Place));
+            using var mounted = EspMount.Mount(partition.Node, Path.Combine(root, Place), writable: false);
+            if (Find(mounted.Folder) is null) return 0;
+            mounted.MakeWritable();
             Take(mounted.Folder, new Provisioner(root));
         }
         catch (Exception e) when (e is UserError or IOException or UnauthorizedAccessException or InvalidDataException)
@@ -43,7 +45,7 @@ internal static class ProvisionVerb
     /// <summary>Takes the file of a folder, if there is one, and erases it. One that cannot be used stays, with the reason beside it.</summary>
     public static void Take(string folder, Provisioner provisioner)
     {
-        if (ProvisionFile.Names.Select(name => Path.Combine(folder, name)).FirstOrDefault(File.Exists) is not { } path) return;
+        if (Find(folder) is not { } path) return;
         var error = Path.Combine(folder, ErrorName);
         try
         {
@@ -65,6 +67,8 @@ internal static class ProvisionVerb
             File.WriteAllText(error, $"{e.Message}\r\n{e.Hint}\r\n");
         }
     }
+
+    private static string? Find(string folder) => ProvisionFile.Names.Select(name => Path.Combine(folder, name)).FirstOrDefault(File.Exists);
 
     private static bool IsErased(string path) => new FileInfo(path).Length is > 0 and <= ProvisionFile.Largest && !File.ReadAllBytes(path).AsSpan().ContainsAnyExcept((byte)0);
 

@@ -62,6 +62,22 @@ public sealed class EspMountTests
     }
 
     [Fact]
+    public void Mount_ToLookAt_IsWritableOnlyOnceItIsAsked()
+    {
+        Assert.SkipUnless(Environment.IsPrivilegedProcess, "mounts a file system");
+        var folder = Path.Combine(Path.GetTempPath(), $"esp-{Guid.NewGuid():N}");
+
+        using (var mount = EspMount.Mount("none", folder, "tmpfs", "size=1M", writable: false))
+        {
+            Assert.Throws<IOException>(() => File.WriteAllText(Path.Combine(folder, "file"), "one"));
+            mount.MakeWritable();
+            File.WriteAllText(Path.Combine(folder, "file"), "two");
+            Assert.Contains("size=1024k", Options(folder)); // and as it was otherwise
+        }
+        Directory.Delete(folder);
+    }
+
+    [Fact]
     public void FindDisk_APartition_GivesTheDiskItsFolderLiesIn()
     {
         using var tree = new DeviceTree();
