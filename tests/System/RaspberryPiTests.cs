@@ -19,7 +19,7 @@ public sealed class RaspberryPiTests(RaspberryPiImage image) : IClassFixture<Ras
         await image.ReadyAsync();
         var table = await GptTable.ReadAsync(image.Disk, Token);
 
-        Assert.Equal(["autoboot", "boot-a", "boot-b", "edge_1.0", "edge_1.0", "_empty", "_empty", "edge-data"], table.Partitions.Select(partition => partition.Label));
+        Assert.Equal(["autoboot", "boot-a", "boot-b", "edge_1.0", "edge_1.0", "_empty", "_empty", "edge-data", "config"], table.Partitions.Select(partition => partition.Label));
         Assert.All(table.Partitions.Take(3), partition => Assert.Equal(new Guid("ebd0a0a2-b9e5-4433-87c0-68b6b72699c7"), partition.Type));
         var hash = (string)image.Record["rootHash"]!;
         Assert.Equal(hash, $"{table[4].Id:N}{table[5].Id:N}");

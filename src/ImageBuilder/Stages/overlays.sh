@@ -60,9 +60,10 @@ esac
 for unit in $DISABLE; do
     chroot "$tree" systemctl --root=/ mask "$unit"
 done
+# A unit counts, not the script of System V that a package may have beside it: what systemctl calls for those is a build-time tool.
 for unit in $ENABLE; do
     chroot "$tree" systemctl --root=/ cat "$unit" >/dev/null 2>&1 || [ -e "$tree/usr/lib/systemd/system/$unit" ] || { echo "NO-UNIT: $unit"; exit 1; }
-    chroot "$tree" systemctl --root=/ enable "$unit"
+    SYSTEMCTL_SKIP_SYSV=1 chroot "$tree" systemctl --root=/ enable "$unit"
 done
 
 # Nothing of this machine or this minute: caches, logs, identities, back-up files.
