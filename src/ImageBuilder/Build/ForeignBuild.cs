@@ -10,8 +10,12 @@ namespace Appliance.ImageBuilder.Build;
 /// </summary>
 internal static class ForeignBuild
 {
-    private const string Supported = "arm64", Toolchain = "lld binutils-aarch64-linux-gnu gcc-aarch64-linux-gnu libc6-dev-arm64-cross";
+    private const string Supported = "arm64";
+    private static readonly string[] Toolchain = ["lld", "binutils-aarch64-linux-gnu", "gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross"];
     private static readonly string[] ToolchainPrograms = ["clang", "ld.lld", "aarch64-linux-gnu-objcopy", "aarch64-linux-gnu-gcc"];
+
+    /// <summary>Debian's packages that a builder of this machine's architecture needs for other boards. The emulator is the kernel's, whoever's container it runs.</summary>
+    public static IReadOnlyList<string> Packages => DebianArchitecture.Host == Supported ? [] : [.. Toolchain, "arch-test"];
 
     /// <summary>Refuses early, with the way out, what this machine cannot build.</summary>
     /// <param name="board">The machine the image is for.</param>
@@ -25,7 +29,7 @@ internal static class ForeignBuild
         var why = $"Board {board.Name} is {board.Architecture} and this machine is {host}";
         if (board.Architecture != Supported) throw new UserError($"{why}; that way round images cannot be built.", $"Build on an {board.Architecture} machine.");
         if (compiles && ToolchainPrograms.Where(program => !ToolRunner.IsInstalled(program)).ToList() is { Count: > 0 } missing)
-            throw new UserError($"{why}; the compiler for the supervisor is missing ({string.Join(", ", missing)}).", $"apt-get install clang {Toolchain}, or give a ready binary with --supervisor FILE.");
+            throw new UserError($"{why}; the compiler for the supervisor is missing ({string.Join(", ", missing)}).", $"apt-get install clang {string.Join(' ', Toolchain)}, or give a ready binary with --supervisor FILE.");
         if (!ToolRunner.IsInstalled("arch-test")) throw new UserError($"{why}; the emulator is missing (arch-test).", "apt-get install qemu-user-static arch-test");
         try
         {
@@ -34,7 +38,7 @@ internal static class ForeignBuild
         catch (ToolFailure failure)
         {
             throw new UserError($"{why}, which does not run {board.Architecture} programs.",
-                "apt-get install qemu-user-static. Where systemd does not run, as in a container, then also: mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc; /usr/lib/systemd/systemd-binfmt qemu-aarch64.conf", failure);
+                "apt-get install qemu-user-static. Where systemd does not run, as in a container, then also: mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc; /usr/lib/systemd/systemd-binfmt qemu-aarch64.conf. For a build in a container, on the machine of its engine.", failure);
         }
     }
 }

@@ -13,7 +13,7 @@ internal static class BuilderImage
     public const string Label = "io.appliance.builder";
 
     /// <summary>Raised when a builder must hold what older ones do not.</summary>
-    public const string Format = "1";
+    public const string Format = "2";
 
     private const string HowToMake = "On a Debian machine of the same architecture: out/bin/appliance builder-image builder.tar.gz; copy that file here and add --builder builder.tar.gz (docs/building.md).";
 

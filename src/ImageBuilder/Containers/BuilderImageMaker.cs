@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Appliance.Core;
+using Appliance.ImageBuilder.Build;
 using Appliance.ImageBuilder.Pipeline;
 using Appliance.ImageBuilder.Tools;
 
@@ -11,10 +12,10 @@ internal static class BuilderImageMaker
     /// <summary>The stage's name in what is shown.</summary>
     public const string Stage = "builder";
 
-    // What ./build.sh installs (its build_packages); then what a Debian host has anyway: mount, certificates and the libraries of
+    // What ./build.sh installs (its build_packages, and what other boards take); then what a Debian host has anyway: mount, certificates and the libraries of
     // .NET; and skopeo for the images of workloads.
     private static readonly string[] Packages =
-        ["mmdebstrap", "uidmap", "clang", "zlib1g-dev", "libdivsufsort3", "mount", "ca-certificates", "openssl", "libstdc++6", "skopeo"];
+        ["mmdebstrap", "uidmap", "clang", "zlib1g-dev", "libdivsufsort3", "mount", "ca-certificates", "openssl", "libstdc++6", "skopeo", .. ForeignBuild.Packages];
 
     private static readonly string[] Variables =
         ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "DOTNET_ROOT=/usr/share/dotnet", "DOTNET_CLI_TELEMETRY_OPTOUT=1", "DOTNET_NOLOGO=1", "DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1", "LANG=C.UTF-8"];
