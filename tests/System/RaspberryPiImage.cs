@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Text;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
+using Appliance.ImageBuilder.Tools;
 using Appliance.UpdateClient.Install;
 using Supervisor.Tests.Boot.Pi;
 
@@ -61,7 +62,7 @@ public sealed partial class RaspberryPiImage : IDisposable
         var (tree, overlay, merged) = (Path.Combine(_folder.FullName, "tree"), Path.Combine(_folder.FullName, "overlay"), Path.Combine(_folder.FullName, "merged"));
         await File.WriteAllBytesAsync(tree, boot.DeviceTree);
         await File.WriteAllBytesAsync(overlay, boot.Overlay);
-        await RunAsync("fdtoverlay", "-i", tree, "-o", merged, overlay);
+        await ToolRunner.RunAsync("fdtoverlay", ["-i", tree, "-o", merged, overlay]);
         return await File.ReadAllBytesAsync(merged);
     }
 
@@ -81,17 +82,8 @@ public sealed partial class RaspberryPiImage : IDisposable
     /// <summary>The drivers of the kernel in the root.</summary>
     internal async Task<KernelDrivers> DriversAsync()
     {
-        var slot = (await GptTable.ReadAsync(Disk, TestContext.Current.CancellationToken))[4];
-        var mount = Directory.CreateDirectory(Path.Combine(_folder.FullName, "root")).FullName;
-        await RunAsync("mount", "-t", "erofs", "-o", $"ro,loop,offset={slot.Offset}", Disk, mount);
-        try
-        {
-            return new(Path.Combine(mount, "usr/lib/modules", (string)Record["kernel"]!));
-        }
-        finally
-        {
-            await RunAsync("umount", mount);
-        }
+        await using var root = await MountedRoot.MountAsync(Disk, 4, Path.Combine(_folder.FullName, "root"));
+        return new(Path.Combine(root.Folder, "usr/lib/modules", (string)Record["kernel"]!));
     }
 
     /// <inheritdoc/>
@@ -112,13 +104,6 @@ public sealed partial class RaspberryPiImage : IDisposable
             """);
         var (exitCode, _, errors) = await Product.RunAsync("build", definition, "--output", _folder.FullName, "--cache", Product.Cache, "--json");
         Assert.True(exitCode == 0, errors);
-    }
-
-    private static async Task RunAsync(string program, params string[] arguments)
-    {
-        using var process = Process.Start(program, arguments);
-        await process.WaitForExitAsync();
-        Assert.Equal(0, process.ExitCode);
     }
 
     [GeneratedRegex(@"/([^/\0]+)\.ko\0")]
