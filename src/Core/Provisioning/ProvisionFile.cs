@@ -131,10 +131,6 @@ public sealed record ProvisionFile
     /// <exception cref="UserError">It is none; place and remedy are named.</exception>
     public static ProvisionFile Parse(string name, string text) => (ProvisionFile)Form.Parse(name, text);
 
-    /// <summary>Reads the file.</summary>
-    /// <exception cref="UserError">It is not there, or none.</exception>
-    public static ProvisionFile Load(string path) => (ProvisionFile)Form.Load(path);
-
     /// <summary>The network of an address, as <see cref="IPNetwork"/> wants it: without the host's own bits.</summary>
     private static string Masked(string text)
     {

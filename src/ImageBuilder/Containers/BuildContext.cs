@@ -61,6 +61,8 @@ internal sealed class BuildContext
         if (product is not null) context.AddTree(product, Product, [.. NotNeeded.Select(name => Path.Combine(product, name)), .. results]);
         var own = options.Context is { } given ? Path.GetFullPath(given) : CloneOf(path);
         if (!Directory.Exists(own)) throw new UserError($"The folder {own} does not exist.", "Correct --context.");
+        if (options.Context is null && context.Folders.Find(path) is null && (own == Environment.GetFolderPath(Environment.SpecialFolder.UserProfile) || own == Path.GetPathRoot(own)))
+            throw new UserError($"The container would get all of {own}, where {Path.GetFileName(path)} lies.", "Put the definition and what it uses into a folder of their own, or name the folder that the container may have: --context FOLDER");
         if (options.Context is not null || context.Folders.Find(path) is null) context.AddTree(own, Own, results);
         if (context.Folders.Find(library) is null) context.AddTree(library, Library, []);
         used.Add(path);

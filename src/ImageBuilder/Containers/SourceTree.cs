@@ -1,4 +1,5 @@
 using System.Formats.Tar;
+using Appliance.Core;
 
 namespace Appliance.ImageBuilder.Containers;
 
@@ -38,11 +39,23 @@ internal sealed class SourceTree(string folder, IReadOnlyCollection<string> excl
                 await writer.WriteEntryAsync(new PaxTarEntry(TarEntryType.SymbolicLink, name) { LinkName = link.Replace(Path.DirectorySeparatorChar, '/') }, cancellationToken);
             else if (entry is FileInfo file)
             {
-                await using var content = file.OpenRead();
+                await using var content = Open(file);
                 await writer.WriteEntryAsync(new PaxTarEntry(TarEntryType.RegularFile, name) { Mode = ModeOf(file, relative), ModificationTime = file.LastWriteTimeUtc, DataStream = content }, cancellationToken);
                 onBytes?.Invoke(file.Length);
             }
             else await writer.WriteEntryAsync(new PaxTarEntry(TarEntryType.Directory, $"{name}/") { Mode = ModeOf(entry, relative), ModificationTime = entry.LastWriteTimeUtc }, cancellationToken);
+        }
+    }
+
+    private static FileStream Open(FileInfo file)
+    {
+        try
+        {
+            return file.OpenRead();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new UserError($"{file.FullName} cannot be read, and the container would get it: {e.Message}", "Mend its permissions or take it away.", e);
         }
     }
 

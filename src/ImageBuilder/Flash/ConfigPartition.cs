@@ -20,13 +20,13 @@ internal static class ConfigPartition
     }
 
     /// <summary>Puts the file there. It was looked at before; how the device likes it, it says at its start.</summary>
-    /// <param name="told">The file.</param>
+    /// <param name="told">The file's content.</param>
     /// <param name="table">The image's partitions.</param>
     /// <param name="target">The disk or file with the image.</param>
     /// <param name="writer">What wrote it.</param>
     /// <param name="cancellationToken">Ends the work.</param>
     /// <exception cref="UserError">The partition takes it not, or the device does not keep it.</exception>
-    public static async Task PutAsync(string told, GptImage? table, TargetDevice target, ImageWriter writer, CancellationToken cancellationToken)
+    public static async Task PutAsync(byte[] told, GptImage? table, TargetDevice target, ImageWriter writer, CancellationToken cancellationToken)
     {
         var (start, size) = Find(table);
         var partition = new AlignedBuffer(size);
@@ -34,14 +34,15 @@ internal static class ConfigPartition
         var work = Directory.CreateTempSubdirectory("provision"); // 0700: there are secrets in the file
         try
         {
-            var image = Path.Combine(work.FullName, "config.img");
+            var (image, file) = (Path.Combine(work.FullName, "config.img"), Path.Combine(work.FullName, ProvisionFile.Name));
             await File.WriteAllBytesAsync(image, partition.Memory, cancellationToken);
-            await ToolRunner.RunAsync("mcopy", ["-o", "-i", image, told, $"::{ProvisionFile.Name}"], cancellationToken: cancellationToken);
+            await File.WriteAllBytesAsync(file, told, cancellationToken);
+            await ToolRunner.RunAsync("mcopy", ["-o", "-i", image, file, $"::{ProvisionFile.Name}"], cancellationToken: cancellationToken);
             (await File.ReadAllBytesAsync(image, cancellationToken)).CopyTo(partition.Memory);
         }
         catch (ToolFailure e)
         {
-            throw new UserError($"{told} cannot be put on the image's partition {ImageIdentity.ConfigLabel}: {e.Message}", "Is it the image of this project, and whole?", e);
+            throw new UserError($"What the device is told cannot be put on the image's partition {ImageIdentity.ConfigLabel}: {e.Message}", "Is it the image of this project, and whole?", e);
         }
         finally
         {

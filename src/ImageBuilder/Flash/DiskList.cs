@@ -9,11 +9,11 @@ namespace Appliance.ImageBuilder.Flash;
 internal static class DiskList
 {
     private const string Columns = "NAME,PATH,MAJ:MIN,TYPE,SIZE,VENDOR,MODEL,TRAN,RM,HOTPLUG,RO,LOG-SEC,FSTYPE,LABEL,PARTLABEL,MOUNTPOINTS";
-    private static readonly string[] Memory = ["zram", "ram", "fd"];
+    private static readonly string[] NoDisks = ["zram", "ram", "fd", "sr"];
 
     /// <summary>All disks that have a medium.</summary>
     public static async Task<IReadOnlyList<FlashDisk>> ReadAllAsync(CancellationToken cancellationToken) =>
-        [.. Parse(await ListAsync(null, cancellationToken)).Where(disk => disk.Size > 0 && !Memory.Any(name => disk.Name.StartsWith(name, StringComparison.Ordinal)))];
+        [.. Parse(await ListAsync(null, cancellationToken)).Where(disk => disk.Size > 0 && !NoDisks.Any(name => disk.Name.StartsWith(name, StringComparison.Ordinal)))];
 
     /// <summary>The disk that a person named by any of its paths, e.g. <c>/dev/disk/by-id/…</c>.</summary>
     /// <exception cref="UserError">It is no whole disk.</exception>

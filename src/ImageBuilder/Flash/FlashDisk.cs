@@ -24,6 +24,9 @@ internal sealed record FlashDisk
     /// <summary>Size in bytes; 0 for a reader without a card.</summary>
     public required long Size { get; init; }
 
+    /// <summary>The number of this medium in this drive (diskseq, Linux 5.15): another card has another one. Null where the kernel has none.</summary>
+    public long? Sequence { get; init; }
+
     /// <summary>Bytes of a sector as the disk addresses them.</summary>
     public required int SectorSize { get; init; }
 
@@ -98,8 +101,9 @@ internal sealed record FlashDisk
             Transport = transport,
             Size = (long?)node["size"] ?? 0,
             SectorSize = (int?)node["log-sec"] ?? 512,
-            // A card in a built-in slot is neither "removable" nor "hotplug" for the kernel, and eMMC is on the same bus.
-            IsRemovable = IsTrue(node, "rm") || IsTrue(node, "hotplug") || transport == "usb" || (transport == "mmc" && !name.Contains("boot", StringComparison.Ordinal) && IsCard(name)),
+            Sequence = long.TryParse(ReadFact(name, "diskseq"), out var sequence) ? sequence : null,
+            // A card in a built-in slot and the eMMC beside it are on the same bus, all of which lsblk calls "hotplug".
+            IsRemovable = transport == "mmc" ? ReadFact(name, "device/type") == "SD" : IsTrue(node, "rm") || IsTrue(node, "hotplug") || transport == "usb",
             IsLoop = Text(node, "type") == "loop",
             IsReadOnly = IsTrue(node, "ro"),
             Contents = [.. all.Select(Content).Where(content => content.Length > 0)],
@@ -110,10 +114,10 @@ internal sealed record FlashDisk
         };
     }
 
-    private static bool IsCard(string name)
+    private static string? ReadFact(string name, string fact)
     {
-        var type = $"/sys/class/block/{name}/device/type";
-        return File.Exists(type) && File.ReadAllText(type).Trim() == "SD";
+        var path = $"/sys/class/block/{name}/{fact}";
+        return File.Exists(path) ? File.ReadAllText(path).Trim() : null;
     }
 
     private static string Content(JsonNode part)

@@ -70,6 +70,8 @@ internal sealed class ImageSource : IAsyncDisposable
     {
         if (given is not null)
         {
+            if (WebAddress.IsWeb(given) && new Uri(given).Scheme == Uri.UriSchemeHttp)
+                throw new UserError($"{given} would come over a connection that anybody on the way can change, and says what of the image is left out.", "Use https or a file for --bmap.");
             return await ReadMapAsync(given, cancellationToken) ?? throw new UserError($"There is no block map {given}.", "Name the .bmap that belongs to the image, or leave --bmap out.");
         }
         // What nobody vouches for must not say what is left out.

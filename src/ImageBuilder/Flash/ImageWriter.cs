@@ -75,6 +75,7 @@ internal sealed class ImageWriter
     /// <summary>Writes zeros, to be read back with the rest.</summary>
     public void WriteZeros(long start, long end)
     {
+        if (start >= end) return;
         var zeros = new AlignedBuffer((int)Math.Min(BlockSize, end - start));
         for (; start < end; start += zeros.Size) WriteDisk(zeros.Memory[..(int)Math.Min(zeros.Size, end - start)], start);
     }

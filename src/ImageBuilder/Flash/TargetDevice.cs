@@ -13,13 +13,13 @@ internal sealed partial class TargetDevice : IDisposable
     /// <summary>Smallest unit of direct I/O.</summary>
     public const int Sector = 512;
 
-    private const int ReadWrite = 2, Create = 0x40, Exclusive = 0x80, Truncate = 0x200, CloseOnExec = 0x80000, NonBlocking = 0x800;
+    private const int ReadWrite = 2, Create = 0x40, Exclusive = 0x80, CloseOnExec = 0x80000, NonBlocking = 0x800;
     private const int InvalidArgument = 22, Busy = 16;
     private const int LockExclusive = 2, LockNow = 4;
     private const int DontNeed = 4; // POSIX_FADV_DONTNEED
-    private const ulong RereadTable = 0x125F, FlushBuffers = 0x1261, Discard = 0x1277, Eject = 0x5309;
+    private const ulong RereadTable = 0x125F, FlushBuffers = 0x1261, Discard = 0x1277, Eject = 0x5309, GetSize = 0x80081272, GetSequence = 0x80081280;
     private const long DiscardStep = 1L << 30;
-    private const int NewFileMode = 0x1A4; // rw-r--r--
+    private const int NewFileMode = 0x1A4, SecretFileMode = 0x180; // rw-r--r--, rw-------
 
     // fcntl.h: the flag has another value on Arm.
     private static readonly int Direct = RuntimeInformation.ProcessArchitecture is Architecture.Arm64 or Architecture.Arm ? 0x10000 : 0x4000;
@@ -37,27 +37,32 @@ internal sealed partial class TargetDevice : IDisposable
     public long? Size { get; }
 
     /// <summary>Opens a whole disk.</summary>
-    /// <param name="path">Its device.</param>
-    /// <param name="size">Its bytes.</param>
+    /// <param name="disk">The disk as the person has seen it.</param>
     /// <param name="inUse">True when the person has agreed to overwrite what is in use.</param>
-    /// <exception cref="UserError">Somebody else has it, or it may not be written.</exception>
-    public static TargetDevice OpenDisk(string path, long size, bool inUse)
+    /// <exception cref="UserError">Somebody else has it, or it may not be written, or another one has taken its name since.</exception>
+    public static TargetDevice OpenDisk(FlashDisk disk, bool inUse)
     {
+        var path = disk.Path;
         var flags = ReadWrite | CloseOnExec | (inUse ? 0 : Exclusive);
         var handle = Open(path, flags | Direct);
         var isDirect = handle is not null;
         if (handle is null && Marshal.GetLastPInvokeError() == InvalidArgument) handle = Open(path, flags);
         if (handle is null) throw Unwritable(path, Marshal.GetLastPInvokeError(), Marshal.GetLastPInvokeErrorMessage());
-        if (flock(handle, LockExclusive | LockNow) == 0) return new TargetDevice(path, handle, true, isDirect, !inUse, size);
+        var isTheSame = Ask(handle, GetSize) == disk.Size && (disk.Sequence is null || Ask(handle, GetSequence) == disk.Sequence);
+        if (isTheSame && flock(handle, LockExclusive | LockNow) == 0) return new TargetDevice(path, handle, true, isDirect, !inUse, disk.Size);
         handle.Dispose();
-        throw new UserError($"{path} is locked by another program.", "Wait until it has ended: another flash, a partitioning tool, or udev, for a moment.");
+        throw isTheSame
+            ? new UserError($"{path} is locked by another program.", "Wait until it has ended: another flash, a partitioning tool, or udev, for a moment.")
+            : new UserError($"{path} is another disk now than the one that was shown ({disk.Description}).", "Nothing was written. Run it again and look at what it shows.");
     }
 
     /// <summary>Makes a file.</summary>
+    /// <param name="path">A name that nothing has.</param>
+    /// <param name="isSecret">True when only its owner may read it.</param>
     /// <exception cref="UserError">It cannot be made.</exception>
-    public static TargetDevice CreateFile(string path)
+    public static TargetDevice CreateFile(string path, bool isSecret)
     {
-        var handle = Open(path, ReadWrite | CloseOnExec | Create | Truncate) ?? throw Unwritable(path, Marshal.GetLastPInvokeError(), Marshal.GetLastPInvokeErrorMessage());
+        var handle = Open(path, ReadWrite | CloseOnExec | Create | Exclusive, isSecret ? SecretFileMode : NewFileMode) ?? throw Unwritable(path, Marshal.GetLastPInvokeError(), Marshal.GetLastPInvokeErrorMessage());
         return new TargetDevice(path, handle, false, false, true, null);
     }
 
@@ -158,9 +163,16 @@ internal sealed partial class TargetDevice : IDisposable
         };
     }
 
-    private static SafeFileHandle? Open(string path, int flags)
+    /// <summary>A number that the kernel says of a disk; -1 where it does not know such a thing.</summary>
+    private static long Ask(SafeFileHandle handle, ulong request)
     {
-        var descriptor = open(path, flags, NewFileMode);
+        ulong[] answer = [0];
+        return ioctl(handle, request, answer) == 0 ? (long)answer[0] : -1;
+    }
+
+    private static SafeFileHandle? Open(string path, int flags, int mode = 0)
+    {
+        var descriptor = open(path, flags, mode);
         return descriptor < 0 ? null : new SafeFileHandle(descriptor, ownsHandle: true);
     }
 

@@ -160,12 +160,44 @@ public sealed class FlashDiskTests : IDisposable
     public async Task Flash_ToADiskThatAnotherProgramHas_IsRefused()
     {
         using var disk = new LoopDevice(_folder["device"], 32 * MiB);
-        using var other = TargetDevice.OpenDisk(disk.Path, 32 * MiB, inUse: false);
+        using var other = TargetDevice.OpenDisk(await DiskList.FindAsync(disk.Path, TestContext.Current.CancellationToken), inUse: false);
 
         Assert.Contains("another program has it", (await RefusesAsync(_image, disk.Path, "--yes")).Message, StringComparison.Ordinal);
         // Whoever flashes it at this moment has it locked, too.
         Assert.Contains("is locked", (await RefusesAsync(_image, disk.Path, "--force", disk.Name)).Message, StringComparison.Ordinal);
         Assert.False(IsFlashed(disk));
+    }
+
+    /// <summary>Somebody sees that it is the wrong card, takes it out, puts another one in, and agrees.</summary>
+    [Fact]
+    public async Task Open_ADiskThatIsAnotherNow_IsRefused()
+    {
+        FlashDisk seen;
+        using (var first = new LoopDevice(_folder["first"], 32 * MiB))
+        {
+            seen = await DiskList.FindAsync(first.Path, TestContext.Current.CancellationToken);
+            Assert.NotNull(seen.Sequence);
+            using (TargetDevice.OpenDisk(seen, inUse: false))
+                Assert.Equal(32 * MiB, seen.Size);
+        }
+        using var second = new LoopDevice(_folder["second"], 32 * MiB);
+        Assert.SkipUnless(second.Path == seen.Path, "the second disk has got another name");
+
+        Assert.Contains("is another disk now", Assert.Throws<UserError>(() => TargetDevice.OpenDisk(seen, inUse: false)).Message, StringComparison.Ordinal);
+        var again = await DiskList.FindAsync(second.Path, TestContext.Current.CancellationToken);
+        Assert.Contains("is another disk now", Assert.Throws<UserError>(() => TargetDevice.OpenDisk(again with { Size = 16 * MiB }, inUse: false)).Message, StringComparison.Ordinal);
+        TargetDevice.OpenDisk(again, inUse: false).Dispose();
+    }
+
+    /// <summary>Lists and questions call it so.</summary>
+    [Fact]
+    public async Task Flash_ToADisksNameAlone_IsNotAFile()
+    {
+        using var disk = new LoopDevice(_folder["device"], 32 * MiB);
+
+        Assert.Contains($"Name the disk as {disk.Path}", (await RefusesAsync(_image, disk.Name, "--yes")).Hint, StringComparison.Ordinal);
+        Assert.False(File.Exists(disk.Name));
+        Assert.Contains("is empty", (await RefusesAsync(_image, "")).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -203,7 +235,7 @@ public sealed class FlashDiskTests : IDisposable
         Assert.Contains("the running system is on it", (await RefusesAsync(_image, $"/dev/{name}", "--yes")).Message, StringComparison.Ordinal);
     }
 
-    /// <summary>What lsblk of util-linux 2.38 prints on a laptop: an encrypted system, a stick that a desktop has mounted, a card, a reader without one.</summary>
+    /// <summary>What lsblk of util-linux 2.38 prints on a laptop: an encrypted system, a stick that a desktop has mounted, an eMMC, a reader without a card.</summary>
     private const string Laptop = """
         {"blockdevices":[
           {"name":"nvme0n1","path":"/dev/nvme0n1","maj:min":"259:0","type":"disk","size":512110190592,"vendor":null,"model":"SAMSUNG MZVLB512","tran":"nvme","rm":false,"hotplug":false,"ro":false,"log-sec":512,"fstype":null,"label":null,"partlabel":null,"mountpoints":[null],
@@ -211,6 +243,7 @@ public sealed class FlashDiskTests : IDisposable
              "children":[{"name":"luks-1","path":"/dev/mapper/luks-1","maj:min":"253:0","type":"crypt","size":511000000000,"vendor":null,"model":null,"tran":null,"rm":false,"hotplug":false,"ro":false,"log-sec":512,"fstype":"ext4","label":"root","partlabel":null,"mountpoints":["/"]}]}]},
           {"name":"sdb","path":"/dev/sdb","maj:min":"8:16","type":"disk","size":31004295168,"vendor":"SanDisk ","model":"Ultra Fit","tran":"usb","rm":true,"hotplug":true,"ro":false,"log-sec":512,"fstype":null,"label":null,"partlabel":null,"mountpoints":[null],
            "children":[{"name":"sdb1","path":"/dev/sdb1","maj:min":"8:17","type":"part","size":31003246592,"vendor":null,"model":null,"tran":null,"rm":true,"hotplug":true,"ro":false,"log-sec":512,"fstype":"vfat","label":"PHOTOS","partlabel":null,"mountpoints":["/media/ada/PHOTOS"]}]},
+          {"name":"mmcblk7","path":"/dev/mmcblk7","maj:min":"179:0","type":"disk","size":31268536320,"vendor":null,"model":null,"tran":"mmc","rm":false,"hotplug":true,"ro":false,"log-sec":512,"fstype":null,"label":null,"partlabel":null,"mountpoints":[null]},
           {"name":"sdc","path":"/dev/sdc","maj:min":"8:32","type":"disk","size":0,"vendor":"Generic","model":"SD/MMC","tran":"usb","rm":true,"hotplug":true,"ro":false,"log-sec":512,"fstype":null,"label":null,"partlabel":null,"mountpoints":[null]}]}
         """;
 
@@ -219,7 +252,7 @@ public sealed class FlashDiskTests : IDisposable
     {
         var disks = DiskList.Parse(Laptop);
 
-        var (system, stick, reader) = (disks[0], disks[1], disks[2]);
+        var (system, stick, builtIn, reader) = (disks[0], disks[1], disks[2], disks[3]);
         Assert.True(system.IsSystem);
         Assert.False(system.IsRemovable);
         Assert.Contains("the running system is on it", system.Dangers().First().What, StringComparison.Ordinal);
@@ -228,6 +261,8 @@ public sealed class FlashDiskTests : IDisposable
         Assert.Equal("SanDisk Ultra Fit, 28.9 GiB", stick.Description);
         Assert.Equal(["PHOTOS vfat"], stick.Contents);
         Assert.Contains("/media/ada/PHOTOS is mounted", Assert.Single(stick.Dangers()).What, StringComparison.Ordinal);
+        Assert.False(builtIn.IsRemovable);
+        Assert.Contains("is built in", Assert.Single(builtIn.Dangers()).What, StringComparison.Ordinal);
         Assert.Equal(0, reader.Size);
     }
 }

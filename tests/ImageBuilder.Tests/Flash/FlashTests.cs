@@ -92,7 +92,7 @@ public sealed class FlashTests : IDisposable
         Assert.Contains("differ from its block map", (await RefusesAsync(_image, _folder["copy"], "--yes")).Message, StringComparison.Ordinal);
 
         Assert.Equal("precious", File.ReadAllText(_folder["copy"]));
-        Assert.False(File.Exists(_folder["copy.partial"]));
+        Assert.Equal(["copy"], Directory.EnumerateFiles(_folder.Folder, "copy*").Select(Path.GetFileName));
     }
 
     [Fact]
@@ -172,6 +172,7 @@ public sealed class FlashTests : IDisposable
     {
         // No partition table, no map, and a zstd stream does not say how long it is.
         File.WriteAllBytes(_folder["blob.img"], Enumerable.Repeat((byte)3, 12 * MiB).ToArray());
+        using (var boot = File.OpenHandle(_folder["blob.img"], FileMode.Open, FileAccess.Write)) RandomAccess.Write(boot, [0x55, 0xAA], 510);
         Tool.Run("sh", "-c", $"zstd --quiet < '{_folder["blob.img"]}' > '{_folder["blob.img.zst"]}'");
         using var disk = new LoopDevice(_folder["device"], 8 * MiB);
 
@@ -247,6 +248,48 @@ public sealed class FlashTests : IDisposable
         File.WriteAllText(_folder["disk.img.gz"], "");
 
         Assert.Contains("Unpack it first", (await RefusesAsync(_folder["disk.img.gz"], _folder["copy"])).Hint, StringComparison.Ordinal);
+    }
+
+    /// <summary>It would be written and read back as well as an image.</summary>
+    [Theory]
+    [InlineData(".zst", "is a .zst file", "ends in .img.zst")]
+    [InlineData(".xz", "is a .xz file", "ends in .img.xz")]
+    [InlineData("page", "is no disk image", "disk.img.zst")]
+    [InlineData("nothing", "is no disk image", "disk.img.zst")]
+    public async Task Flash_OfWhatIsNoImage_IsRefusedBeforeAnythingIsWritten(string kind, string reason, string hint)
+    {
+        var file = _folder["other.img"];
+        if (kind is "page" or "nothing") File.WriteAllText(file, kind is "page" ? "<html>" + new string('x', 5000) : "");
+        else File.Move(As(kind), file);
+        FillWithOldData("device", 16 * MiB);
+        using var disk = new LoopDevice(_folder["device"], 16 * MiB);
+
+        foreach (var target in new[] { disk.Path, _folder["copy"] })
+        {
+            var error = await RefusesAsync(file, target, "--yes");
+            Assert.Contains(reason, error.Message, StringComparison.Ordinal);
+            Assert.Contains(hint, error.Hint, StringComparison.Ordinal);
+        }
+
+        Assert.All(Bytes(_folder["device"]), value => Assert.Equal(0xA5, value));
+        Assert.False(File.Exists(_folder["copy"]));
+    }
+
+    /// <summary>Where the ends of the disk are held back, nothing of it is left to be written with zeros.</summary>
+    [Fact]
+    public async Task Flash_APartitionBeforeTheFirstMebibyte_IsWritten()
+    {
+        var image = _folder["bios.img"];
+        using (var file = File.OpenHandle(image, FileMode.Create, FileAccess.Write)) RandomAccess.SetLength(file, 16 * MiB);
+        Tool.RunWithInput("label: gpt\nfirst-lba: 34\nstart=34, size=1000, name=bios\nstart=2048, size=4MiB, name=one\n", "sfdisk", "--quiet", image);
+        Tool.Run("bmaptool", "create", "--output", image + ".bmap", image); // with the hole in it
+        FillWithOldData("device", 16 * MiB);
+        using var disk = new LoopDevice(_folder["device"], 16 * MiB);
+
+        await FlashAsync(image, disk.Path, "--yes");
+
+        Assert.Contains("No errors detected", Tool.Run("sfdisk", "--verify", disk.Path), StringComparison.Ordinal);
+        Assert.All(disk.Read(34 * 512, 1000 * 512), value => Assert.Equal(0, value));
     }
 
     [Fact]

@@ -83,6 +83,11 @@ public sealed class FlashUrlTests : IDisposable
         Assert.Contains("--sha256", error.Hint, StringComparison.Ordinal);
         Assert.Empty(server.Requests);
 
+        // What is left out of an image says its map.
+        error = await Assert.ThrowsAsync<UserError>(() => FlashTests.FlashAsync(_image, _folder["copy"], "--bmap", $"{server.Url}/disk.img.bmap"));
+        Assert.Contains("Use https", error.Hint, StringComparison.Ordinal);
+        Assert.Empty(server.Requests);
+
         await FlashTests.FlashAsync(address, _folder["copy"], "--sha256", _hash);
         Assert.Equal(File.ReadAllBytes(_image), File.ReadAllBytes(_folder["copy"]));
     }

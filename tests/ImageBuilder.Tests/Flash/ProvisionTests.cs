@@ -37,10 +37,24 @@ public sealed class ProvisionTests : IDisposable
 
         await FlashTests.FlashAsync(_image, _folder["copy"], "--provision", _folder["edge-7.yaml"]);
         Assert.Equal(Told, Tool.Run("mtype", "-i", $"{_folder["copy"]}@@{ConfigStart}", "::provision.yaml"));
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(_folder["copy"])); // there is a passphrase in it
 
         // The next one is of another device.
         await FlashTests.FlashAsync(_image, disk.Path, "--yes");
         Assert.NotEqual(0, Tool.Try("", "mtype", "-i", $"{_folder["disk"]}@@{ConfigStart}", "::provision.yaml").ExitCode);
+    }
+
+    /// <summary>As a shell's &lt;(sops --decrypt …) gives it: it can be read once.</summary>
+    [Fact]
+    public async Task AFileThatIsAPipe_IsReadOnce()
+    {
+        Tool.Run("mkfifo", _folder["pipe"]);
+        var writing = File.WriteAllTextAsync(_folder["pipe"], "hostname: edge-7\n", TestContext.Current.CancellationToken);
+
+        await FlashTests.FlashAsync(_image, _folder["copy"], "--provision", _folder["pipe"]);
+
+        await writing;
+        Assert.Equal("hostname: edge-7\n", Tool.Run("mtype", "-i", $"{_folder["copy"]}@@{ConfigStart}", "::provision.yaml"));
     }
 
     [Theory]
