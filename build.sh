@@ -19,7 +19,7 @@ arm64_packages=(qemu-user-static arch-test lld binutils-aarch64-linux-gnu gcc-aa
 # The real peers of the tests: a virtual machine, a bus, a browser, a scraper, a registry, a database, a second opinion on every format.
 test_packages=(qemu-system-x86 qemu-utils ovmf dbus-daemon libsystemd0 chromium prometheus bmap-tools xz-utils python3-jsonschema fdisk dosfstools mtools e2fsprogs erofs-utils cryptsetup-bin zstd openssl systemd-journal-remote skopeo docker-registry postgresql openssh-server strace)
 # What only --all needs: a Kubernetes node beside what tests/Kubernetes/build.sh makes, the server's container, builds in containers, an arm64 machine, device trees, a proxy.
-all_packages=(busybox-static podman catatonit netavark aardvark-dns conmon docker.io qemu-system-arm qemu-efi-aarch64 python3-dbus python3-gi tinyproxy-bin device-tree-compiler)
+all_packages=(busybox-static podman catatonit netavark aardvark-dns conmon docker.io qemu-system-arm qemu-efi-aarch64 python3-dbus python3-gi tinyproxy-bin device-tree-compiler cpio)
 
 # add_unless_there LIST PROGRAM PACKAGE: many machines have the program from another package, which Debian's cannot replace.
 add_unless_there() {

@@ -79,10 +79,24 @@ public sealed partial class RaspberryPiImage : IDisposable
         return ModuleFile().Matches(archive).Select(match => match.Groups[1].Value.Replace('-', '_')).ToHashSet();
     }
 
+    internal Task<MountedRoot> MountRootAsync() => MountedRoot.MountAsync(Disk, 4, Path.Combine(_folder.FullName, "root"));
+
+    /// <summary>What the firmware of an emulated machine is asked when the image's kernel, with its module, restarts.</summary>
+    internal async Task<IReadOnlyList<string>> RestartOnAnEmulatedPiAsync(string parameter)
+    {
+        var version = (string)Record["kernel"]!;
+        var (kernel, module) = (Path.Combine(_folder.FullName, "kernel"), Path.Combine(_folder.FullName, "appliance_tryboot.ko"));
+        await File.WriteAllBytesAsync(kernel, (await FirmwareAsync()).Restart().Start(PiModel.Pi4).Kernel);
+        await using (var root = await MountRootAsync())
+            File.Copy(Path.Combine(root.Folder, "usr/lib/modules", version, "updates/appliance_tryboot.ko"), module, overwrite: true);
+        var tree = Path.Combine(Product.Cache, $"base-{((string)Record["stages"]!["base"]!["key"]!)[..16]}", "tree/usr/lib/modules", version, "dtb/broadcom/bcm2837-rpi-3-b.dtb");
+        return await new EmulatedPi(_folder.FullName).RestartAsync(kernel, tree, module, parameter);
+    }
+
     /// <summary>The drivers of the kernel in the root.</summary>
     internal async Task<KernelDrivers> DriversAsync()
     {
-        await using var root = await MountedRoot.MountAsync(Disk, 4, Path.Combine(_folder.FullName, "root"));
+        await using var root = await MountRootAsync();
         return new(Path.Combine(root.Folder, "usr/lib/modules", (string)Record["kernel"]!));
     }
 

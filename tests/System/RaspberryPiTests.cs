@@ -129,6 +129,30 @@ public sealed class RaspberryPiTests(RaspberryPiImage image) : IClassFixture<Ras
         }
     }
 
+    /// <summary>Debian's kernel keeps the word to itself; without it no update is ever tried.</summary>
+    [Theory(Explicit = true)]
+    [InlineData("0 tryboot", new[] { EmulatedPi.SetRebootFlags, EmulatedPi.NotifyReboot })]
+    [InlineData("0 trybooty", new[] { EmulatedPi.NotifyReboot })]
+    [InlineData("0", new[] { EmulatedPi.NotifyReboot })]
+    public async Task ARestartsWord_ReachesTheFirmware(string parameter, string[] asked)
+    {
+        await image.ReadyAsync();
+
+        Assert.Equal(asked, await image.RestartOnAnEmulatedPiAsync(parameter));
+    }
+
+    [Fact(Explicit = true)]
+    public async Task TheRoot_LoadsTheModuleThatHandsItOver()
+    {
+        await image.ReadyAsync();
+        await using var root = await image.MountRootAsync();
+        var modules = Path.Combine(root.Folder, "usr/lib/modules", (string)image.Record["kernel"]!);
+
+        Assert.True(File.Exists(Path.Combine(modules, "updates/appliance_tryboot.ko")));
+        Assert.Contains("updates/appliance_tryboot.ko:", await File.ReadAllTextAsync(Path.Combine(modules, "modules.dep"), Token), StringComparison.Ordinal);
+        Assert.Equal("appliance_tryboot\n", await File.ReadAllTextAsync(Path.Combine(root.Folder, "usr/lib/modules-load.d/appliance_tryboot.conf"), Token));
+    }
+
     /// <summary>All else is the suite's, with its security updates.</summary>
     [Fact(Explicit = true)]
     public async Task TheKernelAlone_IsOfTheBackports()

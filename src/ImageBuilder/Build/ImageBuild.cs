@@ -40,6 +40,7 @@ internal sealed class ImageBuild(BuildOptions options, IBuildObserver observer)
         if (!options.Locked)
         {
             var trees = new Dictionary<string, PackageInventory> { ["base"] = packages, ["tools"] = PackageInventory.Read(parts.Tools.Folder) };
+            if (parts.Headers is { } headers) trees["headers"] = PackageInventory.Read(headers.Folder);
             PackageLock.Write(PackageLock.PathFor(options.DefinitionPath), definition.Board.Architecture, trees);
         }
         var identity = OutputIdentity(definition, parts, packages);

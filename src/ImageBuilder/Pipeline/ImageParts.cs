@@ -12,10 +12,12 @@ internal sealed record ImageParts
     public required StageResult Base { get; init; }
     public required StageResult Supervisor { get; init; }
 
+    /// <summary>What the board's kernel module was compiled with; null where there is none.</summary>
+    public required StageResult? Headers { get; init; }
+
     /// <summary>Paths of the finished parts.</summary>
     public required string RootImage { get; init; }
     public required string VerityTree { get; init; }
-
 
     /// <summary>What starts a slot: the unified kernel image, or a Raspberry Pi's <c>boot.img</c>.</summary>
     public required string Boot { get; init; }

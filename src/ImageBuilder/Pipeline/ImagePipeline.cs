@@ -30,15 +30,17 @@ internal sealed class ImagePipeline(ImageDefinition definition, WorkloadChoice w
         var tools = Guard(BootstrapAsync("tools", ToolArchitectures(), ToolPackages(), null, token), failure);
         var root = Guard(BootstrapAsync("base", definition.Board.Architecture, RootPackages(), definition.Board, token), failure);
         var initrd = Guard(InitrdAsync(root, token), failure);
+        var tryboot = definition.Board.Boot == BootScheme.Tryboot;
+        var headers = Guard(tryboot ? HeadersAsync(initrd, token) : NothingAsync(), failure);
+        var module = Guard(tryboot ? ModuleAsync(headers, initrd, token) : NothingAsync(), failure);
         var releases = Guard(ReleasesAsync(token), failure);
-        var overlays = Guard(OverlaysAsync(root, supervisor, releases, token), failure);
+        var overlays = Guard(OverlaysAsync(root, supervisor, releases, module, token), failure);
         var erofs = Guard(ErofsAsync(tools, root, overlays, token), failure);
         var verity = Guard(VerityAsync(tools, erofs, token), failure);
-        var tryboot = definition.Board.Boot == BootScheme.Tryboot;
         var boot = Guard(tryboot ? BootImageAsync(tools, root, initrd, verity, token) : UkiAsync(tools, initrd, overlays, verity, token), failure);
         var partitions = Guard(tryboot ? BootPartitionsAsync(tools, boot, token) : EspAsync(tools, boot, token), failure);
 
-        await WhenAllFirstErrorAsync([supervisor, tools, root, initrd, releases, overlays, erofs, verity, boot, partitions], cancellationToken);
+        await WhenAllFirstErrorAsync([supervisor, tools, root, initrd, headers, module, releases, overlays, erofs, verity, boot, partitions], cancellationToken);
         var rootHash = (await File.ReadAllTextAsync((await verity).File("root-hash"), token)).Trim();
         return new ImageParts
         {
@@ -47,12 +49,13 @@ internal sealed class ImagePipeline(ImageDefinition definition, WorkloadChoice w
             Salt = Salt(),
             Tools = await tools,
             Base = await root,
+            Headers = await headers,
             Supervisor = await supervisor,
             RootImage = (await erofs).File("root.erofs"),
             VerityTree = (await verity).File("root.verity"),
             Boot = (await boot).File(tryboot ? "boot.img" : "uki.efi"),
             BootPartitions = [.. (tryboot ? DiskLayout.TrybootPartitions(definition).Select(part => part.Label) : ["esp"]).Select(name => partitions.Result.File($"{name}.img"))],
-            KernelVersion = (await File.ReadAllTextAsync((await initrd).File("kernel-version"), token)).Trim(),
+            KernelVersion = await KernelVersionAsync(initrd, token),
             Identity = (await partitions).Identity,
         };
     }
@@ -99,6 +102,29 @@ internal sealed class ImagePipeline(ImageDefinition definition, WorkloadChoice w
         }, cancellationToken));
     }
 
+    /// <summary>The headers of the image's kernel, with the compiler that it was made by.</summary>
+    private async Task<StageResult?> HeadersAsync(Task<StageResult> initrd, CancellationToken cancellationToken) =>
+        await BootstrapAsync("headers", ToolArchitectures(), [$"linux-headers-{await KernelVersionAsync(initrd, cancellationToken)}{(IsForeign() ? $":{definition.Board.Architecture}" : "")}", "make"], definition.Board, cancellationToken);
+
+    /// <summary>What hands a restart's word "tryboot" over to a Raspberry Pi's firmware: Debian's kernel does not.</summary>
+    private async Task<StageResult?> ModuleAsync(Task<StageResult?> headers, Task<StageResult> initrd, CancellationToken cancellationToken)
+    {
+        var (tree, version) = ((await headers)!, await KernelVersionAsync(initrd, cancellationToken));
+        var source = Path.Combine(libraryFolder, "modules", "appliance-tryboot");
+        var key = Key("module", "module.sh").Add("headers", tree.Identity).Add("version", version).AddTree("source", source);
+        return await stages.RunAsync("module", key, false, folder => InSandboxAsync("module", tree, "module.sh", new()
+        {
+            ["OUT"] = folder,
+            ["SOURCE"] = source,
+            ["VERSION"] = version,
+        }, cancellationToken));
+    }
+
+    private static Task<StageResult?> NothingAsync() => Task.FromResult<StageResult?>(null);
+
+    private static async Task<string> KernelVersionAsync(Task<StageResult> initrd, CancellationToken cancellationToken) =>
+        (await File.ReadAllTextAsync((await initrd).File("kernel-version"), cancellationToken)).Trim();
+
     /// <summary>The payloads of the releases that the image brings, each in a folder with its workload's id.</summary>
     private async Task<StageResult> ReleasesAsync(CancellationToken cancellationToken)
     {
@@ -128,18 +154,19 @@ internal sealed class ImagePipeline(ImageDefinition definition, WorkloadChoice w
         }
     }
 
-    private async Task<StageResult> OverlaysAsync(Task<StageResult> root, Task<StageResult> supervisor, Task<StageResult> releases, CancellationToken cancellationToken)
+    private async Task<StageResult> OverlaysAsync(Task<StageResult> root, Task<StageResult> supervisor, Task<StageResult> releases, Task<StageResult?> module, CancellationToken cancellationToken)
     {
-        var tree = await root;
+        var (tree, modules) = (await root, await module);
         var binary = (await supervisor).File(SupervisorPublication.BinaryName);
         var content = new RootContent(definition, workloads, binary, (await releases).Folder, tree.File("tree"), libraryFolder);
-        var key = Key("overlays", "overlays.sh").Add("base", tree.Identity).Add("supervisor", (await supervisor).Identity).Add("workloads", (await releases).Identity);
+        var key = Key("overlays", "overlays.sh").Add("base", tree.Identity).Add("supervisor", (await supervisor).Identity).Add("workloads", (await releases).Identity).Add("modules", modules?.Identity);
         content.AddTo(key);
         return await stages.RunAsync("overlays", key, false, folder =>
         {
             var variables = content.WriteTo(Path.Combine(folder, "generated"));
             variables["OUT"] = folder;
             variables["BASE"] = tree.File("tree");
+            variables["MODULES"] = modules?.Folder ?? "";
             return InSandboxAsync("overlays", null, "overlays.sh", variables, cancellationToken);
         });
     }
@@ -313,7 +340,7 @@ internal sealed class ImagePipeline(ImageDefinition definition, WorkloadChoice w
     }
 
     /// <summary>The first stage that fails ends the others.</summary>
-    private static async Task<StageResult> Guard(Task<StageResult> stage, CancellationTokenSource failure)
+    private static async Task<T> Guard<T>(Task<T> stage, CancellationTokenSource failure)
     {
         try
         {
@@ -327,7 +354,7 @@ internal sealed class ImagePipeline(ImageDefinition definition, WorkloadChoice w
     }
 
     /// <summary>Waits for all, then reports the error that came first and not the cancellations it caused.</summary>
-    private static async Task WhenAllFirstErrorAsync(Task<StageResult>[] running, CancellationToken cancellationToken)
+    private static async Task WhenAllFirstErrorAsync(Task[] running, CancellationToken cancellationToken)
     {
         try
         {

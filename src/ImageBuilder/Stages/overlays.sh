@@ -1,7 +1,8 @@
 # Turns the base tree into the root: what only builds need is taken away, the overlays are laid over it in order,
 # and everything the definition says is put in place. The difference to the base tree ends up in $OUT/upper.
 # BASE, OUT, OVERLAYS (folders, one a line), BUILD_ONLY and REMOVE (packages, one a line), ENABLE and DISABLE (units),
-# USERS (folder with one file per user's password hash), FILES (lines "source<TAB>target<TAB>mode"), LOCALE, TIME_ZONE.
+# USERS (folder with one file per user's password hash), FILES (lines "source<TAB>target<TAB>mode"), MODULES (folder of kernel
+# modules for the image's kernel, loaded at start; may be empty), LOCALE, TIME_ZONE.
 tree="$WORK/tree"
 overlay_mount "$tree" "$OUT/upper" "$BASE"
 for folder in proc dev sys run tmp; do rm -rf "${tree:?}/$folder"; mkdir "$tree/$folder"; done
@@ -39,6 +40,15 @@ printf '%s\n' "$FILES" | while IFS='	' read -r source target mode; do
     [ -z "$source" ] && continue
     mkdir -p "$tree$(dirname "$target")"
     install -m "$mode" "$source" "$tree$target"
+done
+
+for module in ${MODULES:+"$MODULES"/*.ko}; do
+    name=$(basename "$module" .ko)
+    version=$(basename "$tree"/usr/lib/modules/*)
+    echo "kernel module $name"
+    install -D -m 0644 "$module" "$tree/usr/lib/modules/$version/updates/$name.ko"
+    chroot "$tree" depmod "$version"
+    echo "$name" > "$tree/usr/lib/modules-load.d/$name.conf"
 done
 
 chroot "$tree" systemd-sysusers

@@ -49,11 +49,11 @@ public sealed class ProvisionTests : IDisposable
     public async Task AFileThatIsAPipe_IsReadOnce()
     {
         Tool.Run("mkfifo", _folder["pipe"]);
-        var writing = File.WriteAllTextAsync(_folder["pipe"], "hostname: edge-7\n", TestContext.Current.CancellationToken);
+        using var writing = Tool.Start("sh", "-c", $"echo 'hostname: edge-7' > '{_folder["pipe"]}'"); // which waits for a reader
 
         await FlashTests.FlashAsync(_image, _folder["copy"], "--provision", _folder["pipe"]);
 
-        await writing;
+        Assert.Equal(0, Tool.End(writing).ExitCode);
         Assert.Equal("hostname: edge-7\n", Tool.Run("mtype", "-i", $"{_folder["copy"]}@@{ConfigStart}", "::provision.yaml"));
     }
 
