@@ -48,6 +48,7 @@ for module in ${MODULES:+"$MODULES"/*.ko}; do
     echo "kernel module $name"
     install -D -m 0644 "$module" "$tree/usr/lib/modules/$version/updates/$name.ko"
     chroot "$tree" depmod "$version"
+    install -d "$tree/usr/lib/modules-load.d"
     echo "$name" > "$tree/usr/lib/modules-load.d/$name.conf"
 done
 
