@@ -22,7 +22,7 @@ public sealed record ProvisionFile
 
     private static readonly Shape Address = new ValueShape("an address such as 192.0.2.7 or 2001:db8::7", text => IPAddress.TryParse(text, out _) ? text : null, () => new JsonObject { ["type"] = "string" });
 
-    private static readonly Shape Secret = new TextShape("a word without spaces", "[!-~]{1,512}", isSecret: true);
+    private static readonly Shape Secret = new TextShape("a word without spaces", "[!-~]{1,512}");
 
     private static readonly MappingShape NetworkForm = new("a mapping with interface, addresses, gateway and dns",
         [
@@ -37,7 +37,7 @@ public sealed record ProvisionFile
     private static readonly MappingShape WifiForm = new("a mapping with ssid, passphrase and hidden",
         [
             new("ssid", new ValueShape("the name of a network, 1 to 32 bytes", text => System.Text.Encoding.UTF8.GetByteCount(text) is >= 1 and <= 32 && !text.Any(char.IsControl) ? text : null, () => new JsonObject { ["type"] = "string", ["maxLength"] = 32 }), "Name of the network.", null),
-            new("passphrase", new TextShape("a passphrase of 8 to 63 ASCII characters", "[ -~]{8,63}", isSecret: true), "WPA2 or WPA3 passphrase; without it the network is an open one.", ""),
+            new("passphrase", new TextShape("a passphrase of 8 to 63 ASCII characters", "[ -~]{8,63}"), "WPA2 or WPA3 passphrase; without it the network is an open one.", ""),
             new("hidden", ValueShape.Boolean(), "The network does not say its name.", "false"),
         ],
         bag => new ProvisionedWifi(bag.Get<string>("ssid"), bag.Get<string?>("passphrase", null), bag.Get("hidden", false)));
@@ -83,7 +83,7 @@ public sealed record ProvisionFile
             new("proxy", ProxyForm, "The way out: to updates, the fleet's server, and registries.", ""),
             new("fleet", FleetForm, "The fleet that it joins.", ""),
             new("k3s", KubernetesForm, "The cluster.", ""),
-            new("setupCode", new TextShape("8 letters and digits such as 7K3M-Q9VX", "[0-9A-Za-z]{4}-?[0-9A-Za-z]{4}", isSecret: true), "The code by which somebody becomes the owner, instead of one of the device's making; it counts while there is no password.", ""),
+            new("setupCode", new TextShape("8 letters and digits such as 7K3M-Q9VX", "[0-9A-Za-z]{4}-?[0-9A-Za-z]{4}"), "The code by which somebody becomes the owner, instead of one of the device's making; it counts while there is no password.", ""),
         ],
         bag => new ProvisionFile
         {
@@ -128,8 +128,8 @@ public sealed record ProvisionFile
     /// <summary>Reads the file.</summary>
     /// <param name="name">What errors call it.</param>
     /// <param name="text">Its content.</param>
-    /// <exception cref="UserError">It is none; place and remedy are named.</exception>
-    public static ProvisionFile Parse(string name, string text) => (ProvisionFile)Form.Parse(name, text);
+    /// <exception cref="UserError">It is none; place and remedy are named, and nothing that stands in it: what is in the wrong place may be a secret.</exception>
+    public static ProvisionFile Parse(string name, string text) => (ProvisionFile)Form.Parse(name, text, hidesValues: true);
 
     /// <summary>The network of an address, as <see cref="IPNetwork"/> wants it: without the host's own bits.</summary>
     private static string Masked(string text)

@@ -16,7 +16,7 @@ internal sealed class ListShape<T>(Shape item, string expected, int longest = 10
         foreach (var (child, index) in list.Children.Select((child, index) => (child, index)))
         {
             var value = (T)item.Read(child, source, $"{path}[{index}]");
-            if (distinct && value is string && values.Contains(value)) throw source.Error(child, $"{path}[{index}]", $"\"{value}\" stands in the list already");
+            if (distinct && value is string && values.Contains(value)) throw source.Error(child, $"{path}[{index}]", $"{(source.HidesValues ? "this" : $"\"{value}\"")} stands in the list already");
             values.Add(value);
         }
         return (IReadOnlyList<T>)values;

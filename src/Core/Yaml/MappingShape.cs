@@ -19,7 +19,7 @@ internal sealed class MappingShape(string expected, IReadOnlyList<Field> fields,
         {
             var name = (key as YamlScalarNode)?.Value ?? "";
             var keyPath = path.Length == 0 ? name : $"{path}.{name}";
-            var field = fields.FirstOrDefault(field => field.Name == name) ?? throw source.Error(key, keyPath, Unknown(name));
+            var field = fields.FirstOrDefault(field => field.Name == name) ?? throw source.Error(key, source.HidesValues ? path : keyPath, Unknown(name));
             bag.Set(name, field.Shape.Read(value, source, keyPath), value);
         }
         foreach (var field in fields.Where(field => field.Required && !bag.Has(field.Name)))

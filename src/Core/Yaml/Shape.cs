@@ -26,10 +26,11 @@ internal abstract class Shape
     /// <summary>Reads a text that holds nothing but such a value.</summary>
     /// <param name="name">What errors call it.</param>
     /// <param name="text">The text.</param>
+    /// <param name="hidesValues">Whether errors show nothing that stands in it.</param>
     /// <exception cref="UserError">Not YAML, or of another form.</exception>
-    public object Parse(string name, string text)
+    public object Parse(string name, string text, bool hidesValues = false)
     {
-        var source = YamlSource.Of(name, text, Expected);
+        var source = YamlSource.Of(name, text, Expected, hidesValues);
         return Read(source.Root, source, "");
     }
 

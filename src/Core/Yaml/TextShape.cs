@@ -4,8 +4,8 @@ using YamlDotNet.RepresentationModel;
 
 namespace Appliance.Core.Yaml;
 
-/// <summary>A text that matches a pattern and, where a pattern cannot say it, a test. Errors do not show one that is secret.</summary>
-internal sealed class TextShape(string expected, string pattern, Func<string, bool>? valid = null, int longest = 4096, bool isSecret = false) : Shape
+/// <summary>A text that matches a pattern and, where a pattern cannot say it, a test.</summary>
+internal sealed class TextShape(string expected, string pattern, Func<string, bool>? valid = null, int longest = 4096) : Shape
 {
     private readonly Regex _pattern = new($"^(?:{pattern})$", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking);
 
@@ -14,7 +14,7 @@ internal sealed class TextShape(string expected, string pattern, Func<string, bo
     public override object Read(YamlNode node, YamlSource source, string path) =>
         node is YamlScalarNode { Value: { } text } && text.Length <= longest && !text.Contains('\n') && _pattern.IsMatch(text) && (valid?.Invoke(text) ?? true)
             ? text
-            : throw (isSecret ? source.Error(node, path, $"expected {Expected}") : source.Unexpected(node, path, Expected));
+            : throw source.Unexpected(node, path, Expected);
 
     public override JsonObject ToJsonSchema() => new() { ["type"] = new JsonArray("string", "number"), ["pattern"] = $"^(?:{pattern})$", ["maxLength"] = longest };
 }

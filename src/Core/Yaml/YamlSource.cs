@@ -14,6 +14,9 @@ internal sealed class YamlSource
     /// <summary>Path as the person gave it, or what a text is called.</summary>
     public string Path { get; }
 
+    /// <summary>Whether errors show nothing that stands in the file: it has secrets, and one in the wrong place is one still.</summary>
+    public bool HidesValues { get; private init; }
+
     /// <summary>The root of the only document.</summary>
     public YamlNode Root { get; private init; } = null!;
 
@@ -44,17 +47,19 @@ internal sealed class YamlSource
     /// <param name="name">What errors call it.</param>
     /// <param name="text">The text.</param>
     /// <param name="expected">What it should hold, for the error about an empty one.</param>
+    /// <param name="hidesValues">Whether errors show nothing that stands in it.</param>
     /// <exception cref="UserError">Not YAML.</exception>
-    public static YamlSource Of(string name, string text, string expected)
+    public static YamlSource Of(string name, string text, string expected, bool hidesValues = false)
     {
         try
         {
-            return new YamlSource(name) { Root = Parse(name, text, expected) };
+            return new YamlSource(name) { Root = Parse(name, text, expected), HidesValues = hidesValues };
         }
         catch (YamlException e)
         {
-            var detail = e.InnerException?.Message ?? e.Message;
-            throw new UserError($"{name}:{e.Start.Line}:{e.Start.Column}: this is not valid YAML: {detail}", null, e);
+            // The parser's words may name what it found, such as a key that is there twice.
+            var detail = hidesValues ? "" : $": {e.InnerException?.Message ?? e.Message}";
+            throw new UserError($"{name}:{e.Start.Line}:{e.Start.Column}: this is not valid YAML{detail}", null, hidesValues ? null : e);
         }
     }
 
@@ -63,7 +68,8 @@ internal sealed class YamlSource
         new($"{Path}:{node.Start.Line}:{node.Start.Column}: {(path.Length == 0 ? "" : path + ": ")}{problem}");
 
     /// <summary>The error for a value of the wrong kind or content.</summary>
-    public UserError Unexpected(YamlNode node, string path, string expected) => Error(node, path, $"{Describe(node)} found, expected {expected}");
+    public UserError Unexpected(YamlNode node, string path, string expected) =>
+        Error(node, path, HidesValues && node is YamlScalarNode { Value.Length: > 0 } ? $"expected {expected}" : $"{Describe(node)} found, expected {expected}");
 
     private static YamlNode Parse(string path, string text, string expected)
     {
