@@ -1,4 +1,6 @@
+using System.Globalization;
 using System.Net;
+using System.Net.Sockets;
 using System.Text.Json.Nodes;
 using Appliance.Core.Credentials;
 using Appliance.Core.Yaml;
@@ -20,14 +22,14 @@ public sealed record ProvisionFile
     /// <summary>Most bytes of the file.</summary>
     public const int Largest = 64 << 10;
 
-    private static readonly Shape Address = new ValueShape("an address such as 192.0.2.7 or 2001:db8::7", text => IPAddress.TryParse(text, out _) ? text : null, () => new JsonObject { ["type"] = "string" });
+    private static readonly Shape Address = new ValueShape("an address such as 192.0.2.7 or 2001:db8::7", text => AddressOf(text)?.ToString(), () => new JsonObject { ["type"] = "string" });
 
     private static readonly Shape Secret = new TextShape("a word without spaces", "[!-~]{1,512}");
 
     private static readonly MappingShape NetworkForm = new("a mapping with interface, addresses, gateway and dns",
         [
             new("interface", new TextShape("the name of a network card such as eth0, or a pattern such as en*", "[A-Za-z0-9*?][A-Za-z0-9._*?-]{0,14}"), "Card, or a pattern.", null),
-            new("addresses", new ListShape<string>(new ValueShape("an address with its prefix such as 192.0.2.7/24", text => IPNetwork.TryParse(Masked(text), out _) ? text : null, () => new JsonObject { ["type"] = "string" }), "a list of addresses", 16), "Its own addresses; without any it asks (DHCP, router advertisements).", "[]"),
+            new("addresses", new ListShape<string>(new ValueShape("an address with its prefix such as 192.0.2.7/24", AddressWithPrefix, () => new JsonObject { ["type"] = "string" }), "a list of addresses", 16), "Its own addresses; without any it asks (DHCP, router advertisements).", "[]"),
             new("gateway", Address, "Way to other networks.", ""),
             new("dns", new ListShape<string>(Address, "a list of addresses", 8), "Who knows names.", "[]"),
         ],
@@ -131,15 +133,15 @@ public sealed record ProvisionFile
     /// <exception cref="UserError">It is none; place and remedy are named, and nothing that stands in it: what is in the wrong place may be a secret.</exception>
     public static ProvisionFile Parse(string name, string text) => (ProvisionFile)Form.Parse(name, text, hidesValues: true);
 
-    /// <summary>The network of an address, as <see cref="IPNetwork"/> wants it: without the host's own bits.</summary>
-    private static string Masked(string text)
-    {
-        if (text.Split('/') is not [var address, var bits] || !IPAddress.TryParse(address, out var parsed) || !int.TryParse(bits, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var prefix)) return "";
-        var bytes = parsed.GetAddressBytes();
-        if (prefix > bytes.Length * 8) return "";
-        for (var i = 0; i < bytes.Length; i++) bytes[i] &= (byte)(0xff00 >> Math.Clamp(prefix - i * 8, 0, 8));
-        return $"{new IPAddress(bytes)}/{prefix}";
-    }
+    /// <summary>
+    /// The address that a text is, for networkd (inet_pton), which takes less than .NET does: four decimal numbers without leading zeros, or
+    /// hexadecimal groups without brackets, port and scope. Null for another text.
+    /// </summary>
+    private static IPAddress? AddressOf(string text) =>
+        IPAddress.TryParse(text, out var address) && (address.AddressFamily == AddressFamily.InterNetwork ? address.ToString() == text : text.All(letter => char.IsAsciiHexDigit(letter) || letter is ':' or '.')) ? address : null;
+
+    private static string? AddressWithPrefix(string text) =>
+        text.Split('/') is [var address, var bits] && AddressOf(address) is { } parsed && int.TryParse(bits, NumberStyles.None, CultureInfo.InvariantCulture, out var prefix) && prefix <= parsed.GetAddressBytes().Length * 8 ? $"{parsed}/{prefix}" : null;
 }
 
 /// <summary>A network card.</summary>

@@ -144,6 +144,33 @@ public sealed class ProvisionerTests : IDisposable
         Assert.Equal(["README.txt"], Directory.EnumerateFiles(Config).Select(Path.GetFileName));
     }
 
+    /// <summary>What .NET takes for an address, and networkd does not.</summary>
+    [Theory]
+    [InlineData("192.0.2")]
+    [InlineData("192.0.2.010")]
+    [InlineData("0xc0.0.2.7")]
+    [InlineData("3221225991")]
+    [InlineData(" 192.0.2.7")]
+    [InlineData("[2001:db8::7]")]
+    [InlineData("[2001:db8::7]:80")]
+    [InlineData("fe80::1%eth0")]
+    [InlineData("fe80::1%\\nDHCP=yes")]
+    public void AnAddressThatNetworkdDoesNotTake_IsRefused(string address)
+    {
+        foreach (var text in new[] { $"addresses: [\"{address}/24\"]", $"addresses: [192.0.2.7/24], gateway: \"{address}\"", $"dns: [\"{address}\"]" })
+        {
+            Take($"network: [{{ interface: eth0, {text} }}]");
+            Assert.Contains("expected an address", File.ReadAllText(Path.Combine(Config, "provision-error.txt")), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void AnAddress_IsWrittenInItsOneForm()
+    {
+        Take("network: [{ interface: eth0, addresses: [\"2001:DB8:0:0::0007/064\"], gateway: \"FE80::0001\" }]");
+        Assert.Contains("Address=2001:db8::7/64\nGateway=fe80::1\n", Read("etc/systemd/network/10-provision-0.network"), StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("wifi: [{ ssid: x, passphrase: p4ssw0r }]")]
     [InlineData("setupCode: p4ssw0rd-1")]
