@@ -22,6 +22,8 @@ public sealed record ProvisionFile
     /// <summary>Most bytes of the file.</summary>
     public const int Largest = 64 << 10;
 
+    private const string NoProxy = "none";
+
     private static readonly Shape Address = new ValueShape("an address such as 192.0.2.7 or 2001:db8::7", text => AddressOf(text)?.ToString(), () => new JsonObject { ["type"] = "string" });
 
     private static readonly Shape Secret = new TextShape("a word without spaces", "[!-~]{1,512}");
@@ -46,10 +48,12 @@ public sealed record ProvisionFile
 
     private static readonly MappingShape ProxyForm = new("a mapping with url and except",
         [
-            new("url", new TextShape("an http URL such as http://proxy.example.net:3128", @"http://[!-~]+", text => Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri is { Host.Length: > 0, AbsolutePath: "/", Query: "", Fragment: "" }), "The proxy.", null),
+            new("url", new TextShape("an http URL such as http://proxy.example.net:3128, or none", @"none|http://[!-~]+", text => text == NoProxy || Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri is { Host.Length: > 0, AbsolutePath: "/", Query: "", Fragment: "" }), "The proxy; `none` takes back what an earlier file said.", null),
             new("except", new ListShape<string>(new TextShape("a host, a domain such as .example.net, or a network", "[A-Za-z0-9.:/_*-]{1,255}"), "a list of hosts", 100), "Who is reached without it, beside the machine itself and the cluster's networks.", "[]"),
         ],
-        bag => new ProvisionedProxy(bag.Get<string>("url"), bag.List<string>("except")));
+        bag => bag.Get<string>("url") is var url && url != NoProxy ? new ProvisionedProxy(url, bag.List<string>("except"))
+            : bag.Has("except") ? throw bag.Error("except", "without a proxy nobody is excepted from it; leave it out")
+            : new ProvisionedProxy(null, []));
 
     private static readonly MappingShape FleetForm = new("a mapping with enrolmentToken, and server, tenant and trust where they are not the image's",
         [
@@ -79,9 +83,9 @@ public sealed record ProvisionFile
         [
             new("hostname", CommonShapes.HostName, "Host name.", ""),
             new("timeZone", CommonShapes.TimeZone, "Time zone.", ""),
-            new("network", new ListShape<ProvisionedNetwork>(NetworkForm, "a list of network cards", 16), "Network cards that the image's way (ask for an address) is not right for.", "[]"),
-            new("wifi", new ListShape<ProvisionedWifi>(WifiForm, "a list of wireless networks", 16), "Wireless networks; the image needs `iwd`.", "[]"),
-            new("sshKeys", new ListShape<AuthorizedUser>(AuthorizedKeys.User, "a list of users and their keys", 100), "Keys beside those of the image, for users of the image; a signed list stands above them.", "[]"),
+            new("network", new ListShape<ProvisionedNetwork>(NetworkForm, "a list of network cards", 16), "Network cards that the image's way (ask for an address) is not right for.", ""),
+            new("wifi", new ListShape<ProvisionedWifi>(WifiForm, "a list of wireless networks", 16), "Wireless networks; the image needs `iwd`.", ""),
+            new("sshKeys", new ListShape<AuthorizedUser>(AuthorizedKeys.User, "a list of users and their keys", 100), "Keys beside those of the image, for users of the image; a signed list stands above them.", ""),
             new("proxy", ProxyForm, "The way out: to updates, the fleet's server, and registries.", ""),
             new("fleet", FleetForm, "The fleet that it joins.", ""),
             new("k3s", KubernetesForm, "The cluster.", ""),
@@ -91,9 +95,9 @@ public sealed record ProvisionFile
         {
             Hostname = bag.Get<string?>("hostname", null),
             TimeZone = bag.Get<string?>("timeZone", null),
-            Network = bag.List<ProvisionedNetwork>("network"),
-            Wifi = bag.List<ProvisionedWifi>("wifi"),
-            SshKeys = bag.List<AuthorizedUser>("sshKeys"),
+            Network = bag.Get<IReadOnlyList<ProvisionedNetwork>?>("network", null),
+            Wifi = bag.Get<IReadOnlyList<ProvisionedWifi>?>("wifi", null),
+            SshKeys = SshKeysOf(bag),
             Proxy = bag.Get<ProvisionedProxy?>("proxy", null),
             Fleet = bag.Get<ProvisionedFleet?>("fleet", null),
             Kubernetes = bag.Get<ProvisionedKubernetes?>("k3s", null),
@@ -106,14 +110,14 @@ public sealed record ProvisionFile
     /// <summary>IANA time zone, or null.</summary>
     public string? TimeZone { get; init; }
 
-    /// <summary>Network cards.</summary>
-    public IReadOnlyList<ProvisionedNetwork> Network { get; init; } = [];
+    /// <summary>Network cards, none to take back what an earlier file said; null where the file does not name them.</summary>
+    public IReadOnlyList<ProvisionedNetwork>? Network { get; init; }
 
-    /// <summary>Wireless networks.</summary>
-    public IReadOnlyList<ProvisionedWifi> Wifi { get; init; } = [];
+    /// <summary>Wireless networks, none to take back what an earlier file said; null where the file does not name them.</summary>
+    public IReadOnlyList<ProvisionedWifi>? Wifi { get; init; }
 
-    /// <summary>SSH keys beside those of the image.</summary>
-    public IReadOnlyList<AuthorizedUser> SshKeys { get; init; } = [];
+    /// <summary>SSH keys beside those of the image, none to take back what an earlier file said; null where the file does not name them.</summary>
+    public IReadOnlyList<AuthorizedUser>? SshKeys { get; init; }
 
     /// <summary>The proxy, or null.</summary>
     public ProvisionedProxy? Proxy { get; init; }
@@ -132,6 +136,14 @@ public sealed record ProvisionFile
     /// <param name="text">Its content.</param>
     /// <exception cref="UserError">It is none; place and remedy are named, and nothing that stands in it: what is in the wrong place may be a secret.</exception>
     public static ProvisionFile Parse(string name, string text) => (ProvisionFile)Form.Parse(name, text, hidesValues: true);
+
+    private static IReadOnlyList<AuthorizedUser>? SshKeysOf(Bag bag)
+    {
+        var users = bag.Get<IReadOnlyList<AuthorizedUser>?>("sshKeys", null) ?? [];
+        for (var i = 1; i < users.Count; i++)
+            if (users.Take(i).Any(user => user.Name == users[i].Name)) throw bag.ErrorAt("sshKeys", i, "this user stands in the list already; name all their keys in one place");
+        return bag.Has("sshKeys") ? users : null;
+    }
 
     /// <summary>
     /// The address that a text is, for networkd (inet_pton), which takes less than .NET does: four decimal numbers without leading zeros, or
@@ -158,9 +170,9 @@ public sealed record ProvisionedNetwork(string Interface, IReadOnlyList<string> 
 public sealed record ProvisionedWifi(string Ssid, string? Passphrase, bool IsHidden);
 
 /// <summary>A proxy.</summary>
-/// <param name="Url">Its address.</param>
+/// <param name="Url">Its address; null for none.</param>
 /// <param name="Except">Hosts that are reached without it.</param>
-public sealed record ProvisionedProxy(string Url, IReadOnlyList<string> Except);
+public sealed record ProvisionedProxy(string? Url, IReadOnlyList<string> Except);
 
 /// <summary>A fleet that the device joins.</summary>
 /// <param name="EnrolmentToken">Token by which its server lets devices in.</param>

@@ -3,6 +3,7 @@ using System.Net;
 using System.Text;
 using System.Text.Json;
 using Appliance.Core;
+using Appliance.Core.Credentials;
 using Appliance.Core.Provisioning;
 using Appliance.Supervisor.Credentials;
 using Appliance.Supervisor.Device;
@@ -20,7 +21,7 @@ internal sealed class Provisioner(string root)
     /// <summary>Settings that the image's units and its initrd look for.</summary>
     public const string SettingsFolder = "/var/lib/appliance/settings";
 
-    private const string NetworkFolder = "/etc/systemd/network", NetworkPrefix = "10-provision-", KubernetesFolder = "/etc/rancher/k3s", SupervisorUser = "appliance";
+    private const string NetworkFolder = "/etc/systemd/network", NetworkPrefix = "10-provision-", KubernetesFolder = "/etc/rancher/k3s", WifiFolder = "/var/lib/iwd", WifiNetwork = $"{NetworkFolder}/20-provision-wifi.network", SupervisorUser = "appliance";
 
     private static readonly FileStatus Secret = new(0, 0, UnixFileMode.UserRead | UnixFileMode.UserWrite);
 
@@ -40,13 +41,15 @@ internal sealed class Provisioner(string root)
         var done = new List<string>();
         if (file.Hostname is { } hostname) Do($"host name {hostname}", () => SetHostname(hostname));
         if (file.TimeZone is { } zone) Do($"time zone {zone}", () => SetTimeZone(zone));
-        if (file.Network.Count > 0) Do($"network of {string.Join(", ", file.Network.Select(card => card.Interface))}", () => SetNetwork(file.Network));
-        if (file.Wifi.Count > 0) Do($"{file.Wifi.Count} wireless networks", () => SetWifi(file.Wifi));
-        if (file.SshKeys.Count > 0) Do($"SSH keys of {string.Join(", ", file.SshKeys.Select(user => user.Name))}", () => SetSshKeys(file));
-        if (file.Proxy is { } proxy) Do("proxy", () => Write($"{SettingsFolder}/proxy.env", ProxyOf(proxy), Secret.Mode));
+        if (file.Network is { } cards) Do($"network of {Names(cards.Select(card => card.Interface))}", () => SetNetwork(cards));
+        if (file.Wifi is { } networks) Do($"{networks.Count} wireless networks", () => SetWifi(networks));
+        if (file.SshKeys is { } users) Do($"SSH keys of {Names(users.Select(user => user.Name))}", () => SetSshKeys(users));
+        if (file.Proxy is { } proxy) Do(proxy.Url is null ? "no proxy" : "proxy", () => SetProxy(proxy));
         if (file.Kubernetes is { } kubernetes) Do($"k3s {(kubernetes.IsAgent ? "agent" : "server")}{(kubernetes.Server is { } server ? $" of {server}" : "")}", () => SetKubernetes(kubernetes));
         if (pending is not null) Do(string.Join(", ", new[] { file.SetupCode is null ? null : "setup code", file.Fleet is null ? null : "fleet" }.OfType<string>()), () => SetPending(pending));
         return done;
+
+        static string Names(IEnumerable<string> names) => string.Join(", ", names.DefaultIfEmpty("none"));
 
         void Do(string what, Action action)
         {
@@ -59,17 +62,17 @@ internal sealed class Provisioner(string root)
     {
         var persisted = File.Exists(In("/usr/lib/appliance/persist")) ? File.ReadAllLines(In("/usr/lib/appliance/persist")) : [];
         if (file.Hostname is not null) RequirePersisted("hostname", "/etc/hostname");
-        if (file.Network.Count > 0) RequirePersisted("network", NetworkFolder);
-        if (file.Wifi.Count > 0)
+        if (file.Network is { Count: > 0 }) RequirePersisted("network", NetworkFolder);
+        if (file.Wifi is { Count: > 0 })
         {
             RequirePersisted("wifi", NetworkFolder);
             if (!File.Exists(In("/usr/libexec/iwd"))) throw new UserError("wifi: this image has no iwd.", "packages.add: [iwd] and services.enable: [iwd.service] in its definition.");
         }
         if (file.TimeZone is { } zone && !File.Exists(In($"/usr/share/zoneinfo/{zone}"))) throw new UserError($"timeZone: there is no time zone {zone}.", "Names are those of the IANA, such as Europe/Berlin.");
-        if (file.SshKeys.Count > 0)
+        if (file.SshKeys is { Count: > 0 } users)
         {
             if (!File.Exists(In("/etc/ssh/sshd_config.d/10-appliance.conf"))) throw new UserError("sshKeys: this image has no SSH server.", "A user with a key brings it in (users), or credentials.sshSigners.");
-            if (file.SshKeys.FirstOrDefault(user => Accounts.Find(root, user.Name) is null) is { } unknown) throw new UserError($"sshKeys: this image has no user {unknown.Name}.", "Users come with the image (users).");
+            if (users.FirstOrDefault(user => Accounts.Find(root, user.Name) is null) is { } unknown) throw new UserError($"sshKeys: this image has no user {unknown.Name}.", "Users come with the image (users).");
         }
         if (file.Kubernetes is not null)
         {
@@ -113,7 +116,7 @@ internal sealed class Provisioner(string root)
     private void SetNetwork(IReadOnlyList<ProvisionedNetwork> cards)
     {
         foreach (var (card, number) in cards.Select((card, number) => (card, number))) Write($"{NetworkFolder}/{NetworkPrefix}{number}.network", NetworkOf(card), DurableFile.Readable);
-        foreach (var other in Directory.GetFiles(In(NetworkFolder), $"{NetworkPrefix}*.network").Where(file => !(int.TryParse(Path.GetFileNameWithoutExtension(file)[NetworkPrefix.Length..], NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number < cards.Count))) Delete(other);
+        foreach (var other in FilesOf(NetworkFolder, $"{NetworkPrefix}*.network").Where(file => !(int.TryParse(Path.GetFileNameWithoutExtension(file)[NetworkPrefix.Length..], NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number < cards.Count))) Delete(other);
     }
 
     private static string NetworkOf(ProvisionedNetwork card)
@@ -128,14 +131,28 @@ internal sealed class Provisioner(string root)
 
     private void SetWifi(IReadOnlyList<ProvisionedWifi> networks)
     {
-        DurableFile.CreateFolder(In("/var/lib/iwd"), FolderMode.Private);
+        // Other networks there are somebody else's. What is about to be written is on the list before it is there.
+        const string list = $"{SettingsFolder}/wifi";
+        HashSet<string> written = File.Exists(In(list)) ? [.. File.ReadAllLines(In(list))] : [];
+        var named = networks.Select(ProfileOf).ToHashSet();
+        if (!named.IsSubsetOf(written)) Write(list, Lines(written.Union(named)), Secret.Mode);
+        foreach (var profile in written.Except(named)) Delete(In($"{WifiFolder}/{profile}"));
+        DurableFile.CreateFolder(In(WifiFolder), FolderMode.Private);
         foreach (var network in networks)
         {
+            Delete(In($"{WifiFolder}/{ProfileOf(network with { Passphrase = network.Passphrase is null ? "" : null })}")); // the same network in its other form
             var text = (network.IsHidden ? "[Settings]\nHidden=true\n" : "") + (network.Passphrase is { } passphrase ? $"[Security]\nPassphrase={Escaped(passphrase)}\n" : "");
-            Write($"/var/lib/iwd/{FileNameOf(network.Ssid)}.{(network.Passphrase is null ? "open" : "psk")}", text, Secret.Mode);
+            Write($"{WifiFolder}/{ProfileOf(network)}", text, Secret.Mode);
         }
-        Write($"{NetworkFolder}/20-provision-wifi.network", $"# From {ProvisionFile.Name}.\n[Match]\nType=wlan\n\n[Network]\nDHCP=yes\nLLMNR=no\nMulticastDNS=yes\nIgnoreCarrierLoss=3s\n\n[DHCPv4]\nUseHostname=no\n", DurableFile.Readable);
+        if (networks.Count > 0) Write(WifiNetwork, $"# From {ProvisionFile.Name}.\n[Match]\nType=wlan\n\n[Network]\nDHCP=yes\nLLMNR=no\nMulticastDNS=yes\nIgnoreCarrierLoss=3s\n\n[DHCPv4]\nUseHostname=no\n", DurableFile.Readable);
+        else Delete(In(WifiNetwork));
+        if (networks.Count > 0) Write(list, Lines(named), Secret.Mode);
+        else Delete(In(list));
+
+        static string Lines(IEnumerable<string> lines) => string.Concat(lines.Select(line => line + "\n"));
     }
+
+    private static string ProfileOf(ProvisionedWifi network) => $"{FileNameOf(network.Ssid)}.{(network.Passphrase is null ? "open" : "psk")}";
 
     /// <summary>iwd.network(5): a name of other characters is written in hexadecimal.</summary>
     private static string FileNameOf(string ssid) =>
@@ -148,18 +165,25 @@ internal sealed class Provisioner(string root)
         return escaped.StartsWith(' ') ? $"\\s{escaped[1..]}" : escaped;
     }
 
-    private void SetSshKeys(ProvisionFile file)
+    private void SetSshKeys(IReadOnlyList<AuthorizedUser> users)
     {
         const string Folder = "/var/lib/appliance/ssh-provisioned";
         DurableFile.CreateFolder(In(Folder), FolderMode.Open);
-        foreach (var user in file.SshKeys) Write($"{Folder}/{user.Name}", user.ToFile(), DurableFile.Readable);
-        foreach (var other in Directory.GetFiles(In(Folder)).Where(path => !file.SshKeys.Any(user => user.Name == Path.GetFileName(path)))) Delete(other);
+        foreach (var user in users) Write($"{Folder}/{user.Name}", user.ToFile(), DurableFile.Readable);
+        foreach (var other in Directory.GetFiles(In(Folder)).Where(path => !users.Any(user => user.Name == Path.GetFileName(path)))) Delete(other);
     }
 
-    private static string ProxyOf(ProvisionedProxy proxy)
+    private void SetProxy(ProvisionedProxy proxy)
     {
-        var except = string.Join(',', NeverByProxy.Concat(proxy.Except));
-        return string.Concat(new[] { ("http_proxy", proxy.Url), ("https_proxy", proxy.Url), ("no_proxy", except) }.Select(pair => $"{pair.Item1}={pair.Item2}\n{pair.Item1.ToUpperInvariant()}={pair.Item2}\n"));
+        const string path = $"{SettingsFolder}/proxy.env";
+        if (proxy.Url is { } url) Write(path, ProxyOf(url, proxy.Except), Secret.Mode);
+        else Delete(In(path));
+    }
+
+    private static string ProxyOf(string url, IReadOnlyList<string> excepted)
+    {
+        var except = string.Join(',', NeverByProxy.Concat(excepted));
+        return string.Concat(new[] { ("http_proxy", url), ("https_proxy", url), ("no_proxy", except) }.Select(pair => $"{pair.Item1}={pair.Item2}\n{pair.Item1.ToUpperInvariant()}={pair.Item2}\n"));
     }
 
     private void SetKubernetes(ProvisionedKubernetes node)
@@ -181,6 +205,8 @@ internal sealed class Provisioner(string root)
         OnStep?.Invoke($"before {path}");
         DurableFile.Write(path, pending.ToJson(), Secret with { User = user, Group = group });
     }
+
+    private string[] FilesOf(string folder, string pattern) => Directory.Exists(In(folder)) ? Directory.GetFiles(In(folder), pattern) : [];
 
     private string In(string path) => Path.Join(root, path);
 

@@ -118,6 +118,48 @@ public sealed class ProvisionerTests : IDisposable
         Assert.Equal("edge-7\n", Read("var/lib/appliance/etc/hostname")); // of which it says nothing
     }
 
+    [Fact]
+    public void WhatIsNamedAndEmpty_IsTakenBack()
+    {
+        var before = Files();
+        Take("network: [{ interface: eth1 }]\nwifi: [{ ssid: x, passphrase: a passphrase }]\nsshKeys: [{ name: guest, sshKeys: [] }]\nproxy: { url: 'http://proxy' }");
+        Assert.NotEqual(before, Files());
+        Take("network: []\nwifi: []\nsshKeys: []\nproxy: { url: none }");
+        Assert.Equal(before, Files());
+
+        string[] Files() => [.. Directory.EnumerateFiles(Root, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal)];
+    }
+
+    [Fact]
+    public void Wifi_TakesThePlaceOfWhatAnEarlierFileSaid_AndOfNothingElse()
+    {
+        Directory.CreateDirectory(In("var/lib/iwd"));
+        File.WriteAllText(In("var/lib/iwd/own.psk"), "by hand");
+        const string First = "wifi: [{ ssid: workshop, passphrase: a passphrase }, { ssid: store }]", Second = "wifi: [{ ssid: workshop }, { ssid: yard }]";
+        for (var cut = 1; ; cut++)
+        {
+            Take(First);
+            Assert.Equal(["own.psk", "store.open", "workshop.psk"], Profiles());
+            var step = 0;
+            try
+            {
+                Take(Second, new Provisioner(Root) { OnStep = _ => { if (++step == cut) throw new PowerCutException(); } });
+            }
+            catch (PowerCutException)
+            {
+                // The next start does it again, or takes what somebody put in its place.
+            }
+            var whole = step < cut;
+            if (!whole) Take(cut % 2 == 0 ? Second : First);
+            Assert.Equal(whole || cut % 2 == 0 ? ["own.psk", "workshop.open", "yard.open"] : ["own.psk", "store.open", "workshop.psk"], Profiles());
+            if (whole) break;
+        }
+        Take("hostname: edge-8");
+        Assert.Equal(["own.psk", "workshop.open", "yard.open"], Profiles());
+
+        IEnumerable<string?> Profiles() => Directory.EnumerateFiles(In("var/lib/iwd")).Select(Path.GetFileName).Order(StringComparer.Ordinal);
+    }
+
     [Theory]
     [InlineData("hostname: Edge_7", "provision.yaml:1:11: hostname: expected a host name")]
     [InlineData("hostnam: edge", "did you mean hostname?")]
@@ -126,6 +168,8 @@ public sealed class ProvisionerTests : IDisposable
     [InlineData("network: [{ interface: eth0, addresses: [192.0.2.7] }]", "expected an address with its prefix")]
     [InlineData("network: [{ interface: eth0, addresses: [192.0.2.7/33] }]", "expected an address with its prefix")]
     [InlineData("sshKeys: [{ name: eve, sshKeys: [] }]", "this image has no user eve")]
+    [InlineData("sshKeys: [{ name: admin, sshKeys: [] }, { name: admin, sshKeys: [] }]", "1:41: sshKeys[1]: this user stands in the list already")]
+    [InlineData("proxy: { url: none, except: [.example.net] }", "leave it out")]
     [InlineData("k3s: { role: agent }", "an agent joins a cluster; name a server of it")]
     [InlineData("k3s: { server: 'https://192.0.2.1:6443' }", "a node joins by a token; name it")]
     [InlineData("fleet: { server: 'https://fleet.example.net' }", "the key enrolmentToken is missing")]
