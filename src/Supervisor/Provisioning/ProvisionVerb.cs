@@ -27,13 +27,12 @@ internal static class ProvisionVerb
             var table = await GptTable.ReadAsync(disk, cancellationToken);
             if (table.Partitions.FirstOrDefault(part => part.Label == Core.Images.ImageIdentity.ConfigLabel) is not { } partition) return 0; // a disk from before there was one
             using var mounted = EspMount.Mount(partition.Node, Path.Combine(root, Place), writable: false);
-            if (Find(mounted.Folder) is null) return 0;
-            mounted.MakeWritable();
+            if (Find(mounted.Folder) is not null) mounted.MakeWritable();
             Take(mounted.Folder, new Provisioner(root));
         }
         catch (Exception e) when (e is UserError or IOException or UnauthorizedAccessException or InvalidDataException)
         {
-            Log.Error("What stands on the configuration partition could not be looked at: {Reason}", e.Message);
+            Log.Error("What stands on the configuration partition could not be taken or erased: {Reason}", e.Message);
         }
         finally
         {
@@ -42,40 +41,64 @@ internal static class ProvisionVerb
         return 0;
     }
 
-    /// <summary>Takes the file of a folder, if there is one, and erases it. One that cannot be used stays, with the reason beside it.</summary>
+    /// <summary>
+    /// Takes the file of a folder, if there is one, and erases it. One that cannot be used stays, with the reason beside it; one that was
+    /// taken already and is still there is erased only.
+    /// </summary>
     public static void Take(string folder, Provisioner provisioner)
     {
-        if (Find(folder) is not { } path) return;
-        var error = Path.Combine(folder, ErrorName);
+        if (Find(folder) is not { } path)
+        {
+            provisioner.Forget();
+            return;
+        }
+        var (name, error) = (Path.GetFileName(path), Path.Combine(folder, ErrorName));
         try
         {
-            if (IsErased(path))
+            if (new FileInfo(path).Length > ProvisionFile.Largest) throw new UserError($"{name} is larger than {ByteSize.Format(ProvisionFile.Largest)}.");
+            var content = File.ReadAllBytes(path);
+            if (IsBeingErased(content))
             {
-                Erase(path); // the power went then
-                return;
+                if (content.AsSpan().ContainsAnyExcept((byte)0)) Log.Warning("{File} on the configuration partition is erased in part, and now as a whole", name);
+                else Log.Warning("{File} on the configuration partition was empty: it held zeros, as after a power cut while it was erased, or a disk that was pulled before it was written", name);
             }
-            if (new FileInfo(path).Length > ProvisionFile.Largest) throw new UserError($"{Path.GetFileName(path)} is larger than {ByteSize.Format(ProvisionFile.Largest)}.");
-            var done = provisioner.Apply(ProvisionFile.Parse(Path.GetFileName(path), File.ReadAllText(path)));
+            else if (provisioner.HasTaken(content))
+            {
+                Log.Information("{File} on the configuration partition was taken at an earlier start, and is erased now", name);
+            }
+            else
+            {
+                var done = provisioner.Apply(ProvisionFile.Parse(name, TextOf(content)));
+                provisioner.Remember(content);
+                Log.Information("The device was told on its disk, and has done: {Settings}", done.Count == 0 ? "nothing" : string.Join("; ", done));
+            }
             Erase(path);
             File.Delete(error);
-            Log.Information("The device was told on its disk, and has done: {Settings}", done.Count == 0 ? "nothing" : string.Join("; ", done));
+            provisioner.Forget();
         }
         catch (UserError e)
         {
             // Errors name no value of a secret.
-            Log.Error("{File} on the configuration partition cannot be used: {Reason}", Path.GetFileName(path), e.Message);
+            Log.Error("{File} on the configuration partition cannot be used: {Reason}", name, e.Message);
             File.WriteAllText(error, $"{e.Message}\r\n{e.Hint}\r\n");
         }
     }
 
     private static string? Find(string folder) => ProvisionFile.Names.Select(name => Path.Combine(folder, name)).FirstOrDefault(File.Exists);
 
-    private static bool IsErased(string path) => new FileInfo(path).Length is > 0 and <= ProvisionFile.Largest && !File.ReadAllBytes(path).AsSpan().ContainsAnyExcept((byte)0);
+    /// <summary>No text has a zero, read as what its byte order mark says: the power went while it was overwritten, of which a disk may have any part.</summary>
+    private static bool IsBeingErased(byte[] content) => TextOf(content).Contains('\0', StringComparison.Ordinal);
+
+    private static string TextOf(byte[] content)
+    {
+        using var reader = new StreamReader(new MemoryStream(content));
+        return reader.ReadToEnd();
+    }
 
     /// <summary>Overwrites it where it is, as far as the disk does that, and takes it away.</summary>
     private static void Erase(string path)
     {
-        using (var file = new FileStream(path, FileMode.Open, FileAccess.Write))
+        using (var file = new FileStream(path, FileMode.Open, FileAccess.Write, FileShare.None))
         {
             file.Write(new byte[file.Length]);
             file.Flush(flushToDisk: true);

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Appliance.Core;
@@ -20,6 +21,9 @@ internal sealed class Provisioner(string root)
 {
     /// <summary>Settings that the image's units and its initrd look for.</summary>
     public const string SettingsFolder = "/var/lib/appliance/settings";
+
+    /// <summary>SHA-256 of a file that was taken and is not erased yet.</summary>
+    private const string TakenPath = $"{SettingsFolder}/provision-taken";
 
     private const string NetworkFolder = "/etc/systemd/network", NetworkPrefix = "10-provision-", KubernetesFolder = "/etc/rancher/k3s", WifiFolder = "/var/lib/iwd", WifiNetwork = $"{NetworkFolder}/20-provision-wifi.network", SupervisorUser = "appliance";
 
@@ -57,6 +61,17 @@ internal sealed class Provisioner(string root)
             done.Add(what);
         }
     }
+
+    /// <summary>Whether a file is the one that was taken last, and could not be erased since.</summary>
+    public bool HasTaken(ReadOnlySpan<byte> content) => DurableFile.Holds(In(TakenPath), Encoding.UTF8.GetBytes(DigestOf(content)));
+
+    /// <summary>A file was taken: from now on it need only be erased.</summary>
+    public void Remember(ReadOnlySpan<byte> content) => Write(TakenPath, DigestOf(content), Secret.Mode);
+
+    /// <summary>The file that was taken is erased: the same one counts again.</summary>
+    public void Forget() => Delete(In(TakenPath));
+
+    private static string DigestOf(ReadOnlySpan<byte> content) => Convert.ToHexStringLower(SHA256.HashData(content));
 
     private void Require(ProvisionFile file)
     {

@@ -80,19 +80,54 @@ public sealed class ProvisionerTests : IDisposable
             }
             catch (PowerCutException)
             {
-                Assert.True(File.Exists(Told));
                 ProvisionVerb.Take(Config, new Provisioner(Root));
                 Assert.Equal(whole, Snapshot());
+                Assert.False(File.Exists(Told));
             }
         }
     }
 
-    [Fact]
-    public void AFileThatWasBeingErased_IsGone_AndDoesNothing()
+    /// <summary>Its sectors reach the disk in any order.</summary>
+    [Theory]
+    [InlineData(0, 2000)]
+    [InlineData(0, 512)]
+    [InlineData(512, 512)]
+    [InlineData(1024, 976)]
+    public void AFileThatWasBeingErased_IsGone_AndDoesNothing(int start, int length)
     {
-        File.WriteAllBytes(Told, new byte[100]);
+        foreach (var encoding in new[] { System.Text.Encoding.UTF8, System.Text.Encoding.Unicode })
+        {
+            var before = Snapshot();
+            byte[] content = [.. encoding.Preamble, .. encoding.GetBytes("hostname: edge-9\n" + new string('#', 2000))];
+            Array.Resize(ref content, 2000);
+            content.AsSpan(start, length).Clear();
+            File.WriteAllBytes(Told, content);
+            ProvisionVerb.Take(Config, new Provisioner(Root));
+            Assert.Equal(["README.txt"], Directory.EnumerateFiles(Config).Select(Path.GetFileName));
+            Assert.Equal(before, Snapshot());
+        }
+    }
+
+    /// <summary>Its file system is read-only, here: somebody else holds the file.</summary>
+    [Fact]
+    public void AFileThatCannotBeErased_IsTakenOnce()
+    {
+        const string Text = "fleet: { server: 'https://fleet.example.net', enrolmentToken: a-token }";
+        var setup = In("var/lib/appliance/supervisor/setup.json");
+        File.WriteAllText(Told, Text);
+        using (new FileStream(Told, FileMode.Open, FileAccess.Read, FileShare.Read))
+        {
+            Assert.Throws<IOException>(() => ProvisionVerb.Take(Config, new Provisioner(Root)));
+            Assert.True(File.Exists(setup));
+            File.Delete(setup); // the supervisor has done it
+            Assert.Throws<IOException>(() => ProvisionVerb.Take(Config, new Provisioner(Root)));
+        }
         ProvisionVerb.Take(Config, new Provisioner(Root));
         Assert.Equal(["README.txt"], Directory.EnumerateFiles(Config).Select(Path.GetFileName));
+        Assert.False(File.Exists(setup));
+
+        Take(Text); // somebody wants it again
+        Assert.True(File.Exists(setup));
     }
 
     [Theory]
