@@ -218,6 +218,7 @@ internal sealed class Provisioner(string root)
         var (user, group) = Accounts.Find(root, SupervisorUser) ?? throw new UserError($"This image has no user {SupervisorUser}.");
         var path = In($"/var/lib/appliance/supervisor/{PendingSetup.FileName}");
         OnStep?.Invoke($"before {path}");
+        DurableFile.RemoveLeftovers(path);
         DurableFile.Write(path, pending.ToJson(), Secret with { User = user, Group = group });
     }
 
@@ -229,12 +230,14 @@ internal sealed class Provisioner(string root)
     {
         OnStep?.Invoke($"before {path}");
         DurableFile.CreateFolder(In(Path.GetDirectoryName(path)!), FolderMode.Open);
+        DurableFile.RemoveLeftovers(In(path));
         DurableFile.Write(In(path), Encoding.UTF8.GetBytes(content), mode);
     }
 
     private void Delete(string path)
     {
         OnStep?.Invoke($"before {path} is gone");
+        if (Directory.Exists(Path.GetDirectoryName(path))) DurableFile.RemoveLeftovers(path);
         DurableFile.Delete(path);
     }
 }

@@ -153,6 +153,21 @@ public sealed class ProvisionerTests : IDisposable
         Assert.Equal("edge-7\n", Read("var/lib/appliance/etc/hostname")); // of which it says nothing
     }
 
+    [Theory]
+    [InlineData("var/lib/iwd/.workshop.psk")]
+    [InlineData("var/lib/iwd/.workshop.open")]
+    [InlineData("var/lib/appliance/settings/.proxy.env")]
+    [InlineData("etc/rancher/k3s/config.yaml.d/.80-provision.yaml")]
+    [InlineData("var/lib/appliance/supervisor/.setup.json")]
+    public void WhatAPowerCutLeftOfWritingASecret_IsGone(string path)
+    {
+        var left = In($"{path}.{Guid.NewGuid():N}.tmp");
+        Directory.CreateDirectory(Path.GetDirectoryName(left)!);
+        File.WriteAllText(left, "secret");
+        Take(Everything);
+        Assert.False(File.Exists(left));
+    }
+
     [Fact]
     public void WhatIsNamedAndEmpty_IsTakenBack()
     {
