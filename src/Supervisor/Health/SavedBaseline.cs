@@ -22,7 +22,7 @@ internal sealed class SavedBaseline(string path, string version, HealthMonitor m
     {
         try
         {
-            if (TrialRecord.TryRead(trialPath) is not { } trial || trial.Version != version || trial.InstalledBy == bootId) return null;
+            if (TrialRecord.TryRead(trialPath) is not { } trial || !trial.IsOf(version, bootId)) return null;
             if (HealthBaseline.TryRead(path) is { } baseline && baseline.Version == trial.From) return baseline;
             Log.Warning("Nothing is known of the machine's health before version {Version}: every check counts as it is declared", version);
         }

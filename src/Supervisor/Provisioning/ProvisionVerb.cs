@@ -68,6 +68,11 @@ internal static class ProvisionVerb
             }
             else
             {
+                if (provisioner.IsOnTrial)
+                {
+                    Log.Information("{File} on the configuration partition is taken at the next start: what runs is on trial, and a failure of its settings would count as one of the version", name);
+                    return;
+                }
                 var done = provisioner.Apply(ProvisionFile.Parse(name, TextOf(content)));
                 provisioner.Remember(content);
                 Log.Information("The device was told on its disk, and has done: {Settings}", done.Count == 0 ? "nothing" : string.Join("; ", done));

@@ -9,6 +9,7 @@ using Appliance.Core.Provisioning;
 using Appliance.Supervisor.Credentials;
 using Appliance.Supervisor.Device;
 using Appliance.Supervisor.Fleet;
+using Appliance.Supervisor.Updates;
 
 namespace Appliance.Supervisor.Provisioning;
 
@@ -59,6 +60,22 @@ internal sealed class Provisioner(string root)
         {
             action();
             done.Add(what);
+        }
+    }
+
+    /// <summary>Whether the version that runs is on trial. A record that cannot be used is the supervisor's to report.</summary>
+    public bool IsOnTrial
+    {
+        get
+        {
+            try
+            {
+                return TrialRecord.TryRead(In(TrialRecord.DefaultPath))?.IsOf(ImageIdentity.Read(root).Version, DeviceBoot.ReadBootId(root)) ?? false;
+            }
+            catch (InvalidDataException)
+            {
+                return false;
+            }
         }
     }
 

@@ -31,6 +31,11 @@ internal sealed record TrialRecord
     /// <exception cref="InvalidDataException">There is a file and it is not a record.</exception>
     public static TrialRecord? TryRead(string path) => RecordFile.TryRead(path, TrialRecordJson.Default.TrialRecord, LargestFile);
 
+    /// <summary>Whether what runs is on trial by this record.</summary>
+    /// <param name="version">The version that runs.</param>
+    /// <param name="bootId">This boot: the one that installed a version is not on trial, even when it is the same version again.</param>
+    public bool IsOf(string version, string bootId) => Version == version && InstalledBy != bootId;
+
     /// <summary>Writes the record to the disk; everybody may read it.</summary>
     public void Write(string path) => DurableFile.Write(path, JsonSerializer.SerializeToUtf8Bytes(this, TrialRecordJson.Default.TrialRecord), DurableFile.Readable);
 

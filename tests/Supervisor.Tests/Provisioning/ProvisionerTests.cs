@@ -1,6 +1,7 @@
 using Appliance.Core;
 using Appliance.Core.Provisioning;
 using Appliance.Supervisor.Provisioning;
+using Appliance.Supervisor.Updates;
 using Supervisor.Tests.Boot;
 
 namespace Supervisor.Tests.Provisioning;
@@ -151,6 +152,27 @@ public sealed class ProvisionerTests : IDisposable
         Assert.Equal(["guest"], Directory.EnumerateFiles(In("var/lib/appliance/ssh-provisioned")).Select(Path.GetFileName));
         Assert.False(File.Exists(In("etc/rancher/k3s/agent")));
         Assert.Equal("edge-7\n", Read("var/lib/appliance/etc/hostname")); // of which it says nothing
+    }
+
+    /// <summary>A network that does not work would count as a fault of the version.</summary>
+    [Theory]
+    [InlineData("1.0", "another boot", false)]
+    [InlineData("1.0", "this boot", true)] // the same version was installed again, and runs after the next start
+    [InlineData("2.0", "another boot", true)] // what is on trial is not what runs
+    public void WhileTheVersionIsOnTrial_NoFileIsTaken(string version, string installedBy, bool isTaken)
+    {
+        var path = In("var/lib/appliance/update/trial.json");
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        Directory.CreateDirectory(In("proc/sys/kernel/random"));
+        File.WriteAllText(In("proc/sys/kernel/random/boot_id"), "this boot\n");
+        new TrialRecord { Version = version, From = "0.9", Slot = "b", InstalledBy = installedBy }.Write(path);
+        Take("hostname: edge-7");
+        Assert.Equal(isTaken, !File.Exists(Told));
+        Assert.Equal(isTaken, File.Exists(In("var/lib/appliance/etc/hostname")));
+
+        TrialRecord.Delete(path);
+        ProvisionVerb.Take(Config, new Provisioner(Root));
+        Assert.Equal("edge-7\n", Read("var/lib/appliance/etc/hostname"));
     }
 
     [Theory]
