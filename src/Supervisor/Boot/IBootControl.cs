@@ -28,5 +28,6 @@ internal interface IBootControl
     Task MarkBadAsync(string slot, CancellationToken cancellationToken);
 
     /// <summary>The running slot, on trial, is shut down in good order: this boot was no failed try.</summary>
-    Task GiveBackTryAsync(CancellationToken cancellationToken);
+    /// <returns>Why no try is given back; null when it is.</returns>
+    Task<string?> GiveBackTryAsync(CancellationToken cancellationToken);
 }

@@ -128,14 +128,15 @@ internal sealed class SystemdBootControl : IBootControl, IDisposable
     }
 
     /// <inheritdoc/>
-    public async Task GiveBackTryAsync(CancellationToken cancellationToken)
+    public async Task<string?> GiveBackTryAsync(CancellationToken cancellationToken)
     {
         var disk = await ReadDiskAsync(cancellationToken);
         // Only the try that this boot is: an entry that was given up meanwhile, or called good, has another name.
-        if (EntryOf(disk.Running, disk) is not { Count: { Done: > 0 } count } entry || count != BootCount.Read(_root)) return;
+        if (EntryOf(disk.Running, disk) is not { Count: { Done: > 0 } count } entry || count != BootCount.Read(_root)) return "it is not on trial any more";
         _entries.Tidy();
         _entries.Recount(entry, new BootCount(count.Left + 1, count.Done - 1));
         StartNext(disk.Running, disk.Other, disk);
+        return null;
     }
 
     /// <inheritdoc/>

@@ -107,7 +107,7 @@ internal sealed class TrybootControl : IBootControl, IDisposable
         // The kept slot is good by being the kept one, so what was it until now has to be noted down before.
         if (disk.Kept != disk.Running && Judge(disk.Kept, disk).State == SlotState.Good) Note(disk, disk.Kept, SlotState.Good);
         Keep(disk, disk.Running);
-        if (_verdicts.Find(disk.Running.RootHash) == SlotState.Bad) Note(disk, disk.Running, null);
+        Note(disk, disk.Running, null);
     }
 
     /// <inheritdoc/>
@@ -124,12 +124,19 @@ internal sealed class TrybootControl : IBootControl, IDisposable
     }
 
     /// <inheritdoc/>
-    /// <remarks>Only the restart itself can say that the slot on trial is to be tried again.</remarks>
-    public async Task GiveBackTryAsync(CancellationToken cancellationToken)
+    /// <remarks>
+    /// Only the restart itself can say that the slot on trial is to be tried again. The firmware would do that for ever, so the
+    /// tries given back are counted, before the restart is asked for: a cut in between costs the try.
+    /// </remarks>
+    public async Task<string?> GiveBackTryAsync(CancellationToken cancellationToken)
     {
         var disk = await ReadDiskAsync(cancellationToken);
-        if (ReadNumber("tryboot") != 1 || disk.Running == disk.Kept || Judge(disk.Running, disk).State != SlotState.Trial) return;
+        if (ReadNumber("tryboot") != 1 || disk.Running == disk.Kept || Judge(disk.Running, disk).State != SlotState.Trial) return "it is not on trial";
+        var starts = _verdicts.CountGivenBack(disk.Running.RootHash) + 1;
+        if (starts >= BootRow.Limit) return $"it was started {starts} times, and there is no verdict on it";
+        _verdicts.GiveBack(disk.Running.RootHash, Present(disk));
         await PrepareRestartAsync(cancellationToken);
+        return null;
     }
 
     /// <inheritdoc/>
@@ -161,7 +168,9 @@ internal sealed class TrybootControl : IBootControl, IDisposable
         if (wanted != disk.Autoboot) _files.Write(Path.Combine(_autoboot.Folder, AutobootFile.Name), wanted.ToString());
     }
 
-    private void Note(Disk disk, DiskSlot slot, SlotState? verdict) => _verdicts.Set(slot.RootHash, verdict, [.. disk.Slots.Select(present => present.RootHash)]);
+    private void Note(Disk disk, DiskSlot slot, SlotState? verdict) => _verdicts.Set(slot.RootHash, verdict, Present(disk));
+
+    private static IReadOnlyCollection<string> Present(Disk disk) => [.. disk.Slots.Select(slot => slot.RootHash)];
 
     private SlotStatus Judge(DiskSlot slot, Disk disk)
     {

@@ -46,6 +46,7 @@ internal sealed class PiDisk : IDisposable
     public string Path => In("disk.img");
     public string Root => In("root");
     public string Autoboot => In("autoboot.mount/autoboot.txt");
+    public string Verdicts => In("autoboot.mount/slots.txt");
     public string RebootParameter => In("root/run/systemd/reboot-param");
 
     public string BootImage(string slot) => In($"{slot}.mount/boot.img");
@@ -53,7 +54,7 @@ internal sealed class PiDisk : IDisposable
     /// <summary>Slot b was kept once.</summary>
     public PiDisk Proven()
     {
-        File.WriteAllText(In("autoboot.mount/slots.txt"), $"{SlotDisk.Hash2} good\n");
+        File.WriteAllText(Verdicts, $"{SlotDisk.Hash2} good\n");
         return this;
     }
 

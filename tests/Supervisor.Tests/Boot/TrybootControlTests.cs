@@ -126,6 +126,69 @@ public sealed class TrybootControlTests
         Assert.Equal(again ? "0 tryboot" : null, File.Exists(disk.RebootParameter) ? File.ReadAllText(disk.RebootParameter) : null);
     }
 
+    /// <summary>Nothing but this count ends the tries of a version that restarts in good order before there is a verdict.</summary>
+    [Fact]
+    public async Task AVersionThatRestartsByItself_ComesToTheEndOfItsTries()
+    {
+        using var disk = new PiDisk(labelB: "edge_2.0");
+        disk.Restart(await TryNextAsync(disk));
+
+        Assert.Equal(BootRow.Limit - 1, await RestartInGoodOrderAsync(disk));
+        disk.Restart(await TryNextAsync(disk));
+        Assert.Equal(0, await RestartInGoodOrderAsync(disk));
+
+        await InstallAsync(disk, "2.0", SlotDisk.Hash2);
+        disk.Restart(await TryNextAsync(disk));
+        using var control = disk.Open();
+        Assert.Null(await control.GiveBackTryAsync(Token)); // what is installed anew begins anew
+        await control.MarkGoodAsync(Token);
+        Assert.Equal(["good"], File.ReadLines(disk.Verdicts).Select(line => line.Split(' ')[1])); // of slot a
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(3)]
+    public async Task GiveBack_PowerCutAtAnyStep_TheKeptSlotBoots_AndTheTriesStillEnd(int before)
+    {
+        for (var steps = 0; steps < MostSteps; steps++)
+        {
+            using var disk = new PiDisk(labelB: "edge_2.0");
+            disk.Restart(await TryNextAsync(disk));
+            for (var times = 0; times < before; times++) Assert.Equal(("b", true), await RestartAsync(disk));
+            var cut = false;
+            try
+            {
+                using var control = disk.Open(steps);
+                await control.GiveBackTryAsync(Token);
+            }
+            catch (PowerCutException)
+            {
+                cut = true;
+            }
+            Assert.Equal(cut, !File.Exists(disk.RebootParameter));
+            Assert.Equal(("a", false), disk.Restart());
+            disk.Restart(await TryNextAsync(disk));
+            // The try that was cut off may be counted already, and those before it are.
+            Assert.InRange(await RestartInGoodOrderAsync(disk), BootRow.Limit - 2 - before, BootRow.Limit - 1 - before);
+            if (!cut) return;
+        }
+        Assert.Fail("the change never came to its end");
+    }
+
+    /// <summary>How often a version restarts in good order until the firmware starts the kept slot.</summary>
+    private static async Task<int> RestartInGoodOrderAsync(PiDisk disk)
+    {
+        for (var times = 0; times < MostSteps; times++)
+            if (await RestartAsync(disk) == ("a", false)) return times;
+        throw new InvalidOperationException("the kept slot never starts");
+    }
+
+    private static async Task<(string Slot, bool Tried)> RestartAsync(PiDisk disk)
+    {
+        using (var control = disk.Open()) await control.GiveBackTryAsync(Token);
+        return disk.Restart(File.Exists(disk.RebootParameter) ? File.ReadAllText(disk.RebootParameter) : null);
+    }
+
     [Theory]
     [InlineData("[all]\nboot_partition=2\n")]
     [InlineData("boot_partition=x\n[tryboot]\nboot_partition=3\n")]
