@@ -8,8 +8,6 @@ namespace Appliance.Supervisor.Boot;
 /// </summary>
 internal sealed class BootEntries(string folder, EspFiles files)
 {
-    private const string SetAsideEnding = ".aside";
-
     /// <summary>The folder.</summary>
     public string Folder => folder;
 
@@ -37,12 +35,12 @@ internal sealed class BootEntries(string folder, EspFiles files)
         {
             foreach (var second in names.Skip(1))
             {
-                if (files.MayShareClusters(names[0].Path, second.Path)) SetAside(second.Path);
+                if (files.MayShareClusters(names[0].Path, second.Path)) files.SetAside(second.Path);
                 else files.Delete(second.Path);
             }
         }
         var entries = List().ToList();
-        foreach (var partial in Partial().Where(file => file.Length > 0 && entries.Any(entry => files.MayShareClusters(entry.Path, file.FullName)))) SetAside(partial.FullName);
+        foreach (var partial in Partial().Where(file => file.Length > 0 && entries.Any(entry => files.MayShareClusters(entry.Path, file.FullName)))) files.SetAside(partial.FullName);
     }
 
     /// <summary>The files an update replaces: every entry, and every half-written one, but for the slots that stay.</summary>
@@ -61,21 +59,10 @@ internal sealed class BootEntries(string folder, EspFiles files)
 
     private IEnumerable<FileInfo> Partial() => Files(".*.part");
 
-    private void SetAside(string path) => files.Rename(path, FreeName(path));
-
     private IEnumerable<FileInfo> Files(string pattern)
     {
         var info = new DirectoryInfo(folder);
         var options = new EnumerationOptions { MatchCasing = MatchCasing.CaseInsensitive, AttributesToSkip = FileAttributes.Directory };
         return info.Exists ? [.. info.EnumerateFiles(pattern, options).OrderBy(file => file.Name, StringComparer.Ordinal)] : [];
-    }
-
-    private static string FreeName(string path)
-    {
-        for (var number = 1; ; number++)
-        {
-            var free = Path.Combine(Path.GetDirectoryName(path)!, $".{Path.GetFileName(path)}.{number}{SetAsideEnding}");
-            if (!File.Exists(free)) return free;
-        }
     }
 }

@@ -38,7 +38,7 @@ internal sealed class TrybootControl : IBootControl, IDisposable
     public TrybootControl(string disk, EspMount autoboot, IReadOnlyDictionary<string, EspMount> boot, string imageId, string root = "/", EspFiles? files = null)
     {
         (_disk, _autoboot, _boot, _imageId, _root) = (disk, autoboot, boot, imageId, root);
-        _files = files ?? new EspFiles(autoboot);
+        _files = files ?? new EspFiles([autoboot, .. boot.Values]);
         _verdicts = new SlotVerdicts(autoboot.Folder, _files);
     }
 
@@ -84,20 +84,22 @@ internal sealed class TrybootControl : IBootControl, IDisposable
         var disk = await ReadDiskAsync(cancellationToken);
         var target = disk.Other;
         DiskSlot.CheckInstall(version, Judge(disk.Running, disk), Judge(target, disk));
-        return new TargetSlot
+        var slot = new TargetSlot
         {
             Root = DiskSlot.Region(disk.Table, target.Root),
             Verity = DiskSlot.Region(disk.Table, target.Verity),
             Uki = BootImageOf(target),
-            Rename = new EspFiles(_boot[target.Name]).Rename,
+            Rename = _files.Rename,
             Delete = path =>
             {
                 // The first thing that goes of a slot, and somebody may have started this one by hand: what boots is what runs.
                 Keep(disk, disk.Running);
-                DurableFile.Delete(path);
+                _files.Delete(path);
             },
             Marker = new PreparedMarker(new GptSlotMarker(_disk, _imageId, target.Root.Number, target.Verity.Number), () => Prepare(disk)),
         };
+        Tidy(slot);
+        return slot;
     }
 
     /// <inheritdoc/>
@@ -162,6 +164,12 @@ internal sealed class TrybootControl : IBootControl, IDisposable
         Note(disk, disk.Other, null);
     }
 
+    /// <summary>A cut at an installation's end may have left the half-written file as a second name of the boot image, which goes next.</summary>
+    private void Tidy(TargetSlot slot)
+    {
+        if (HasContent(slot.Uki) && HasContent(slot.PartialUki) && _files.MayShareClusters(slot.Uki, slot.PartialUki)) _files.SetAside(slot.PartialUki);
+    }
+
     private void Keep(Disk disk, DiskSlot slot)
     {
         var wanted = new AutobootFile(PartitionOf(slot), PartitionOf(disk.Slots.Single(other => other != slot)));
@@ -208,7 +216,9 @@ internal sealed class TrybootControl : IBootControl, IDisposable
 
     private string BootImageOf(DiskSlot slot) => Path.Combine(_boot[slot.Name].Folder, BootImage);
 
-    private bool HasBootImage(DiskSlot slot) => new FileInfo(BootImageOf(slot)) is { Exists: true, Length: > 0 };
+    private bool HasBootImage(DiskSlot slot) => HasContent(BootImageOf(slot));
+
+    private static bool HasContent(string path) => new FileInfo(path) is { Exists: true, Length: > 0 };
 
     private sealed record Disk(GptTable Table, IReadOnlyList<DiskSlot> Slots, DiskSlot Running, DiskSlot Kept, AutobootFile Autoboot)
     {

@@ -4,10 +4,10 @@ namespace Supervisor.Tests.Boot;
 
 /// <summary>
 /// Changes files as FAT does, and loses power after a number of steps: a new name appears without content, then has the old
-/// one's clusters, then the old name goes. Every boot entry of <see cref="SlotDisk"/> has content of its own, so names with one
-/// content have one chain of clusters.
+/// one's clusters, then the old name goes. Every boot entry of <see cref="SlotDisk"/> and <see cref="PiDisk"/> has content of its
+/// own, so names with one content have one chain of clusters.
 /// </summary>
-internal sealed class CutFiles(EspMount mount, int steps) : EspFiles(mount)
+internal sealed class CutFiles(IReadOnlyList<EspMount> mounts, int steps) : EspFiles(mounts)
 {
     private int _left = steps;
 

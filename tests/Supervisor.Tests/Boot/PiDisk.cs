@@ -93,7 +93,7 @@ internal sealed class PiDisk : IDisposable
         var mounted = _images.Count > 0;
         var autoboot = EspMount.Open(In("autoboot.mount"), mounted);
         var boot = new[] { "a", "b" }.ToDictionary(name => name, name => EspMount.Open(In(name + ".mount"), mounted));
-        return new TrybootControl(Path, autoboot, boot, "edge", Root, steps is { } number ? new CutFiles(autoboot, number) : null);
+        return new TrybootControl(Path, autoboot, boot, "edge", Root, steps is { } number ? new CutFiles([autoboot, .. boot.Values], number) : null);
     }
 
     /// <summary>Takes the boot partitions out and puts them in again, their file systems checked meanwhile.</summary>

@@ -45,7 +45,7 @@ internal sealed class SlotDisk : IDisposable
     public SystemdBootControl Open(int? steps = null)
     {
         var mount = EspMount.Open(In("esp.mount"), _esp is not null);
-        return new SystemdBootControl(Path, mount, "edge", Root, steps is { } number ? new CutFiles(mount, number) : null);
+        return new SystemdBootControl(Path, mount, "edge", Root, steps is { } number ? new CutFiles([mount], number) : null);
     }
 
     /// <summary>Puts boot entries on the ESP; names of one entry have one content.</summary>
