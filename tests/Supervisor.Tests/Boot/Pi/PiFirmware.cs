@@ -14,7 +14,7 @@ internal sealed class PiFirmware(IReadOnlyDictionary<int, IPiFiles> partitions, 
     private const int LargestAutoboot = 512, LargestRamdisk = 96 << 20;
     private bool _tryboot;
 
-    /// <summary>A restart with a parameter; <c>0 tryboot</c> sets the flag. A power cut is a restart without one.</summary>
+    /// <summary>A restart with a parameter; <c>0 tryboot</c> sets the flag. A power cut is a restart without one. The kernel hands the parameter over (module <c>appliance_tryboot</c>, tested by its own system test).</summary>
     public PiFirmware Restart(string? parameter = null)
     {
         _tryboot = parameter == "0 tryboot";
