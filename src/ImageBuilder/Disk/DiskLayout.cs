@@ -13,7 +13,7 @@ internal sealed record DiskLayout
 {
     private const long Alignment = 1L << 20, AutobootSize = 16L << 20, ConfigSize = 16L << 20;
     private static readonly Guid EspType = new("c12a7328-f81f-11d2-ba4b-00a0c93ec93b");
-    // Windows and macOS show it. A Raspberry Pi's boot partitions are not of the ESP's type, by which systemd would mount one of them
+    // Windows and macOS show it, unless it is hidden. A Raspberry Pi's boot partitions are not of the ESP's type, by which systemd would mount one of them
     // on its own account.
     private static readonly Guid BasicData = new("ebd0a0a2-b9e5-4433-87c0-68b6b72699c7");
     private static readonly Dictionary<string, (Guid Root, Guid Verity)> RootTypes = new()
@@ -64,7 +64,7 @@ internal sealed record DiskLayout
             DiskId = NameBased(definition, "disk"),
             Boot = definition.Board.Boot == BootScheme.SystemdBoot
                 ? [Place("esp", EspType, NameBased(definition, "esp"), definition.Sizes.Esp)]
-                : [.. TrybootPartitions(definition).Select(part => Place(part.Label, BasicData, NameBased(definition, part.Label), part.Size))],
+                : [.. TrybootPartitions(definition).Select(part => Place(part.Label, BasicData, NameBased(definition, part.Label), part.Size) with { Hidden = true })],
             RootA = Place(slotLabel, rootType, rootId, definition.Sizes.Slot),
             VerityA = Place(slotLabel, verityType, verityId, veritySize),
             RootB = Place(ImageIdentity.EmptyLabel, rootType, NameBased(definition, "root-b"), definition.Sizes.Slot),
@@ -85,7 +85,7 @@ internal sealed record DiskLayout
     {
         var script = new StringBuilder($"label: gpt\nlabel-id: {DiskId}\nunit: sectors\nfirst-lba: 2048\nlast-lba: {Size / 512 - 34}\n\n");
         foreach (var part in Partitions)
-            script.Append($"start={part.Offset / 512}, size={part.Size / 512}, type={part.Type}, uuid={part.Id}, name=\"{part.Label}\"\n");
+            script.Append($"start={part.Offset / 512}, size={part.Size / 512}, type={part.Type}, uuid={part.Id}, name=\"{part.Label}\"{(part.Hidden ? ", attrs=\"GUID:63\"" : "")}\n");
         return script.ToString();
     }
 

@@ -5,4 +5,7 @@ internal sealed record DiskPartition(string Label, Guid Type, Guid Id, long Offs
 {
     /// <summary>First byte after the partition.</summary>
     public long End => Offset + Size;
+
+    /// <summary>Windows gives it no drive letter: attribute 63 of a basic data partition.</summary>
+    public bool Hidden { get; init; }
 }

@@ -53,6 +53,8 @@ public sealed class DiskLayoutTests
 
         Assert.Equal(["autoboot", "boot-a", "boot-b", "edge_1.0", "edge_1.0", "_empty", "_empty", "edge-data", "config"], layout.Partitions.Select(partition => partition.Label));
         Assert.Equal([16L << 20, 512L << 20, 512L << 20], layout.Boot.Select(partition => partition.Size));
+        // Windows is to show the one that a provision file is dropped on.
+        Assert.Equal(["autoboot", "boot-a", "boot-b"], layout.ToSfdiskScript().Split('\n').Where(line => line.EndsWith(", attrs=\"GUID:63\"", StringComparison.Ordinal)).Select(line => line.Split('"')[1]));
         Assert.Equal(9, layout.Partitions.Select(partition => partition.Id).Distinct().Count());
     }
 
