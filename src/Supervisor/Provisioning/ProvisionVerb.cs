@@ -27,7 +27,7 @@ internal static class ProvisionVerb
             var table = await GptTable.ReadAsync(disk, cancellationToken);
             if (table.Partitions.FirstOrDefault(part => part.Label == Core.Images.ImageIdentity.ConfigLabel) is not { } partition) return 0; // a disk from before there was one
             using var mounted = EspMount.Mount(partition.Node, Path.Combine(root, Place), writable: false);
-            if (Find(mounted.Folder) is not null) mounted.MakeWritable();
+            if (Find(mounted.Folder) is not null) MakeWritable(mounted);
             Take(mounted.Folder, new Provisioner(root));
         }
         catch (Exception e) when (e is UserError or IOException or UnauthorizedAccessException or InvalidDataException)
@@ -86,6 +86,19 @@ internal static class ProvisionVerb
             // Errors name no value of a secret.
             Log.Error("{File} on the configuration partition cannot be used: {Reason}", name, e.Message);
             File.WriteAllText(error, $"{e.Message}\r\n{e.Hint}\r\n");
+        }
+    }
+
+    /// <summary>A file that cannot be erased is taken all the same, once.</summary>
+    private static void MakeWritable(EspMount mounted)
+    {
+        try
+        {
+            mounted.MakeWritable();
+        }
+        catch (IOException e)
+        {
+            Log.Warning("What stands on the configuration partition cannot be erased: {Reason}", e.Message);
         }
     }
 
