@@ -99,7 +99,9 @@ internal static class Daemon
         IReadOnlyList<IHealthProbe> Probes(IServer server, Func<WorkloadUpdates> workloads, Func<CredentialDesk> credentials)
         {
             var included = new ImageReleases(options.Root).Ids;
-            var probes = new DeclaredProbes(options.Root, systemd, new WorkloadHealth(new UnitWorkloads(options.Root, facts.Image.WorkloadsEngine, systemd), included, facts.Image.Version, workloads), new HttpClient { Timeout = Timeout.InfiniteTimeSpan }, updates);
+            // A device that is told of a proxy is asked about itself and its neighbours all the same, not the proxy.
+            var http = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { Timeout = Timeout.InfiniteTimeSpan };
+            var probes = new DeclaredProbes(options.Root, systemd, new WorkloadHealth(new UnitWorkloads(options.Root, facts.Image.WorkloadsEngine, systemd), included, facts.Image.Version, workloads), http, updates);
             return
             [
                 new SystemdProbe(systemd), new DataProbe(options.StateFolder), new PageProbe(server, certificate), new NetworkProbe(options.Root, DeviceFacts.Addresses),
