@@ -234,6 +234,10 @@ public sealed class BuildTests : IDisposable
         Assert.Equal(2, exitCode);
         Assert.Contains("Board new-kernel takes packages from trixie-backports, and no source of packages holds trixie", errors, StringComparison.Ordinal);
         Assert.Contains("Give --mirror a URL", errors, StringComparison.Ordinal);
+
+        var alias = await Product.RunAsync("build", Write("edge.yaml", "id: edge\nversion: 1.0\nsuite: stable\nboard: new-kernel\nsourceDate: 2026-11-01\n"), "--output", Path.Combine(_folder, "out"), "--supervisor", "/bin/true");
+        Assert.Equal(2, alias.ExitCode);
+        Assert.Contains("those of stable go by a code name", alias.Errors, StringComparison.Ordinal);
     }
 
     [Fact]

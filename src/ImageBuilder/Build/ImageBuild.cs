@@ -13,6 +13,9 @@ internal sealed class ImageBuild(BuildOptions options, IBuildObserver observer)
 {
     private const long SpaceForTrees = 4L << 30;
 
+    /// <summary>Names of suites that stand for another one from release to release (Debian's archive, dists).</summary>
+    private static readonly string[] Aliases = ["oldoldstable", "oldstable", "stable", "testing", "unstable", "experimental"];
+
     /// <summary>Runs the build.</summary>
     /// <exception cref="UserError">Anything a person can mend: the definition, the network, the disk, a component.</exception>
     public async Task<BuildResult> RunAsync(CancellationToken cancellationToken)
@@ -108,6 +111,8 @@ internal sealed class ImageBuild(BuildOptions options, IBuildObserver observer)
     {
         if (definition.Board is { Boot: BootScheme.Tryboot, Architecture: not "arm64" })
             throw new UserError($"Board {definition.Board.Name} starts by a Raspberry Pi's tryboot and is {definition.Board.Architecture}.", "Set architecture: arm64, or boot: systemd-boot.");
+        if (definition.Board.Backports.Count > 0 && Aliases.Contains(definition.Suite))
+            throw new UserError($"Board {definition.Board.Name} takes packages from backports, and those of {definition.Suite} go by a code name.", "Say it in the definition, e.g. suite: trixie.");
     }
 
     private static void RequireSpace(string folder)

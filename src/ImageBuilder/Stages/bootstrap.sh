@@ -29,11 +29,10 @@ if [ "${KEEP_TRANSLATIONS:-no}" = no ]; then
 fi
 if [ -n "$BACKPORTS" ]; then
     # They come from where the suite itself comes from, of several sources the first; nothing but what is named is taken from there.
-    # (A suite such as stable is known by another field than a code name, and by which it is pinned nobody need say.)
     set -- "$@" --setup-hook="cd \"\$1/etc/apt\" \\
         && cat sources.list sources.list.d/*.list 2>/dev/null | sed -n -E 's/^(deb +(\[[^]]*\] +)?[^ ]+ +)$SUITE /\\1$SUITE-backports /p' | head -n 1 > sources.list.d/backports.list \\
         && { [ -s sources.list.d/backports.list ] || { echo 'NO-BACKPORTS: $SUITE' >&2; exit 1; }; } \\
-        && printf 'Package: $BACKPORTS\\nPin: release %s=$SUITE-backports\\nPin-Priority: 500\\n\\n' n a > preferences.d/backports"
+        && printf 'Package: $BACKPORTS\\nPin: release n=$SUITE-backports\\nPin-Priority: 500\\n' > preferences.d/backports"
 fi
 set -- "$@" "$SUITE" "$OUT/tree"
 old_ifs=$IFS
