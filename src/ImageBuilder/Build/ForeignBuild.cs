@@ -14,8 +14,8 @@ internal static class ForeignBuild
     private static readonly string[] Toolchain = ["lld", "binutils-aarch64-linux-gnu", "gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross"];
     private static readonly string[] ToolchainPrograms = ["clang", "ld.lld", "aarch64-linux-gnu-objcopy", "aarch64-linux-gnu-gcc"];
 
-    /// <summary>Debian's packages that a builder of this machine's architecture needs for other boards. The emulator is the kernel's, whoever's container it runs.</summary>
-    public static IReadOnlyList<string> Packages => DebianArchitecture.Host == Supported ? [] : [.. Toolchain, "arch-test"];
+    /// <summary>Debian's packages that a builder of this machine's architecture needs for other boards. The kernel runs its own emulator; mmdebstrap wants to see one as well.</summary>
+    public static IReadOnlyList<string> Packages => DebianArchitecture.Host == Supported ? [] : [.. Toolchain, "arch-test", "qemu-user-static"];
 
     /// <summary>Refuses early, with the way out, what this machine cannot build.</summary>
     /// <param name="board">The machine the image is for.</param>
