@@ -22,6 +22,6 @@ public sealed class Arm64Repository : IAsyncDisposable
     internal string Stage(string name)
     {
         var record = JsonNode.Parse(File.ReadAllText(Path.Combine(Path.GetDirectoryName(Disk(UpdateRepository.Good))!, "build.json")))!;
-        return Path.Combine(Product.Cache, $"{name}-{((string)record["stages"]![name]!["key"]!)[..16]}");
+        return Product.Stage(record, name);
     }
 }

@@ -59,7 +59,7 @@ public sealed class BuildTests : IDisposable
     {
         var record = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(_folder, "out", "appliance_1.0.0_amd64", "build.json"), TestContext.Current.CancellationToken))!;
         Task<byte[]> Part(string stage, string name) =>
-            File.ReadAllBytesAsync(Path.Combine(Product.Cache, $"{stage}-{((string)record["stages"]![stage]!["key"]!)[..16]}", name), TestContext.Current.CancellationToken);
+            File.ReadAllBytesAsync(Path.Combine(Product.Stage(record, stage), name), TestContext.Current.CancellationToken);
         return (await Part("erofs", "root.erofs"), await Part("uki", "uki.efi"));
     }
 

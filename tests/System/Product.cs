@@ -28,6 +28,18 @@ internal static class Product
         return (process.ExitCode, await output, await errors);
     }
 
+    /// <summary>Runs out/bin/appliance, which must succeed.</summary>
+    public static async Task SucceedAsync(params string[] arguments)
+    {
+        var (exitCode, output, errors) = await RunAsync(arguments);
+        Assert.True(exitCode == 0, $"appliance {string.Join(' ', arguments)}: exit code {exitCode}\n{output}\n{errors}");
+    }
+
+    /// <summary>The folder of a stage in the cache.</summary>
+    /// <param name="record"><c>build.json</c> of an image.</param>
+    /// <param name="name">The stage.</param>
+    public static string Stage(JsonNode record, string name) => Path.Combine(Cache, $"{name}-{((string)record["stages"]![name]!["key"]!)[..16]}");
+
     /// <summary>Starts out/bin/appliance as a terminal does: tests that run in the background inherit that Ctrl-C is ignored.</summary>
     public static Process Start(params string[] arguments) =>
         Process.Start(new ProcessStartInfo("env", ["--default-signal=INT", Path.Combine(Root, "out", "bin", "appliance"), .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = Root })!;

@@ -32,7 +32,7 @@ internal sealed class RepositoryServer(string folder) : IAsyncDisposable
         await _server.StartAsync();
         _port = new Uri(_server.Urls.Single()).Port;
         await File.WriteAllTextAsync(Passphrase, "only for a test");
-        await RunAsync(["keys", "init", "--dir", Path.Combine(folder, "keys"), "--passphrase-file", Passphrase, .. channels.SelectMany(channel => new[] { "--channel", channel })]);
+        await Product.SucceedAsync(["keys", "init", "--dir", Path.Combine(folder, "keys"), "--passphrase-file", Passphrase, .. channels.SelectMany(channel => new[] { "--channel", channel })]);
     }
 
     /// <summary>Address of a folder in it for the device: QEMU's name of the host.</summary>
@@ -40,7 +40,7 @@ internal sealed class RepositoryServer(string folder) : IAsyncDisposable
 
     /// <summary>Publishes a bundle.</summary>
     public Task PublishAsync(string bundle, string channel, params IReadOnlyList<string> options) =>
-        RunAsync(["publish", bundle, "--repo", Path.Combine(folder, "repository"), "--keys", Path.Combine(folder, "keys"), "--passphrase-file", Passphrase, "--channel", channel, .. options]);
+        Product.SucceedAsync(["publish", bundle, "--repo", Path.Combine(folder, "repository"), "--keys", Path.Combine(folder, "keys"), "--passphrase-file", Passphrase, "--channel", channel, .. options]);
 
     /// <summary>The server has nothing for anybody until this is disposed of.</summary>
     public IDisposable Close()
@@ -53,13 +53,6 @@ internal sealed class RepositoryServer(string folder) : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         if (_server is not null) await _server.DisposeAsync();
-    }
-
-    /// <summary>Runs the workstation's command line.</summary>
-    public static async Task RunAsync(params string[] arguments)
-    {
-        var (exitCode, output, errors) = await Product.RunAsync(arguments);
-        Assert.True(exitCode == 0, $"appliance {string.Join(' ', arguments)}: exit code {exitCode}\n{output}\n{errors}");
     }
 
     private sealed class Opening(RepositoryServer server) : IDisposable

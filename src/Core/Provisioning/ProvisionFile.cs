@@ -131,6 +131,13 @@ public sealed record ProvisionFile
     /// <summary>The setup code, eight letters and digits, or null.</summary>
     public string? SetupCode { get; init; }
 
+    /// <summary>The file's text, by what its byte order mark says; without one it is UTF-8.</summary>
+    public static string TextOf(byte[] content)
+    {
+        using var reader = new StreamReader(new MemoryStream(content));
+        return reader.ReadToEnd();
+    }
+
     /// <summary>Reads the file.</summary>
     /// <param name="name">What errors call it.</param>
     /// <param name="text">Its content.</param>

@@ -90,14 +90,34 @@ internal sealed class OutputFolder(ImageDefinition definition, BuildOptions opti
             await File.WriteAllTextAsync(System.IO.Path.Combine(partial, "sbom.cdx.json"),
                 SoftwareBill.Write(definition, packages, workloads.Components.Select(c => c.Pin).ToList(), parts.Supervisor.File(SupervisorPublication.BinaryName)), cancellationToken);
             await WriteRecordAsync(partial, identity, parts, workloads, packages, stages, cancellationToken);
-            if (Directory.Exists(Path)) Directory.Delete(Path, recursive: true);
-            Directory.Move(partial, Path);
+            Replace(Path, partial);
             DurableFile.SyncFolder(options.OutputFolder);
         }
         catch
         {
             await Sandbox.DeleteAsync(partial);
             throw;
+        }
+    }
+
+    /// <summary>Puts results in the place of others, which stay until that has worked.</summary>
+    /// <param name="target">Where they are to be.</param>
+    /// <param name="partial">The new ones, whole.</param>
+    /// <exception cref="UserError">The old ones cannot be moved: somebody has one open.</exception>
+    public static void Replace(string target, string partial)
+    {
+        var old = $"{target}.old";
+        try
+        {
+            if (Directory.Exists(old)) Directory.Delete(old, recursive: true);
+            if (Directory.Exists(target)) Directory.Move(target, old);
+            Directory.Move(partial, target);
+            if (Directory.Exists(old)) Directory.Delete(old, recursive: true);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            if (Directory.Exists(old) && !Directory.Exists(target)) Directory.Move(old, target);
+            throw new UserError($"The results in {target} cannot be replaced: {e.Message}", "Close what has one of them open, and build again: nothing is built twice.", e);
         }
     }
 

@@ -56,7 +56,7 @@ internal sealed class ContainerResults(ContainerEngine engine, string container,
             if (outputs[DiskName] is { } disk) await UnpackDiskAsync(Path.Combine(partial, DiskName), (long)disk["size"]!, Progress, cancellationToken);
             await File.WriteAllBytesAsync(Path.Combine(partial, RecordName), bytes, cancellationToken);
             foreach (var (name, output) in outputs) File.SetLastWriteTimeUtc(Path.Combine(partial, name), Modified(output!));
-            Replace(target, partial);
+            OutputFolder.Replace(target, partial);
         }
         catch
         {
@@ -79,24 +79,6 @@ internal sealed class ContainerResults(ContainerEngine engine, string container,
             if (File.Exists(path) && File.ReadAllBytes(path).AsSpan().SequenceEqual(bytes)) continue;
             await File.WriteAllBytesAsync(path + Partial, bytes, cancellationToken);
             File.Move(path + Partial, path, overwrite: true);
-        }
-    }
-
-    /// <summary>Puts a folder in the place of another, which stays until that has worked.</summary>
-    private static void Replace(string target, string partial)
-    {
-        var old = $"{target}.old";
-        try
-        {
-            if (Directory.Exists(old)) Directory.Delete(old, recursive: true);
-            if (Directory.Exists(target)) Directory.Move(target, old);
-            Directory.Move(partial, target);
-            if (Directory.Exists(old)) Directory.Delete(old, recursive: true);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            if (Directory.Exists(old) && !Directory.Exists(target)) Directory.Move(old, target);
-            throw new UserError($"The results in {target} cannot be replaced: {e.Message}", "Close what has one of them open, and build again: nothing is built twice.", e);
         }
     }
 

@@ -1,4 +1,3 @@
-using System.Text;
 using System.Text.Json.Nodes;
 using Appliance.Core;
 using Appliance.Core.Provisioning;
@@ -172,9 +171,9 @@ internal sealed class Flashing(FlashOptions options)
             var bytes = new byte[ProvisionFile.Largest + 1];
             var length = file.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
             if (length > ProvisionFile.Largest) throw new UserError($"{path} is larger than {ByteSize.Format(ProvisionFile.Largest)}.", "It holds what one device is told, and nothing else.");
-            using var text = new StreamReader(new MemoryStream(bytes, 0, length), Encoding.UTF8);
-            _ = ProvisionFile.Parse(path, text.ReadToEnd());
-            return bytes[..length];
+            var told = bytes[..length];
+            _ = ProvisionFile.Parse(path, ProvisionFile.TextOf(told));
+            return told;
         }
         catch (Exception e) when (IsTrouble(e))
         {

@@ -66,14 +66,14 @@ internal static class ProvisionVerb
             {
                 Log.Information("{File} on the configuration partition was taken at an earlier start, and is erased now", name);
             }
+            else if (provisioner.IsOnTrial)
+            {
+                Log.Information("{File} on the configuration partition is taken at the next start: what runs is on trial, and a failure of its settings would count as one of the version", name);
+                return;
+            }
             else
             {
-                if (provisioner.IsOnTrial)
-                {
-                    Log.Information("{File} on the configuration partition is taken at the next start: what runs is on trial, and a failure of its settings would count as one of the version", name);
-                    return;
-                }
-                var done = provisioner.Apply(ProvisionFile.Parse(name, TextOf(content)));
+                var done = provisioner.Apply(ProvisionFile.Parse(name, ProvisionFile.TextOf(content)));
                 provisioner.Remember(content);
                 Log.Information("The device was told on its disk, and has done: {Settings}", done.Count == 0 ? "nothing" : string.Join("; ", done));
             }
@@ -105,13 +105,7 @@ internal static class ProvisionVerb
     private static string? Find(string folder) => ProvisionFile.Names.Select(name => Path.Combine(folder, name)).FirstOrDefault(File.Exists);
 
     /// <summary>No text has a zero, read as what its byte order mark says: the power went while it was overwritten, of which a disk may have any part.</summary>
-    private static bool IsBeingErased(byte[] content) => TextOf(content).Contains('\0', StringComparison.Ordinal);
-
-    private static string TextOf(byte[] content)
-    {
-        using var reader = new StreamReader(new MemoryStream(content));
-        return reader.ReadToEnd();
-    }
+    private static bool IsBeingErased(byte[] content) => ProvisionFile.TextOf(content).Contains('\0', StringComparison.Ordinal);
 
     /// <summary>Overwrites it where it is, as far as the disk does that, and takes it away.</summary>
     private static void Erase(string path)

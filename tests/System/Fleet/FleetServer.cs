@@ -59,6 +59,16 @@ internal sealed class FleetServer : IAsyncDisposable
         await key.WaitForExitAsync(Token);
     }
 
+    /// <summary>What a provision file says of the fleet, with a token for one device.</summary>
+    /// <param name="address">The server as the device reaches it.</param>
+    public async Task<string> InviteAsync(string address) => $"""
+        fleet:
+          server: {address}
+          enrolmentToken: {(string)(await PostAsync("enrolment-tokens", new { name = "bench", uses = 1 }))["value"]!}
+          trust: |
+            {Trust.Trim().ReplaceLineEndings("\n    ")}
+        """;
+
     public async Task<JsonNode> GetAsync(string path) => (await _http.GetFromJsonAsync<JsonNode>(path, Token))!;
 
     public async Task<JsonNode> PostAsync(string path, object body)

@@ -72,20 +72,14 @@ public sealed class ProvisionedNetworkTests : IAsyncLifetime
 
     private async Task<string> FlashAsync(string image)
     {
-        var token = (string)(await _server.PostAsync("enrolment-tokens", new { name = "bench", uses = 1 }))["value"]!;
         var (told, disk) = (Path.Combine(_folder.FullName, "told.yaml"), Path.Combine(_folder.FullName, "disk.img"));
         await File.WriteAllTextAsync(told, $$"""
             hostname: edge-7
             wifi: [{ ssid: {{Ssid}}, passphrase: '{{Passphrase}}', hidden: true }]
             proxy: { url: "http://edge:passing-by@10.0.2.2:{{_port}}" }
-            fleet:
-              server: {{_server.NamedAddress}}
-              enrolmentToken: {{token}}
-              trust: |
-                {{_server.Trust.Trim().ReplaceLineEndings("\n    ")}}
+            {{await _server.InviteAsync(_server.NamedAddress)}}
             """);
-        var (exitCode, _, errors) = await Product.RunAsync("flash", image, disk, "--provision", told);
-        Assert.True(exitCode == 0, errors);
+        await Product.SucceedAsync("flash", image, disk, "--provision", told);
         return disk;
     }
 
@@ -108,8 +102,7 @@ public sealed class ProvisionedNetworkTests : IAsyncLifetime
             persist: [/etc/appliance, /etc/hostname, /etc/machine-id, /etc/systemd/network]
 
             """);
-        var (exitCode, _, errors) = await Product.RunAsync("build", definition, "--output", _folder.FullName, "--cache", Product.Cache, "--json");
-        Assert.True(exitCode == 0, errors);
+        await Product.SucceedAsync("build", definition, "--output", _folder.FullName, "--cache", Product.Cache, "--json");
         return Path.Combine(_folder.FullName, "edge_1.0_amd64", "disk.img");
     }
 

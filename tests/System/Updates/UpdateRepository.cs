@@ -98,7 +98,7 @@ public sealed class UpdateRepository(string name = "test-updates", string board 
               rate: 16MiB
 
             """ + more);
-        await RepositoryServer.RunAsync("build", definition, "--output", Folder, "--cache", Product.Cache, "--json");
+        await Product.SucceedAsync("build", definition, "--output", Folder, "--cache", Product.Cache, "--json");
     }
 
     /// <summary>The product: a unit with data that a newer version migrates.</summary>

@@ -68,7 +68,7 @@ public sealed class UsbTests : IAsyncLifetime
         }
     }
 
-    private static Task BundleAsync(string file, string repository) => RepositoryServer.RunAsync("bundle", repository, "-o", file);
+    private static Task BundleAsync(string file, string repository) => Product.SucceedAsync("bundle", repository, "-o", file);
 
     /// <summary>A stick without partitions, as many are sold.</summary>
     private async Task<(string Image, string Hash)> MakeAsync(string kind, string name, Func<string, Task> fill)

@@ -81,7 +81,7 @@ public sealed class PodmanTests() : WorkloadDevice("podman")
     {
         await Shop.WriteAsync(version, objects);
         var bundle = Path.Combine(Folder, $"shop-{version}.bundle");
-        await RepositoryServer.RunAsync("bundle", "--workload", Shop.Folder, "-o", bundle);
+        await Product.SucceedAsync("bundle", "--workload", Shop.Folder, "-o", bundle);
         await Server.PublishAsync(bundle, "stable", "--level", "1");
     }
 }

@@ -53,7 +53,7 @@ public abstract class WorkloadDevice(string name) : IAsyncLifetime
               url: {{Server.AddressOf("repository")}}
               check: 30s
             """);
-        await RepositoryServer.RunAsync("build", definition, "--output", _folder, "--cache", Product.Cache, "--json");
+        await Product.SucceedAsync("build", definition, "--output", _folder, "--cache", Product.Cache, "--json");
     }
 
     /// <summary>Starts a machine with a version of the image.</summary>
